@@ -1,0 +1,40 @@
+"""The family of errors that tell a person what to do.
+
+Every error that can reach a person is a `Problem`: a code, an HTTP status and the parameters of
+its text. The texts live in `nagara/messages/<language>/<part>.json` under the code, so that the
+same error speaks Thai or English without the code that raises it knowing either. RFC 9457 is the
+wire form (`nagara.http.problem`).
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+
+class Problem(Exception):
+    """Something the caller can understand and act upon.
+
+    `code` names the text and the problem type; `status` is the HTTP status (RFC 9110);
+    `params` fill the text and are sent along as RFC 9457 extension members.
+    """
+
+    code: ClassVar[str] = "problem"
+    status: ClassVar[int] = 400
+    #: Type of error in ETSI GS CIM 009 V1.9.1 clause 5.5.2, where the standard names one.
+    ngsi_type: ClassVar[str | None] = None
+
+    def __init__(self, **params: Any) -> None:
+        self.params = params
+        said = ", ".join(f"{name}={value!r}" for name, value in params.items())
+        super().__init__(f"{self.code}({said})")
+
+
+def problem_classes() -> list[type[Problem]]:
+    """All concrete problem classes that are loaded, ordered by code."""
+    found: set[type[Problem]] = set()
+    waiting = [Problem]
+    while waiting:
+        for child in waiting.pop().__subclasses__():
+            found.add(child)
+            waiting.append(child)
+    return sorted((c for c in found if "code" in c.__dict__), key=lambda c: c.code)

@@ -1,0 +1,64 @@
+"""Geometry as GeoJSON (RFC 7946), WGS 84, longitude before latitude."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import shapely
+from shapely.geometry import mapping, shape
+from shapely.geometry.base import BaseGeometry
+
+from nagara.values.errors import Problem
+
+#: A city's coastline has tens of thousands of points; beyond this a geometry is a whole country.
+POINTS_MAX = 200_000
+EARTH_RADIUS_M = 6_371_008.8  # mean radius, IUGG 1980
+
+
+class GeometryInvalid(Problem):
+    """Something that is not a valid GeoJSON geometry."""
+
+    code = "geometry-invalid"
+    ngsi_type = "BadRequestData"
+
+
+def read_geojson(value: Any) -> BaseGeometry:
+    """The Shapely geometry of a GeoJSON geometry object.
+
+    Raises `GeometryInvalid` with the reason: wrong type, coordinates out of range, open ring,
+    self-intersection.
+    """
+    if not isinstance(value, dict) or not isinstance(value.get("type"), str):
+        raise GeometryInvalid(reason="a GeoJSON geometry has 'type' and 'coordinates'")
+    try:
+        geometry: BaseGeometry = shape(value)
+    except Exception as error:
+        raise GeometryInvalid(reason=str(error)[:200]) from error
+    if geometry.is_empty:
+        raise GeometryInvalid(reason="the geometry is empty")
+    if shapely.get_num_coordinates(geometry) > POINTS_MAX:
+        raise GeometryInvalid(reason=f"more than {POINTS_MAX} points")
+    west, south, east, north = geometry.bounds
+    if not all(map(math.isfinite, (west, south, east, north))):
+        raise GeometryInvalid(reason="a coordinate is not a number")
+    if west < -180 or east > 180 or south < -90 or north > 90:
+        raise GeometryInvalid(reason="longitude is -180 to 180 and comes first, latitude -90 to 90")
+    if not geometry.is_valid:
+        raise GeometryInvalid(reason=shapely.is_valid_reason(geometry))
+    return geometry
+
+
+def to_geojson(geometry: BaseGeometry) -> dict[str, Any]:
+    """The GeoJSON geometry object of a Shapely geometry."""
+    return dict(mapping(geometry))
+
+
+def distance_m(a: tuple[float, float], b: tuple[float, float]) -> float:
+    """Great-circle distance in metres between two (longitude, latitude) points."""
+    lon_a, lat_a, lon_b, lat_b = map(math.radians, (*a, *b))
+    h = (
+        math.sin((lat_b - lat_a) / 2) ** 2
+        + math.cos(lat_a) * math.cos(lat_b) * math.sin((lon_b - lon_a) / 2) ** 2
+    )
+    return 2 * EARTH_RADIUS_M * math.asin(math.sqrt(h))

@@ -1,0 +1,56 @@
+"""Instants: ISO 8601 in UTC, as stored and sent (RFC 3339 profile)."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+
+from nagara.values.errors import Problem
+
+_SHAPE = re.compile(
+    r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:[.,](\d{1,9}))?(Z|z|[+-]\d\d:?\d\d)"
+)
+
+#: How far ahead of the city clock an observation may be and still be stored (flagged).
+AHEAD_MAX = timedelta(hours=24)  # a device with its day wrong by one; beyond is a broken clock
+
+
+class InstantUnreadable(Problem):
+    """A text that is not an instant with a zone."""
+
+    code = "instant-unreadable"
+    ngsi_type = "BadRequestData"
+
+
+def parse_instant(text: str) -> datetime:
+    """The aware UTC datetime of an ISO 8601 text that names its zone.
+
+    Raises `InstantUnreadable` where the text has no zone, is no date, or is out of range.
+    """
+    match = _SHAPE.fullmatch(text) if isinstance(text, str) else None
+    if match is None:
+        raise InstantUnreadable(got=str(text)[:64])
+    year, month, day, hour, minute, second, fraction, zone = match.groups()
+    micros = int((fraction or "0").ljust(6, "0")[:6])
+    try:
+        naive = datetime(
+            int(year), int(month), int(day), int(hour), int(minute), int(second), micros, UTC
+        )
+        if zone in "Zz":
+            return naive
+        digits = zone[1:].replace(":", "")
+        shift = timedelta(hours=int(digits[:2]), minutes=int(digits[2:]))
+        return naive - shift if zone[0] == "+" else naive + shift
+    except (ValueError, OverflowError) as error:
+        raise InstantUnreadable(got=text[:64]) from error
+
+
+def format_instant(at: datetime) -> str:
+    """The instant as `2025-05-22T05:00:00Z`, with a fraction only where there is one."""
+    utc = at.astimezone(UTC)
+    text = utc.strftime("%Y-%m-%dT%H:%M:%S")
+    if utc.year < 1000:  # strftime does not pad years on glibc
+        text = text.rjust(19, "0")
+    if utc.microsecond:
+        text += f".{utc.microsecond:06d}".rstrip("0")
+    return text + "Z"

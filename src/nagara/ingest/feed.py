@@ -16,6 +16,7 @@ from typing import Any
 from msgspec import Struct
 
 from nagara.pack import Reading
+from nagara.values.errors import Problem
 
 __all__ = [
     "Feed",
@@ -31,8 +32,14 @@ __all__ = [
 FEED_BYTES_MAX = 128 * 1024 * 1024
 
 
-class FeedUnreadable(ValueError):
-    """The document as a whole is not what the connector reads. The words say what was missing."""
+class FeedUnreadable(Problem):
+    """The document as a whole is not what the connector reads. `reason` says what was missing."""
+
+    code = "feed-unreadable"
+    status = 502
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason=reason)
 
 
 class FetchMeta(Struct, frozen=True):

@@ -1,0 +1,1 @@
+"""Where ingest touches the world outside: MQTT, log-ins, feeds."""

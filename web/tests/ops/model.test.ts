@@ -1,0 +1,126 @@
+import { describe, expect, it } from 'vitest'
+import {
+  alertFrom,
+  caseFrom,
+  stationFrom,
+  type Alert,
+  type CaseItem,
+  type Station,
+} from '../../src/ops/model/city'
+import { countCases, meanOfStations } from '../../src/ops/model/districts'
+import { actionFor, SHORTCUTS } from '../../src/ops/model/keys'
+import { chartRange, columns, usualPeriod } from '../../src/ops/model/series'
+import { storyOf } from '../../src/ops/model/story'
+
+const HOUR = 3_600_000
+const NOW = Date.parse('2025-05-22T05:00:00Z')
+
+describe('districts', () => {
+  const districts = [
+    { code: '1', name: {}, population: 10, approximate: false },
+    { code: '2', name: {}, population: null, approximate: true },
+  ]
+  const station = (id: string, district: string, reading: object): Station =>
+    stationFrom({ id, district, measures: { pm25: reading } }) as Station
+
+  it('are the mean of their sound stations, and empty without one', () => {
+    const values = meanOfStations(
+      districts,
+      [
+        station('a', '1', { value: 20 }),
+        station('b', '1', { value: 30 }),
+        station('c', '1', { value: 900, quality: ['jump'] }),
+        station('d', '1', { value: 0, stale: true }),
+      ],
+      'pm25',
+    )
+    expect(values[0]).toEqual({ code: '1', value: 25, count: 2 })
+    expect(values[1]).toEqual({ code: '2', value: null, count: 0 })
+  })
+
+  it('count open and overdue cases', () => {
+    const item = (state: string, dueAt: string): CaseItem =>
+      caseFrom({ id: state + dueAt, state, dueAt, district: '1' }) as CaseItem
+    const cases = [
+      item('routed', '2025-05-22T04:00:00Z'),
+      item('routed', '2025-05-22T06:00:00Z'),
+      item('closed', '2025-05-22T04:00:00Z'),
+    ]
+    expect(countCases(districts, cases, 'open', NOW)[0]?.value).toBe(2)
+    expect(countCases(districts, cases, 'overdue', NOW)[0]?.value).toBe(1)
+    expect(countCases(districts, cases, 'overdue', NOW)[1]?.value).toBe(0)
+  })
+})
+
+describe('the chart of a station', () => {
+  const sample = (hour: number, value: number | null, ...quality: string[]) => ({
+    at_ms: NOW + hour * HOUR,
+    value,
+    quality,
+  })
+
+  it('breaks the line where the station was silent', () => {
+    const chart = columns([sample(0, 1), sample(1, 2), sample(4, 3)], 3600)
+    expect(chart.sound).toEqual([1, 2, null, 3])
+  })
+
+  it('sets doubtful values apart and shows each once', () => {
+    const chart = columns([sample(1, 99, 'jump'), sample(0, 1), sample(0, 1)], 3600)
+    expect(chart.sound).toEqual([1, null])
+    expect(chart.doubtful).toEqual([null, 99])
+  })
+
+  it('finds the usual period and a range that starts at zero', () => {
+    expect(usualPeriod([sample(0, 1), sample(1, 1), sample(2, 1), sample(9, 1)])).toBe(3600)
+    expect(usualPeriod([])).toBe(3600)
+    const [low, high] = chartRange([20, null, 30], [25, 37.5, 900])
+    expect(low).toBe(0)
+    expect(high).toBeGreaterThan(37.5)
+    expect(high).toBeLessThan(60)
+  })
+})
+
+describe('the keyboard', () => {
+  const press = (key: string, mods: object = {}) => ({
+    key,
+    ctrlKey: false,
+    metaKey: false,
+    altKey: false,
+    ...mods,
+  })
+
+  it('has one action per key', () => {
+    expect(new Set(SHORTCUTS.map((s) => s.key)).size).toBe(SHORTCUTS.length)
+    for (const { key, action } of SHORTCUTS) expect(actionFor(press(key), false)).toBe(action)
+  })
+
+  it("leaves the browser's own keys and the fields alone", () => {
+    expect(actionFor(press('r', { ctrlKey: true }), false)).toBeNull()
+    expect(actionFor(press('a'), true)).toBeNull()
+    expect(actionFor(press('Escape'), true)).toBe('close')
+  })
+
+  it('understands a Thai keyboard', () => {
+    expect(actionFor(press('ฟ'), false)).toBe('acknowledge')
+    expect(actionFor(press('่'), false)).toBe('next')
+    expect(actionFor(press('ฦ'), false)).toBe('help')
+  })
+})
+
+describe("an alert's story", () => {
+  const base = { id: 'a', dateIssued: '2025-05-22T05:00:00Z' }
+  it('tells what happened in order, then what is to come', () => {
+    const open = alertFrom({ ...base, refCase: 'c' }) as Alert
+    expect(storyOf(open, NOW + 1).map((s) => [s.kind, s.done])).toEqual([
+      ['raised', true],
+      ['case', true],
+      ['acknowledged', false],
+      ['resolved', false],
+    ])
+  })
+
+  it('ends when it is resolved', () => {
+    const ended = alertFrom({ ...base, state: 'resolved', resolvedAt: '2025-05-22T09:00:00Z' })
+    expect(storyOf(ended as Alert, null).map((s) => s.kind)).toEqual(['raised', 'resolved'])
+  })
+})

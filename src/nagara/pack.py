@@ -10,9 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from importlib.metadata import entry_points
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from msgspec import Struct
+
+from nagara.values.errors import Problem
 
 Localised = Mapping[str, str]
 
@@ -37,12 +39,55 @@ class Reading(Struct, frozen=True):
     observed_at: datetime | None = None
 
 
+class PayloadUnreadable(Problem, ValueError):
+    """A payload that a codec cannot read; each way of being unreadable is a subclass.
+
+    It is a `Problem`, so that a screen says it in the reader's language, and a `ValueError` whose
+    text is the English of the same words, so that a codec stays pure and a log stays readable.
+    """
+
+    code: ClassVar[str] = "payload-unreadable"
+    words: ClassVar[str] = "The payload cannot be read: {reason}."
+
+    def __str__(self) -> str:
+        return self.words.format(**self.params)
+
+
 class Codec(Struct, frozen=True):
-    """Maps a device's payload to readings. Pure: raises ValueError with words for a bad payload."""
+    """Maps a device's payload to readings. Pure: raises `PayloadUnreadable` for a bad payload.
+
+    A payload may be good and hold no reading (a sensor that reports its settings): an empty list.
+    The mapping holds the options of the device's profile.
+    """
 
     name: str
     meaning: str
     decode: Callable[[bytes, Mapping[str, Any]], list[Reading]]
+
+
+class Uplink(Struct, frozen=True):
+    """What a network server says of one frame that it forwards.
+
+    `device` is the device's own identifier (a LoRaWAN EUI: 16 lower-case hex digits).
+    """
+
+    device: str
+    frame: bytes
+    port: int | None = None
+    counter: int | None = None
+    observed_at: datetime | None = None
+
+
+class Envelope(Struct, frozen=True):
+    """Opens the message of a network server. Pure: raises `PayloadUnreadable`.
+
+    With it one connection of the city serves all devices behind a network server; a device whose
+    profile names the envelope has its payloads opened by its codec.
+    """
+
+    name: str
+    meaning: str
+    open: Callable[[bytes, Mapping[str, Any]], Uplink]
 
 
 class QualityLimits(Struct, frozen=True):
@@ -59,7 +104,7 @@ class QualityLimits(Struct, frozen=True):
 
 
 class ThresholdRule(Struct, frozen=True):
-    """Threshold over a window with hysteresis: raise above `raise_above`, clear below `clear_below`.
+    """Threshold over a window with hysteresis: raised above one value, cleared below a lower one.
 
     The value compared is the median of the unflagged values in `window_s` (0: the newest alone).
     """
@@ -95,7 +140,7 @@ class Formula(Struct, frozen=True):
 
 
 class Simulator(Struct, frozen=True):
-    """A seeded model that gives a value where no archive is there: (seed, place, instant) → value."""
+    """A seeded model that stands in for an absent archive: (seed, place, instant) → value."""
 
     name: str
     entity_type: str
@@ -124,6 +169,7 @@ class Pack(Struct, frozen=True):
     name: str
     nouns: tuple[Noun, ...] = ()
     codecs: tuple[Codec, ...] = ()
+    envelopes: tuple[Envelope, ...] = ()
     quality: tuple[QualityLimits, ...] = ()
     rules: tuple[ThresholdRule, ...] = ()
     formulas: tuple[Formula, ...] = ()

@@ -1,0 +1,1 @@
+"""Migrations: SQL, forward only. Each released version of the data is one Alembic revision."""

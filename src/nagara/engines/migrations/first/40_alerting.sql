@@ -3,7 +3,8 @@
 create schema alerting;
 
 -- The window of each (ladder, entity). `seq` is the last change that was folded in, so that a
--- change heard twice changes nothing.
+-- change heard twice changes nothing; `prior` is the `seq` that a write found, so that two
+-- processes do not overwrite each other.
 create table alerting.standing (
     tenant      text        not null,
     ladder      text        not null,
@@ -12,6 +13,7 @@ create table alerting.standing (
     last_at     timestamptz,
     samples     jsonb       not null default '[]',
     holding     text[]      not null default '{}',
+    prior       bigint      not null,
     primary key (tenant, ladder, entity_id)
 );
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import structlog
-from asyncpg import Connection
 from msgspec import Struct
 
 from nagara.alerting import record, standing
@@ -18,14 +18,14 @@ from nagara.alerting.errors import (
     AlertNotFound,
     NoteMissing,
 )
-from nagara.alerting.model import Act, Clear, Ladder, Nothing, Raise, Sample, hear
+from nagara.alerting.model import Act, Clear, Ease, Escalate, Ladder, Nothing, Raise, Sample, hear
 from nagara.alerting.rules import RuleBook, RuleWords
 from nagara.alerting.standing import Contended, Kept, Key, Step
 from nagara.city.model import City
 from nagara.context import Change, Context, Create, Entity, Op, Patch
 from nagara.context.errors import EntityNotFound, VersionConflict
 from nagara.context.model import default_instance
-from nagara.engines.database import Database
+from nagara.engines.database import Connection, Database
 from nagara.guard.identity import Actor, system
 from nagara.values.time import format_instant, parse_instant
 from nagara.values.units import convert
@@ -37,6 +37,14 @@ from nagara.vocab.observation import is_suspect, provenance_of
 TRIES_MAX = 5
 NOTE_CHARACTERS_MAX = 2000
 SYSTEM = system("alerting")
+
+Check = Callable[[Connection], Awaitable[None]]
+_KINDS: dict[type[Act], str] = {
+    Raise: "raised",
+    Escalate: "escalated",
+    Ease: "eased",
+    Clear: "resolved",
+}
 
 log = structlog.get_logger("alerting")
 
@@ -89,7 +97,7 @@ class Alerting:
         """An officer has seen the alert and takes it on. Raises `AlertNotFound`, `AlertEnded`,
         `AlertAcknowledged`."""
 
-        async def check(conn: Connection[Any]) -> None:
+        async def check(conn: Connection) -> None:
             await standing.hold_open(conn, "", alert_id)
 
         return await self._act(alert_id, actor, note, "acknowledged", check)
@@ -100,7 +108,7 @@ class Alerting:
         if not note or not note.strip():
             raise NoteMissing()
 
-        async def end(conn: Connection[Any]) -> None:
+        async def end(conn: Connection) -> None:
             await standing.end_alert(conn, "", alert_id)
 
         return await self._act(alert_id, actor, note, "resolved", end)
@@ -195,9 +203,7 @@ class Alerting:
             outcome.ops.append(Patch(alert_id, attrs))
             if noun.graver(severity, peak):
                 outcome.peaks[alert_id] = severity
-        kind = {"raise": "raised", "escalate": "escalated", "ease": "eased", "clear": "resolved"}[
-            type(act).__struct_config__.tag
-        ]
+        kind = _KINDS[type(act)]
         who = SYSTEM.name_for_audit
         outcome.moves.append((kind, heard.key, rule, alert_id, at))
         outcome.steps.append(Step(alert_id, at, kind, severity, act.value, who, noun.SYSTEM))
@@ -229,7 +235,7 @@ class Alerting:
         return outcome.peaks[alert_id]
 
     async def _write(self, tenant: str, outcome: _Outcome) -> None:
-        async def within(conn: Connection[Any]) -> None:
+        async def within(conn: Connection) -> None:
             for what, key, rule, alert_id, at in outcome.moves:
                 if what == "raised":
                     await standing.open_alert(conn, key, rule, alert_id, at)
@@ -253,7 +259,7 @@ class Alerting:
     # --- officers -----------------------------------------------------------------------------
 
     async def _act(
-        self, alert_id: str, actor: Actor, note: str | None, kind: str, check: Any
+        self, alert_id: str, actor: Actor, note: str | None, kind: str, check: Check
     ) -> Entity:
         words = (note or "").strip()[:NOTE_CHARACTERS_MAX] or None
         role = _role(actor)
@@ -265,20 +271,21 @@ class Alerting:
             severity = entity.value(noun.SEVERITY)
             step = Step(alert_id, now, kind, severity, None, actor.name_for_audit, role, words)
 
-            async def within(conn: Connection[Any], step: Step = step) -> None:
-                await check(conn)
-                await standing.add_step(conn, "", step)
-
             try:
                 await self._context.write(
                     Patch(alert_id, acts[kind](role, now), if_version=entity.version),
                     actor=actor.name_for_audit,
-                    within=within,
+                    within=partial(_note_step, check, step),
                 )
                 return await self.get(alert_id)
             except (Contended, VersionConflict):
                 continue
         raise AlertContended()
+
+
+async def _note_step(check: Check, step: Step, conn: Connection) -> None:
+    await check(conn)
+    await standing.add_step(conn, "", step)
 
 
 def _worth_keeping(ladder: Ladder, before: Kept, after: Kept) -> bool:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
 
 import msgspec
-from asyncpg import Connection, UniqueViolationError
+from asyncpg import UniqueViolationError
 from msgspec import Struct
 
 from nagara.alerting.model import Standing
+from nagara.engines.database import Connection
 from nagara.values.time import format_instant, parse_instant
 
 Key = tuple[str, str, str]  # tenant, ladder, entity
@@ -78,7 +78,7 @@ from alerting.step where tenant = $1 and alert_id = $2
 """
 
 
-async def load(conn: Connection[Any], keys: Iterable[Key]) -> dict[Key, Kept]:
+async def load(conn: Connection, keys: Iterable[Key]) -> dict[Key, Kept]:
     """The standings of these keys; a fresh one where nothing is kept."""
     columns: list[list[str]] = [list(column) for column in zip(*keys, strict=True)]
     found = {}
@@ -90,7 +90,7 @@ async def load(conn: Connection[Any], keys: Iterable[Key]) -> dict[Key, Kept]:
     return found
 
 
-async def save(conn: Connection[Any], kept: Sequence[tuple[Key, Kept]]) -> None:
+async def save(conn: Connection, kept: Sequence[tuple[Key, Kept]]) -> None:
     """Keep standings. Raises `Contended` where one has changed since it was loaded."""
     if not kept:
         return
@@ -109,9 +109,7 @@ async def save(conn: Connection[Any], kept: Sequence[tuple[Key, Kept]]) -> None:
         raise Contended
 
 
-async def open_alert(
-    conn: Connection[Any], key: Key, rule_id: str, alert_id: str, at: datetime
-) -> None:
+async def open_alert(conn: Connection, key: Key, rule_id: str, alert_id: str, at: datetime) -> None:
     """Note that an alert is open. Raises `Contended` where the ladder has one open."""
     try:
         await conn.execute(
@@ -126,7 +124,7 @@ async def open_alert(
         raise Contended from error
 
 
-async def move_alert(conn: Connection[Any], key: Key, rule_id: str, alert_id: str) -> None:
+async def move_alert(conn: Connection, key: Key, rule_id: str, alert_id: str) -> None:
     """Note that the open alert is now of another rule. Raises `Contended` where it has ended."""
     done = await conn.execute(
         """update alerting.open set rule_id = $4
@@ -139,7 +137,7 @@ async def move_alert(conn: Connection[Any], key: Key, rule_id: str, alert_id: st
         raise Contended
 
 
-async def end_alert(conn: Connection[Any], tenant: str, alert_id: str) -> None:
+async def end_alert(conn: Connection, tenant: str, alert_id: str) -> None:
     """Note that an alert is over. Raises `Contended` where it was before."""
     done = await conn.execute(
         "delete from alerting.open where tenant = $1 and alert_id = $2", tenant, alert_id
@@ -148,7 +146,7 @@ async def end_alert(conn: Connection[Any], tenant: str, alert_id: str) -> None:
         raise Contended
 
 
-async def hold_open(conn: Connection[Any], tenant: str, alert_id: str) -> None:
+async def hold_open(conn: Connection, tenant: str, alert_id: str) -> None:
     """Keep an alert from ending in this transaction. Raises `Contended` where it has ended."""
     row = await conn.fetchrow(
         "select 1 from alerting.open where tenant = $1 and alert_id = $2 for update",
@@ -159,7 +157,7 @@ async def hold_open(conn: Connection[Any], tenant: str, alert_id: str) -> None:
         raise Contended
 
 
-async def add_step(conn: Connection[Any], tenant: str, step: Step) -> None:
+async def add_step(conn: Connection, tenant: str, step: Step) -> None:
     """Append to what was done to an alert."""
     await conn.execute(
         _STEP,
@@ -175,7 +173,7 @@ async def add_step(conn: Connection[Any], tenant: str, step: Step) -> None:
     )
 
 
-async def list_steps(conn: Connection[Any], tenant: str, alert_id: str) -> list[Step]:
+async def list_steps(conn: Connection, tenant: str, alert_id: str) -> list[Step]:
     """All that was done to an alert, in order."""
     rows = await conn.fetch(
         """select alert_id, at, kind, severity, value, who, role, note

@@ -137,9 +137,7 @@ class Database:
         Raises `DatabaseUnreachable` at once.
         """
         try:
-            connection: asyncpg.Connection[asyncpg.Record] = await asyncpg.connect(
-                **self.arguments
-            )
+            connection: asyncpg.Connection[asyncpg.Record] = await asyncpg.connect(**self.arguments)
             await prepare_connection(connection)
         except Exception as error:
             if is_connection_loss(error):

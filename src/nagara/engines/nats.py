@@ -1,0 +1,300 @@
+"""NATS as a child of the city: JetStream's log, and the gateway for MQTT devices.
+
+Three accounts keep strangers apart inside the server. `CITY` holds the city's own client and every
+device; `LOGIN` holds only the service that answers log-ins, so that no device, whatever its
+rights, can hear or answer another's log-in; `SYS` is the server's own.
+
+A device is let in by the log-in service alone (NATS auth callout): without that service nobody
+but the city's own client logs in. That is used for an ordered start. `$MQTT_msgs`, the log in
+which a message of QoS 1 is stored before its PUBACK, keeps only what a consumer is interested in,
+and exists from the first MQTT session on. So: `start`, `open_mqtt_log`, make the durable consumer
+on `$MQTT_msgs`, and only then answer log-ins.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+
+import nkeys
+
+from nagara.engines.binaries import nats_program
+from nagara.engines.errors import PortInUse, StreamUnreachable
+from nagara.engines.folder import Folder
+from nagara.engines.owner import Owner, check_reach
+from nagara.engines.supervise import Child, Recipe, spawn
+
+CITY_ACCOUNT = "CITY"
+LOGIN_ACCOUNT = "LOGIN"
+CITY_USER = "city"
+LOGIN_USER = "login"
+
+PAYLOAD_BYTES_MAX = 1_000_000  # NATS's own default; a photo is no sensor message
+MQTT_UNACKED_MAX = 1024  # messages a device's subscription may have open
+STORE_BYTES_MAX = 10_000_000_000  # a day and a half of 50,000 sensors at 80 bytes each 2 s
+
+
+@dataclass(frozen=True, slots=True)
+class NatsPorts:
+    """Where the server listens. `host` is for devices; the client port is on loopback only."""
+
+    host: str
+    mqtt: int
+    ws: int
+    client: int
+
+    @classmethod
+    def after(cls, http_port: int, host: str = "127.0.0.1") -> NatsPorts:
+        """The three ports that follow the HTTP port."""
+        return cls(host, http_port + 1, http_port + 2, http_port + 3)
+
+
+@dataclass(frozen=True, slots=True)
+class NatsOptions:
+    """`sync_always`: each stored message is on the disk before its PUBACK, also in a power cut."""
+
+    sync_always: bool = False
+    payload_bytes_max: int = PAYLOAD_BYTES_MAX
+    store_bytes_max: int = STORE_BYTES_MAX
+
+
+@dataclass(slots=True)
+class NatsEngine:
+    """A server and what its clients need. `child` is None where the server is not ours.
+
+    `issuer_seed` signs the log-ins of devices into `account`; `login_user` answers them on
+    `$SYS.REQ.USER.AUTH`; `app_user` reads `$MQTT_msgs`.
+    """
+
+    url: str
+    mqtt_host: str
+    mqtt_port: int
+    ws_port: int
+    issuer_seed: str
+    app_user: str
+    app_password: str
+    login_user: str
+    login_password: str
+    account: str = CITY_ACCOUNT
+    child: Child | None = None
+
+    def __repr__(self) -> str:
+        return f"NatsEngine(url={self.url!r}, mqtt_port={self.mqtt_port})"  # no secret in a log
+
+    @classmethod
+    async def start(
+        cls,
+        folder: Folder,
+        owner: Owner,
+        ports: NatsPorts,
+        options: NatsOptions | None = None,
+    ) -> NatsEngine:
+        """Writes the configuration, starts the server and waits until it answers.
+
+        Raises `PortInUse`, `EngineFailed`, `FolderUnreachable`, `EngineBinaryMissing`.
+        """
+        options = options or NatsOptions()
+        program = nats_program(owner)
+        check_reach(folder.root, owner)
+        check_reach(program.parent, owner)
+        for port, host, purpose in (
+            (ports.mqtt, ports.host, "MQTT"),
+            (ports.ws, ports.host, "MQTT over WebSocket"),
+            (ports.client, "127.0.0.1", "NATS"),
+        ):
+            check_port_free(host, port, purpose)
+        engine = cls(
+            url=f"nats://127.0.0.1:{ports.client}",
+            mqtt_host=ports.host,
+            mqtt_port=ports.mqtt,
+            ws_port=ports.ws,
+            issuer_seed=folder.secret("nats-issuer.nk", _make_account_seed),
+            app_user=CITY_USER,
+            app_password=folder.secret("nats-city.password"),
+            login_user=LOGIN_USER,
+            login_password=folder.secret("nats-login.password"),
+        )
+        config = folder.nats / "server.conf"
+        write_config(config, engine.configuration(folder.nats / "store", ports, options), owner)
+        engine.child = _child(program, config, folder, owner, ports)
+        await engine.child.start()
+        return engine
+
+    async def stop(self) -> None:
+        """Ends the server in order."""
+        if self.child is not None:
+            await self.child.stop()
+
+    def configuration(self, store: Path, ports: NatsPorts, options: NatsOptions) -> str:
+        """The server's configuration file; JSON is part of its language."""
+        issuer = nkeys.from_seed(self.issuer_seed.encode("ascii")).public_key.decode("ascii")
+        tree = {
+            "server_name": f"nagara-{ports.client}",  # MQTT demands a name
+            "listen": f"127.0.0.1:{ports.client}",
+            "max_payload": options.payload_bytes_max,
+            "max_control_line": 4096,
+            "lame_duck_grace_period": "1s",
+            "lame_duck_duration": "30s",
+            "jetstream": {
+                "store_dir": str(store),
+                "max_memory_store": 64_000_000,
+                "max_file_store": options.store_bytes_max,
+                "sync_interval": "always" if options.sync_always else "2m",
+            },
+            "mqtt": {
+                "listen": f"{ports.host}:{ports.mqtt}",
+                "ack_wait": "30s",
+                "max_ack_pending": MQTT_UNACKED_MAX,
+            },
+            "websocket": {
+                "listen": f"{ports.host}:{ports.ws}",
+                "no_tls": True,  # TLS ends at the reverse proxy, as for HTTP
+                "same_origin": True,  # a stranger's page cannot use a visitor's browser
+                "compression": False,
+            },
+            "accounts": {
+                CITY_ACCOUNT: {
+                    "jetstream": "enabled",
+                    "users": [{"user": self.app_user, "password": self.app_password}],
+                },
+                LOGIN_ACCOUNT: {
+                    "users": [{"user": self.login_user, "password": self.login_password}],
+                },
+                "SYS": {},
+            },
+            "system_account": "SYS",
+            "authorization": {
+                "timeout": 5,
+                "auth_callout": {
+                    "issuer": issuer,
+                    "account": LOGIN_ACCOUNT,
+                    "auth_users": [self.login_user, self.app_user],
+                },
+            },
+        }
+        return json.dumps(tree, indent=2) + "\n"
+
+
+def _make_account_seed() -> str:
+    seed: bytes = nkeys.encode_seed(os.urandom(32), nkeys.PREFIX_BYTE_ACCOUNT)
+    return seed.decode("ascii")
+
+
+def write_config(path: Path, text: str, owner: Owner) -> None:
+    """Writes the file for the engines' account only: it holds the passwords of our clients."""
+    fresh = path.with_suffix(".new")
+    handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(handle, "w", encoding="utf-8") as sink:
+        sink.write(text)
+    owner.give(fresh, 0o600)
+    fresh.replace(path)
+
+
+def check_port_free(host: str, port: int, purpose: str) -> None:
+    """Raises `PortInUse` where another program listens on the port."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the servers do
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise PortInUse(
+                host=host, port=port, purpose=purpose, reason=error.strerror or ""
+            ) from error
+
+
+def _child(program: Path, config: Path, folder: Folder, owner: Owner, ports: NatsPorts) -> Child:
+    log_path = folder.logs / "nats.log"
+
+    async def prepare() -> None:
+        return None  # the store has no pid file; a predecessor's port is checked before
+
+    async def ready(_pid: int) -> bool:
+        # The client port opens before the MQTT port; both must answer.
+        return await _answers("127.0.0.1", ports.client) and await _answers(
+            _loopback_for(ports.host), ports.mqtt
+        )
+
+    return Child(
+        Recipe(
+            name="NATS",
+            spawn=lambda: spawn(
+                [program, "-c", config],
+                owner=owner,
+                log_path=log_path,
+                death_signal=signal.SIGTERM,
+            ),
+            ready=ready,
+            log_path=log_path,
+            prepare=prepare,
+            stops=((signal.SIGTERM, 15.0),),
+        )
+    )
+
+
+def _loopback_for(host: str) -> str:
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared only
+
+
+async def _answers(host: str, port: int) -> bool:
+    try:
+        _, writer = await asyncio.wait_for(asyncio.open_connection(host, port), 1.0)
+    except (OSError, TimeoutError):
+        return False
+    writer.close()
+    return True
+
+
+async def open_mqtt_log(engine: NatsEngine, patience_s: float = 10.0) -> None:
+    """Brings `$MQTT_msgs` into being by one MQTT 3.1.1 session of the city's own client.
+
+    Before this a consumer on it cannot be made; after it, and before log-ins are answered, it must.
+    Raises `StreamUnreachable`.
+    """
+    reason = ""
+    deadline = asyncio.get_running_loop().time() + patience_s
+    while asyncio.get_running_loop().time() < deadline:
+        try:
+            code = await asyncio.wait_for(_connect_once(engine), 5.0)
+        except (OSError, TimeoutError, asyncio.IncompleteReadError) as error:
+            reason = str(error) or type(error).__name__
+        else:
+            if code == 0:
+                return
+            reason = f"CONNACK {code}"
+        await asyncio.sleep(0.05)
+    raise StreamUnreachable(where=f"mqtt://{engine.mqtt_host}:{engine.mqtt_port}", reason=reason)
+
+
+async def _connect_once(engine: NatsEngine) -> int:
+    """One CONNECT and DISCONNECT (MQTT 3.1.1, clauses 3.1 and 3.14); the CONNACK's code."""
+    reader, writer = await asyncio.open_connection(
+        _loopback_for(engine.mqtt_host), engine.mqtt_port
+    )
+    try:
+        fields = ("nagara-city", engine.app_user, engine.app_password)
+        payload = b"".join(len(text.encode()).to_bytes(2, "big") + text.encode() for text in fields)
+        # protocol name and level 4, user name + password + clean session, keep-alive 10 s
+        body = b"\x00\x04MQTT\x04\xc2\x00\x0a" + payload
+        writer.write(b"\x10" + _remaining_length(len(body)) + body)
+        connack = await reader.readexactly(4)
+        if connack[3] == 0:
+            writer.write(b"\xe0\x00")
+            await writer.drain()
+        return connack[3]
+    finally:
+        writer.close()
+
+
+def _remaining_length(size: int) -> bytes:
+    out = bytearray()
+    while True:
+        size, digit = divmod(size, 128)
+        out.append(digit | (0x80 if size else 0))
+        if not size:
+            return bytes(out)

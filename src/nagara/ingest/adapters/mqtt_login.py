@@ -1,0 +1,171 @@
+"""Answers the log-ins of devices: NATS auth callout, protocol version 2.
+
+NATS sends every log-in that is not the city's own as a signed claim on `$SYS.REQ.USER.AUTH`, and
+lets in exactly whom the signed answer describes. While this service is not there, no device logs in
+(and none that is in is thrown out). Claims and their coding: NATS ADR-26 and the JWT library of
+NATS, version 2; the algorithm is Ed25519 by nkeys.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import nats
+import nkeys
+import structlog
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+
+from nagara.engines.nats import NatsEngine
+
+SUBJECT = "$SYS.REQ.USER.AUTH"
+RECONNECT_S = 0.1  # nats-py waits 2 s between tries if not told
+
+log = structlog.get_logger("ingest.login")
+
+
+class LoginRequest(msgspec.Struct, frozen=True):
+    """Who asks to come in; all fields as the device sent them, so trust none."""
+
+    user: str
+    password: str
+    client_id: str
+    host: str
+    connection: str  # "mqtt", "mqtt_ws", "nats" …
+
+
+class Grant(msgspec.Struct, frozen=True):
+    """What a device may do: subjects in NATS's spelling (`devices.<id>.up`)."""
+
+    name: str
+    publish: tuple[str, ...]
+    subscribe: tuple[str, ...] = ()
+
+
+#: Decides a log-in: a grant, or None to refuse.
+Decide = Callable[[LoginRequest], Awaitable[Grant | None]]
+
+
+@dataclass(slots=True)
+class LoginService:
+    """Connected while it lives; `close` makes new log-ins impossible."""
+
+    client: Client
+    issuer: Any
+    account: str
+    decide: Decide
+
+    @classmethod
+    async def start(cls, engine: NatsEngine, decide: Decide) -> LoginService:
+        """Connects to the log-in account and begins to answer."""
+        client = await nats.connect(
+            engine.url,
+            user=engine.login_user,
+            password=engine.login_password,
+            name="login",
+            max_reconnect_attempts=-1,
+            reconnect_time_wait=RECONNECT_S,
+        )
+        issuer = nkeys.from_seed(engine.issuer_seed.encode("ascii"))
+        service = cls(client, issuer, engine.account, decide)
+        await client.subscribe(SUBJECT, queue="login", cb=service.answer)
+        await client.flush()
+        return service
+
+    async def close(self) -> None:
+        """Stops answering."""
+        await self.client.close()
+
+    async def answer(self, message: Msg) -> None:
+        """Answers one log-in; a fault of ours refuses it and is logged without its password."""
+        request: dict[str, Any] = {}
+        try:
+            request = read_claims(message.data)["nats"]
+            grant = await self.decide(_login_of(request))
+            error = "" if grant else "refused"
+        except Exception as fault:
+            log.error("log-in failed", reason=type(fault).__name__)
+            grant, error = None, "unavailable"
+        if "user_nkey" not in request:
+            return  # nobody to answer to
+        user_jwt = self.user_jwt(grant, request["user_nkey"]) if grant else ""
+        response = self.sign(
+            {
+                "sub": request["user_nkey"],
+                "aud": request["server_id"]["id"],
+                "nats": {
+                    "type": "authorization_response",
+                    "version": 2,
+                    **({"jwt": user_jwt} if user_jwt else {"error": error}),
+                },
+            }
+        )
+        await message.respond(response.encode("ascii"))
+
+    def user_jwt(self, grant: Grant, user_key: str) -> str:
+        """The signed rights of one connection, placed in the city's account."""
+        return self.sign(
+            {
+                "sub": user_key,
+                "aud": self.account,
+                "name": grant.name,
+                "nats": {
+                    "type": "user",
+                    "version": 2,
+                    "pub": {"allow": list(grant.publish)},
+                    # The MQTT gateway itself subscribes for the session to $MQTT.sub; a device
+                    # cannot ask for such a topic.
+                    "sub": {"allow": ["$MQTT.sub.>", *grant.subscribe]},
+                    "subs": -1,
+                    "data": -1,
+                    "payload": -1,
+                    "allowed_connection_types": ["MQTT", "MQTT_WS"],
+                },
+            }
+        )
+
+    def sign(self, claims: dict[str, Any]) -> str:
+        """A JWT of NATS: its id is the digest of its claims; issued at second 0, without expiry."""
+        public = self.issuer.public_key.decode("ascii")
+        body = {**claims, "iss": public, "iat": 0}
+        digest = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).digest()
+        body["jti"] = base64.b32encode(digest).decode("ascii").rstrip("=")
+        head = _encode({"typ": "JWT", "alg": "ed25519-nkey"})
+        signed = f"{head}.{_encode(body)}"
+        signature = self.issuer.sign(signed.encode("ascii"))
+        return f"{signed}.{_base64url(signature)}"
+
+
+def read_claims(token: bytes) -> dict[str, Any]:
+    """The claims of a JWT that the server itself handed to the log-in account."""
+    body = token.split(b".")[1]
+    claims: dict[str, Any] = msgspec.json.decode(
+        base64.urlsafe_b64decode(body + b"=" * (-len(body) % 4))
+    )
+    return claims
+
+
+def _login_of(request: dict[str, Any]) -> LoginRequest:
+    asked = request.get("connect_opts", {})
+    client = request.get("client_info", {})
+    return LoginRequest(
+        user=str(asked.get("user", "")),
+        password=str(asked.get("pass", "")),
+        client_id=str(client.get("mqtt_id", client.get("mqtt_client_id", ""))),
+        host=str(client.get("host", "")),
+        connection=str(client.get("type", "")),
+    )
+
+
+def _encode(value: dict[str, Any]) -> str:
+    return _base64url(json.dumps(value, separators=(",", ":")).encode())
+
+
+def _base64url(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).decode("ascii").rstrip("=")

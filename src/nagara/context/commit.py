@@ -1,0 +1,564 @@
+"""Group commit: whatever waits when the last commit returns goes into the next one.
+
+One transaction writes entity state, log rows, idempotency keys and one audit row. State is computed
+here from what is held, and guarded by version in the database: where another process was faster,
+the group is computed again from what is there now.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+import structlog
+from asyncpg import Record, UniqueViolationError
+from msgspec import Struct
+
+from nagara.context.apply import AHEAD, LogRow, State, apply
+from nagara.context.clock import CityClock
+from nagara.context.errors import StoreBusy, StoreUnavailable
+from nagara.context.geometry import Placed, place
+from nagara.context.log import Tail, change_op
+from nagara.context.model import (
+    Change,
+    Create,
+    Observe,
+    Op,
+    Replace,
+    Upsert,
+    Written,
+    default_instance,
+)
+from nagara.context.store import Cache, Conn, Held, Key, encode, load, load_heard
+from nagara.engines.database import Database
+from nagara.engines.errors import is_connection_loss
+from nagara.guard.audit import AuditEntry
+from nagara.values.time import parse_instant
+
+
+class WithResults(Struct, frozen=True):
+    """Private SQL that has to know what the operations did (ingest counts what was stored)."""
+
+    run: Callable[[Conn, list[Written]], Awaitable[None]]
+
+
+Within = Callable[[Conn], Awaitable[None]] | WithResults
+AuditAppend = Callable[[Conn, datetime, Sequence[AuditEntry]], Awaitable[Any]]
+
+#: Operations in one transaction: 2,000 take about 60 ms, a wait that nobody at a screen feels.
+GROUP_MAX = 2_000
+#: Operations waiting: two seconds of work on two cores. Beyond, callers are told to come back.
+WAITING_MAX = 50_000
+#: How long a write is tried again while the database is away (a restart takes 0.1 s).
+TRY_FOR_S = 30.0
+RETRY_EVERY_S = 0.05
+
+_UPSERT = """
+insert into context.entity as e (tenant, id, type, types, scopes, doc, sys, version, prior,
+    created_at, modified_at, expires_at, deleted, extent, geometry)
+select w.tenant, w.id, w.type,
+    case when w.types is null then null
+         else array(select jsonb_array_elements_text(w.types::jsonb)) end,
+    case when w.scopes is null then null
+         else array(select jsonb_array_elements_text(w.scopes::jsonb)) end,
+    w.doc::jsonb, w.sys::jsonb, w.version, w.prior, w.created_at, w.modified_at, w.expires_at,
+    w.deleted, w.extent, w.geometry
+from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
+    $8::bigint[], $9::bigint[], $10::timestamptz[], $11::timestamptz[], $12::timestamptz[],
+    $13::bool[], $14::box[], $15::bytea[])
+  as w(tenant, id, type, types, scopes, doc, sys, version, prior, created_at, modified_at,
+       expires_at, deleted, extent, geometry)
+on conflict (tenant, id) do update set
+    type = excluded.type, types = excluded.types, scopes = excluded.scopes, doc = excluded.doc,
+    sys = excluded.sys, version = excluded.version, prior = excluded.prior,
+    created_at = excluded.created_at, modified_at = excluded.modified_at,
+    expires_at = excluded.expires_at, deleted = excluded.deleted,
+    extent = coalesce(excluded.extent, e.extent), geometry = coalesce(excluded.geometry, e.geometry)
+where e.version = excluded.prior
+returning e.tenant, e.id, e.no
+"""
+_UNPLACE = """
+update context.entity e set extent = null, geometry = null
+from unnest($1::text[], $2::text[]) as w(tenant, id) where e.tenant = w.tenant and e.id = w.id
+"""
+_APPEND = "select * from context.append($1, $2, $3, $4, $5, $6)"
+_KEYS = """
+select k.tenant, k.scope, k.key, k.result::text as result
+from unnest($1::text[], $2::text[], $3::text[]) as w(tenant, scope, key)
+join context.idempotency k on k.tenant = w.tenant and k.scope = w.scope and k.key = w.key
+"""
+_KEEP_KEYS = """
+insert into context.idempotency (tenant, scope, key, at, result)
+select t, s, k, now(), r::jsonb
+from unnest($1::text[], $2::text[], $3::text[], $4::text[]) as w(t, s, k, r)
+"""
+
+log = structlog.get_logger("context")
+
+
+class Pending(Struct):
+    """A call of `write` that waits for its commit."""
+
+    ops: tuple[Op, ...]
+    actor: str
+    key: str | None
+    tenant: str
+    within: Within | None
+    future: asyncio.Future[list[Written]]
+    until: float
+    results: list[Written] = []
+
+
+class _Row(Struct):
+    key: Key
+    row: LogRow
+    patch: str
+
+
+class _Stale(Exception):
+    """Another process wrote one of our entities first."""
+
+    def __init__(self, keys: list[Key]) -> None:
+        self.keys = keys
+
+
+class Plan:
+    """The outcome of a group before it is written."""
+
+    def __init__(self, held: dict[Key, Held]) -> None:
+        self.held = held
+        self.states: dict[Key, State] = {}
+        self.changed: dict[Key, None] = {}
+        self.placed: dict[Key, Placed | None] = {}
+        self.rows: list[_Row] = []
+        self.heard: set[tuple[str, str, str, datetime]] = set()
+        self.members: list[Pending] = []
+        self.keys: dict[tuple[str, str, str], list[Written]] = {}
+        self.docs: dict[Key, tuple[bytes, bytes]] = {}  # state and sys, encoded
+
+    def state(self, key: Key) -> State:
+        """The state of an entity as the group has made it so far."""
+        state = self.states.get(key)
+        if state is None:
+            held = self.held.get(key)
+            state = self.states[key] = held.state() if held else State(key[1])
+        return state
+
+    def add(self, pending: Pending, now: datetime) -> None:
+        """Apply all operations of one call, or none of them."""
+        states: dict[Key, State] = {}
+        placed: dict[Key, Placed | None] = {}
+        rows: list[_Row] = []
+        results: list[Written] = []
+        fresh: set[tuple[str, str, str, datetime]] = set()
+        for op in pending.ops:
+            key = (pending.tenant, entity_id(op))
+            before = states.get(key) or self.state(key)
+
+            def heard(name: str, at: datetime, key: Key = key) -> bool:
+                said = (*key, name, at)
+                return said in self.heard or said in fresh
+
+            after, made, written = apply(before, op, now, heard)
+            results.append(written)
+            if not made and after is before:
+                continue
+            states[key] = after
+            if after.attrs.get("location") is not before.attrs.get("location"):
+                placed[key] = place(after.attrs.get("location"))
+            for row in made:
+                rows.append(_Row(key, row, encode(row.attrs).decode()))
+                if isinstance(op, Observe):
+                    fresh.update((*key, name, row.at) for name in row.attrs)
+        self.states.update(states)
+        self.changed.update(dict.fromkeys(states))
+        self.placed.update(placed)
+        self.rows.extend(rows)
+        self.heard.update(fresh)
+        pending.results = results
+        self.members.append(pending)
+
+
+def entity_id(op: Op) -> str:
+    """The id of the entity that an operation is about."""
+    return op.entity.id if isinstance(op, Create | Upsert | Replace) else op.id
+
+
+class Committer:
+    """Collects writes of this process and commits them in groups, one group at a time."""
+
+    def __init__(
+        self,
+        db: Database,
+        clock: CityClock,
+        cache: Cache,
+        tail: Tail,
+        audit_append: AuditAppend,
+    ) -> None:
+        self._db = db
+        self._clock = clock
+        self._cache = cache
+        self._tail = tail
+        self._audit_append = audit_append
+        self._queue: deque[Pending] = deque()
+        self._waiting = 0
+        self._wake = asyncio.Event()
+        self._underway = 0
+        self.groups = 0
+        self.written = 0
+
+    @property
+    def waiting(self) -> int:
+        """Operations that are queued or on their way to the database."""
+        return self._waiting + self._underway
+
+    async def write(
+        self,
+        ops: tuple[Op, ...],
+        actor: str,
+        key: str | None,
+        tenant: str,
+        within: Within | None,
+    ) -> list[Written]:
+        """Queue operations that commit together, and wait until they have.
+
+        Raises a Problem where an operation does not fit; `StoreBusy` where too much waits;
+        `StoreUnavailable` where the database stayed away for `TRY_FOR_S`.
+        """
+        if self._waiting + len(ops) > max(WAITING_MAX, len(ops)):
+            raise StoreBusy(waiting=self._waiting)
+        future: asyncio.Future[list[Written]] = asyncio.get_running_loop().create_future()
+        until = time.monotonic() + TRY_FOR_S
+        self._queue.append(Pending(ops, actor, key, tenant, within, future, until))
+        self._waiting += len(ops)
+        self._wake.set()
+        return await future
+
+    async def run(self) -> None:
+        """Runs for the life of the city."""
+        while True:
+            if not self._queue:
+                self._wake.clear()
+                await self._wake.wait()
+            try:
+                await self.commit_waiting()
+            finally:
+                self._underway = 0
+
+    async def commit_waiting(self) -> None:
+        """Commit one group of what waits."""
+        group = self._take()
+        while group:
+            try:
+                await self._commit(group)
+                return
+            except _Stale as stale:
+                self._cache.drop(stale.keys)
+            except UniqueViolationError:
+                continue  # another process kept one of our idempotency keys: look again
+            except Exception as error:
+                if not is_connection_loss(error):
+                    group = self._settle(group, error)
+                    continue
+                group = self._expire(group)
+                await asyncio.sleep(RETRY_EVERY_S)
+
+    def _take(self) -> list[Pending]:
+        group: list[Pending] = []
+        count = 0
+        while self._queue:
+            head = self._queue[0]
+            # A call with SQL of its own commits alone, so that its failure is only its own.
+            if group and (head.within or count + len(head.ops) > GROUP_MAX):
+                break
+            group.append(self._queue.popleft())
+            count += len(head.ops)
+            self._waiting -= len(head.ops)
+            if head.within:
+                break
+        self._underway = count
+        return group
+
+    def _settle(self, group: list[Pending], error: Exception) -> list[Pending]:
+        """After an error nobody foresaw: a single call gets it, a group is tried one by one."""
+        if len(group) == 1:
+            if not group[0].future.done():
+                group[0].future.set_exception(error)
+            return []
+        log.warning("commit.split", calls=len(group), error=f"{type(error).__name__}: {error}")
+        self._queue.extendleft(reversed(group[1:]))
+        self._waiting += sum(len(p.ops) for p in group[1:])
+        return group[:1]
+
+    def _expire(self, group: list[Pending]) -> list[Pending]:
+        now = time.monotonic()
+        for pending in group:
+            if pending.until <= now and not pending.future.done():
+                pending.future.set_exception(StoreUnavailable(seconds=TRY_FOR_S))
+        return [p for p in group if not p.future.done()]
+
+    async def _commit(self, group: list[Pending]) -> None:
+        now = self._clock.now()
+        async with self._db.acquire() as conn:
+            plan = await self._plan(conn, group, now)
+            if not plan.changed and not any(p.within for p in plan.members):
+                self._resolve(plan)
+                return
+            upserts = _columns(plan)
+            recorded = datetime.now(UTC)
+            appended: Record | None = None
+            nos: dict[Key, int] = {}
+            try:
+                async with conn.transaction():
+                    nos = await self._put_states(conn, plan, upserts)
+                    await _keep_keys(conn, plan)
+                    for pending in plan.members:
+                        if isinstance(pending.within, WithResults):
+                            await pending.within.run(conn, pending.results)
+                        elif pending.within is not None:
+                            await pending.within(conn)
+                    if plan.rows:
+                        appended = await _append(conn, plan, nos, recorded)
+                        await self._audit_append(conn, recorded, _audit_entries(plan))
+            except Exception as error:
+                if appended is None or not is_connection_loss(error):
+                    raise
+                if not await self._was_committed(appended["xid"]):
+                    raise
+        self._take_over(plan, nos, appended, recorded)
+        self._resolve(plan)
+
+    async def _plan(self, conn: Conn, group: list[Pending], now: datetime) -> Plan:
+        keys = {(p.tenant, entity_id(op)): None for p in group for op in p.ops}
+        plan = Plan(await load(conn, self._cache, keys))
+        known = await _known_keys(conn, group)
+        plan.heard = await load_heard(conn, _doubtful(plan, group))
+        for pending in group:
+            if pending.future.done():  # the caller has gone
+                continue
+            name = (pending.tenant, pending.actor, pending.key or "")
+            if pending.key is not None and name in known:
+                pending.results = known[name]
+                pending.within = None
+                plan.members.append(pending)
+                continue
+            try:
+                plan.add(pending, now)
+            except Exception as error:
+                # Problems and defects alike belong to this caller; the others go on.
+                pending.future.set_exception(error)
+                continue
+            if pending.key is not None:
+                plan.keys[name] = pending.results
+                known[name] = [msgspec.structs.replace(w, repeated=True) for w in pending.results]
+        return plan
+
+    async def _put_states(self, conn: Conn, plan: Plan, columns: list[list[Any]]) -> dict[Key, int]:
+        if not plan.changed:
+            return {}
+        rows = await conn.fetch(_UPSERT, *columns)
+        nos = {(r["tenant"], r["id"]): r["no"] for r in rows}
+        if len(nos) != len(plan.changed):
+            raise _Stale([key for key in plan.changed if key not in nos])
+        unplaced = [k for k, placed in plan.placed.items() if placed is None and k in plan.held]
+        if unplaced:
+            await conn.execute(_UNPLACE, [k[0] for k in unplaced], [k[1] for k in unplaced])
+        return nos
+
+    async def _was_committed(self, xid: str) -> bool:
+        """Whether a transaction whose answer was lost is in the database after all."""
+        until = time.monotonic() + TRY_FOR_S
+        while time.monotonic() < until:
+            try:
+                async with self._db.acquire() as conn:
+                    status = await conn.fetchval("select pg_xact_status($1::text::xid8)", xid)
+                if status != "in progress":
+                    return bool(status == "committed")
+            except Exception as error:
+                if not is_connection_loss(error):
+                    raise
+            await asyncio.sleep(RETRY_EVERY_S)
+        return False
+
+    def _take_over(
+        self, plan: Plan, nos: dict[Key, int], appended: Record | None, recorded: datetime
+    ) -> None:
+        """After the commit: what is held, and the tail of the log, follow the database."""
+        for key in plan.changed:
+            state = plan.states[key]
+            doc, sys = plan.docs[key]
+            assert state.created_at is not None
+            assert state.modified_at is not None
+            self._cache.put(
+                key,
+                Held(
+                    nos[key],
+                    state.version,
+                    state.exists,
+                    key[1],
+                    state.types,
+                    doc,
+                    sys,
+                    state.scopes,
+                    state.created_at,
+                    state.modified_at,
+                    state.expires_at,
+                ),
+            )
+        self.groups += 1
+        self.written += len(plan.rows)
+        if appended is None:
+            return
+        changes = [
+            Change(
+                seq,
+                made.key[0],
+                made.key[1],
+                plan.states[made.key].types,
+                change_op(made.row.op),
+                made.row.attrs,
+                made.row.at,
+                recorded,
+            )
+            for seq, made in zip(appended["seqs"], plan.rows, strict=True)
+        ]
+        self._tail.publish(appended["before"], changes)
+
+    @staticmethod
+    def _resolve(plan: Plan) -> None:
+        for pending in plan.members:
+            if not pending.future.done():
+                pending.future.set_result(pending.results)
+
+
+def _doubtful(plan: Plan, group: list[Pending]) -> list[tuple[str, str, int, datetime]]:
+    """Observations that may have been heard before: not newer than all that is known."""
+    wanted: list[tuple[str, str, int, datetime]] = []
+    for pending in group:
+        for op in pending.ops:
+            if not isinstance(op, Observe):
+                continue
+            key = (pending.tenant, op.id)
+            held = plan.held.get(key)
+            if held is None:
+                continue
+            state = plan.state(key)
+            ahead = state.sys.get(AHEAD)
+            for name, instance in op.attrs.items():
+                said = instance.get("observedAt")
+                if said is None:
+                    continue  # `apply` refuses it in words
+                at = parse_instant(said)
+                current = default_instance(state.attrs.get(name))
+                known = current.get("observedAt") if current else None
+                if (
+                    not op.current
+                    or (known is not None and parse_instant(known) >= at)
+                    or (ahead is not None and parse_instant(ahead) >= at)
+                ):
+                    wanted.append((*key, held.no, at))
+    return wanted
+
+
+def _columns(plan: Plan) -> list[list[Any]]:
+    """The arrays of the upsert, ordered by key so that two processes cannot deadlock."""
+    columns: list[list[Any]] = [[] for _ in range(15)]
+    for key in sorted(plan.changed):
+        state = plan.states[key]
+        held = plan.held.get(key)
+        doc, sys = encode(state.attrs), encode(state.sys)
+        plan.docs[key] = (doc, sys)
+        placed = plan.placed.get(key)
+        many = state.types if len(state.types) > 1 else None
+        values = (
+            key[0],
+            key[1],
+            state.types[0],
+            None if many is None else encode(many).decode(),
+            encode(state.scopes).decode() if state.scopes else None,
+            doc.decode(),
+            sys.decode(),
+            state.version,
+            held.version if held else 0,
+            state.created_at,
+            state.modified_at,
+            state.expires_at,
+            not state.exists,
+            placed[0] if placed else None,
+            placed[1] if placed else None,
+        )
+        for column, value in zip(columns, values, strict=True):
+            column.append(value)
+    return columns
+
+
+async def _append(conn: Conn, plan: Plan, nos: dict[Key, int], recorded: datetime) -> Record:
+    row: Record | None = await conn.fetchrow(
+        _APPEND,
+        [made.key[0] for made in plan.rows],
+        [nos[made.key] for made in plan.rows],
+        [made.row.at for made in plan.rows],
+        recorded,
+        [made.row.op for made in plan.rows],
+        [made.patch for made in plan.rows],
+    )
+    assert row is not None
+    return row
+
+
+def _audit_entries(plan: Plan) -> list[AuditEntry]:
+    """One entry for the group: who, how much, and a digest that binds every write in it."""
+    digest = hashlib.sha256()
+    for made in plan.rows:
+        digest.update(f"{made.key[0]}\0{made.key[1]}\0{made.row.op}\0".encode())
+        digest.update(made.patch.encode())
+    actors = sorted({p.actor for p in plan.members})
+    subjects = list(dict.fromkeys(made.key[1] for made in plan.rows[:1]))
+    return [
+        AuditEntry(
+            actor=", ".join(actors)[:500],
+            act="context.write",
+            subject=subjects[0] if len(plan.rows) == 1 else f"{len(plan.rows)} writes",
+            digest=digest.digest(),
+        )
+    ]
+
+
+async def _known_keys(
+    conn: Conn, group: list[Pending]
+) -> dict[tuple[str, str, str], list[Written]]:
+    keyed = [p for p in group if p.key is not None]
+    if not keyed:
+        return {}
+    rows = await conn.fetch(
+        _KEYS,
+        [p.tenant for p in keyed],
+        [p.actor for p in keyed],
+        [p.key for p in keyed],
+    )
+    return {
+        (r["tenant"], r["scope"], r["key"]): [
+            msgspec.structs.replace(w, repeated=True)
+            for w in msgspec.json.decode(r["result"], type=list[Written])
+        ]
+        for r in rows
+    }
+
+
+async def _keep_keys(conn: Conn, plan: Plan) -> None:
+    if not plan.keys:
+        return
+    names = list(plan.keys)
+    await conn.execute(
+        _KEEP_KEYS,
+        [n[0] for n in names],
+        [n[1] for n in names],
+        [n[2] for n in names],
+        [encode(plan.keys[n]).decode() for n in names],
+    )

@@ -1,0 +1,221 @@
+"""The context: what everybody in the city reads and writes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime, timedelta
+
+import msgspec
+import structlog
+from msgspec import Struct
+
+from nagara.context.clock import CityClock
+from nagara.context.commit import AuditAppend, Committer, Within
+from nagara.context.errors import EntityNotFound
+from nagara.context.find import count, query_page, read_history, read_series
+from nagara.context.log import Live, Reader, ReaderRunner, ReaderState, Tail
+from nagara.context.model import Entity, Op, Page, Query, Sample, Written
+from nagara.context.q_sql import Expand
+from nagara.context.store import Cache, Held, load
+from nagara.engines.database import Database
+
+log = structlog.get_logger("context")
+
+#: Samples of one answer: a month of one-minute values.
+SAMPLES_MAX = 50_000
+
+
+class Task(Struct, frozen=True):
+    """Work that runs for the life of the city; started again with back-off when it fails."""
+
+    name: str
+    run: Callable[[], Awaitable[None]]
+
+
+def as_written(name: str) -> str:
+    """Rooms use canonical names: nothing to expand."""
+    return name
+
+
+class Context:
+    """The NGSI-LD store of one city.
+
+    Entities, their history and the change log, in one PostgreSQL schema. `start` before use.
+    """
+
+    def __init__(self, db: Database, audit_append: AuditAppend) -> None:
+        self.db = db
+        self.clock = CityClock()
+        self.cache = Cache()
+        self.tail = Tail(db, self.cache)
+        self.live = Live(self.tail)
+        self.committer = Committer(db, self.clock, self.cache, self.tail, audit_append)
+        self.readers: dict[str, ReaderRunner] = {}
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self, readers: Sequence[Reader] = ()) -> None:
+        """Begin to commit, to follow the log and to serve readers."""
+        await self.clock.load(self.db)
+        await self.tail.start()
+        self.spawn(Task("context.commit", self.committer.run))
+        self.spawn(Task("context.follow", self.tail.follow))
+        for reader in readers:
+            self.add_reader(reader)
+
+    def add_reader(self, reader: Reader) -> ReaderRunner:
+        """Serve one more reader of the change log. Raises ValueError for a name that is taken."""
+        if reader.name in self.readers:
+            raise ValueError(f"two readers are called {reader.name}")
+        runner = ReaderRunner(self.db, self.tail, reader)
+        self.readers[reader.name] = runner
+        self.spawn(Task(f"reader.{reader.name}", runner.run))
+        return runner
+
+    def spawn(self, task: Task) -> None:
+        """Run a task for the life of the context."""
+        self._tasks.append(asyncio.create_task(_keep_running(task), name=task.name))
+
+    async def stop(self) -> None:
+        """End readers and live streams; writes that wait are committed first."""
+        self.live.close()
+        for task in self._tasks:
+            if task.get_name() != "context.commit":
+                task.cancel()
+        await asyncio.gather(*self._tasks[1:], return_exceptions=True)
+        while self.committer.waiting:  # noqa: ASYNC110 - a stop looks a few times, a city runs for years
+            await asyncio.sleep(0.005)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks.clear()
+
+    async def write(
+        self,
+        *ops: Op,
+        actor: str,
+        key: str | None = None,
+        tenant: str = "",
+        within: Within | None = None,
+    ) -> list[Written]:
+        """Do operations in one transaction with their history, change log and audit.
+
+        `key`: heard a second time from the same actor, nothing is done and the first answer comes
+        back. `within` runs a room's own SQL in the same transaction. Raises the Problems of
+        `nagara.context.errors`; then none of the operations was done.
+        """
+        return await self.committer.write(ops, actor, key, tenant, within)
+
+    async def find_held(self, entity_id: str, tenant: str = "") -> Held | None:
+        """An entity as it is kept, encoded; None where there is none. The fast way out."""
+        held = self.cache.find((tenant, entity_id))
+        if held is None:
+            async with self.db.acquire() as conn:
+                found = await load(conn, self.cache, [(tenant, entity_id)])
+            held = found.get((tenant, entity_id))
+        return held if held is not None and held.exists else None
+
+    async def find(self, entity_id: str, tenant: str = "") -> Entity | None:
+        """The current state of an entity, or None."""
+        held = await self.find_held(entity_id, tenant)
+        return None if held is None else held.state().entity()
+
+    async def get(self, entity_id: str, tenant: str = "") -> Entity:
+        """The current state of an entity. Raises `EntityNotFound`."""
+        entity = await self.find(entity_id, tenant)
+        if entity is None:
+            raise EntityNotFound(id=entity_id)
+        return entity
+
+    async def query(self, query: Query, expand: Expand = as_written) -> Page:
+        """One page of the entities that fulfil a query."""
+        async with self.db.acquire() as conn:
+            return await query_page(conn, query, expand)
+
+    async def query_all(self, query: Query) -> list[Entity]:
+        """All entities that fulfil a query, page by page; for what is known to be few."""
+        found: list[Entity] = []
+        after: str | None = query.after
+        while True:
+            page = await self.query(_with_page(query, after))
+            found.extend(page.entities)
+            after = page.next_cursor
+            if after is None:
+                return found
+
+    async def count(self, query: Query, expand: Expand = as_written) -> int:
+        """How many entities fulfil a query."""
+        async with self.db.acquire() as conn:
+            return await count(conn, query, expand)
+
+    async def history(
+        self,
+        entity_id: str,
+        attrs: Sequence[str] = (),
+        start: datetime | None = None,
+        end: datetime | None = None,
+        last_n: int | None = None,
+        limit: int = SAMPLES_MAX,
+        tenant: str = "",
+    ) -> list[Sample]:
+        """Values of an entity's attributes in time, oldest first; `start` included, `end` not."""
+        async with self.db.acquire() as conn:
+            return await read_history(
+                conn, tenant, entity_id, attrs, start, end, last_n, min(limit, SAMPLES_MAX)
+            )
+
+    async def series(
+        self,
+        ids: Sequence[str],
+        attr: str,
+        start: datetime,
+        end: datetime,
+        step: timedelta,
+        tenant: str = "",
+    ) -> dict[str, list[tuple[datetime, float | None]]]:
+        """The newest number in each step of time, for many entities in one query."""
+        async with self.db.acquire() as conn:
+            return await read_series(conn, tenant, ids, attr, start, end, step)
+
+    async def reader_states(self) -> list[ReaderState]:
+        """How far every reader has come."""
+        async with self.db.acquire() as conn:
+            rows = await conn.fetch(
+                "select reader, count(*) as dead from context.dead_letter group by reader"
+            )
+        dead = {row["reader"]: row["dead"] for row in rows}
+        return [
+            ReaderState(
+                name, runner.seq, runner.lag, dead.get(name, 0), runner.last_error, runner.moved_at
+            )
+            for name, runner in sorted(self.readers.items())
+        ]
+
+    async def caught_up(self, timeout_s: float = 30.0) -> None:
+        """Return when every reader has passed what is in the log now. Raises TimeoutError."""
+        async with asyncio.timeout(timeout_s):
+            head = self.tail.head
+            while any(r.seq < head for r in self.readers.values()):  # noqa: ASYNC110 - for tests and the CLI
+                await asyncio.sleep(0.005)
+
+
+def _with_page(query: Query, after: str | None) -> Query:
+    return msgspec.structs.replace(query, limit=1000, after=after)
+
+
+async def _keep_running(task: Task) -> None:
+    pause = 0.2
+    loop = asyncio.get_running_loop()
+    while True:
+        started = loop.time()
+        try:
+            await task.run()
+            return
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:
+            log.exception("task.failed", task=task.name, error=f"{type(error).__name__}: {error}")
+        if loop.time() - started > 60:
+            pause = 0.2
+        await asyncio.sleep(pause)
+        pause = min(pause * 2, 10.0)

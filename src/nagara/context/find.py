@@ -1,0 +1,346 @@
+"""Queries on current state and on history: the SQL of reading."""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+import shapely
+import shapely.ops
+from asyncpg import Box, Record
+from shapely.geometry.base import BaseGeometry
+
+from nagara.context.errors import QueryInvalid
+from nagara.context.model import (
+    Entity,
+    GeoQuery,
+    Page,
+    Query,
+    Sample,
+    default_instance,
+    instances_of,
+    plain_value,
+)
+from nagara.context.q import Node, parse_q
+from nagara.context.q_sql import Expand, to_jsonpath
+from nagara.context.store import COLUMNS, Conn, held_from
+from nagara.values.geo import distance_m, read_geojson
+from nagara.values.time import parse_instant
+
+#: The largest page: about 2 MB of entities. A caller who wants more follows the cursor.
+LIMIT_MAX = 1_000
+#: Rows read at once while a geo-query is refined.
+REFINE_BATCH = 500
+METRES_PER_DEGREE = 111_195.0  # of latitude, on the sphere of nagara.values.geo
+
+_ORDERS = {"-modifiedAt": "modified_at", "-createdAt": "created_at"}
+
+
+class _Where:
+    """Conditions of a statement and their parameters, in step."""
+
+    def __init__(self) -> None:
+        self.conditions: list[str] = []
+        self.parameters: list[Any] = []
+
+    def bind(self, value: Any) -> str:
+        """The placeholder of a new parameter."""
+        self.parameters.append(value)
+        return f"${len(self.parameters)}"
+
+    def add(self, condition: str) -> None:
+        """One more condition, all of which must hold."""
+        self.conditions.append(condition)
+
+    def sql(self) -> str:
+        """The conditions joined."""
+        return " and ".join(self.conditions)
+
+
+def conditions(query: Query, expand: Expand, tree: Node | None = None) -> tuple[_Where, list[str]]:
+    """The conditions of a query but for its types, and the alternatives that name the types.
+
+    Entities of several types are few; they are a branch of their own, so that the many are read in
+    the order of their index.
+    """
+    where = _Where()
+    where.add(f"e.tenant = {where.bind(query.tenant)}")
+    where.add("not e.deleted")
+    where.add("(e.expires_at is null or e.expires_at > now())")
+    if query.ids:
+        where.add(f"e.id = any({where.bind(list(query.ids))}::text[])")
+    if query.id_pattern is not None:
+        where.add(f"e.id ~ {where.bind(query.id_pattern)}")
+    if query.attrs:
+        where.add(f"e.doc ?| {where.bind([expand(a) for a in query.attrs])}::text[]")
+    if query.q:
+        path = to_jsonpath(tree or parse_q(query.q), expand)
+        where.add(f"e.doc @@ {where.bind(path)}::text::jsonpath")
+    if query.scopes:
+        where.add(f"e.scopes && {where.bind(list(query.scopes))}::text[]")
+    if query.geo is not None:
+        _geo_condition(where, query.geo)
+    if query.visible_types is not None:
+        seen = where.bind(list(query.visible_types))
+        where.add(f"(coalesce(e.types, array[e.type]) && {seen}::text[])")
+    if query.hidden_types:
+        unseen = where.bind(list(query.hidden_types))
+        where.add(f"not (coalesce(e.types, array[e.type]) && {unseen}::text[])")
+    if not query.types:
+        return where, []
+    types = list(query.types)
+    one = where.bind(types[0] if len(types) == 1 else types)
+    many = where.bind(types)
+    only = f"e.type = {one}" if len(types) == 1 else f"e.type = any({one}::text[])"
+    return where, [
+        f"e.types is null and {only}",
+        f"e.types is not null and e.types && {many}::text[]",
+    ]
+
+
+def _geo_condition(where: _Where, geo: GeoQuery) -> None:
+    """A bounding-box filter that the index answers; the rest is refined in `_fulfils`."""
+    if geo.geoproperty != "location" or geo.georel == "disjoint" or geo.min_distance_m is not None:
+        if geo.geoproperty == "location":
+            where.add("e.extent is not null")
+        return
+    west, south, east, north = read_geojson(geo.geometry).bounds
+    if geo.georel == "near" and geo.max_distance_m is not None:
+        up = geo.max_distance_m / METRES_PER_DEGREE
+        poleward = min(89.0, max(abs(south), abs(north)) + up)
+        side = up / math.cos(math.radians(poleward))
+        west, south, east, north = west - side, south - up, east + side, north + up
+    box = where.bind(Box((east, north), (west, south)))
+    where.add(f"e.extent && {box}::box")
+
+
+def _page_sql(where: _Where, branches: list[str], order: str, limit: int) -> str:
+    """One statement for a page. Each branch brings its own first rows in order."""
+    columns = f"select {COLUMNS} from context.entity e where {where.sql()}"  # noqa: S608
+    if not branches:
+        return f"{columns} order by {order} limit {limit}"
+    parts = [f"({columns} and {branch} order by {order} limit {limit})" for branch in branches]
+    if len(parts) == 1:
+        return parts[0]
+    joined = " union all ".join(parts)
+    return f"select * from ({joined}) e order by {order} limit {limit}"  # noqa: S608
+
+
+def encode_cursor(parts: Sequence[str]) -> str:
+    """An opaque cursor."""
+    return base64.urlsafe_b64encode(json.dumps(list(parts)).encode()).decode().rstrip("=")
+
+
+def decode_cursor(cursor: str, length: int) -> list[str]:
+    """What a cursor says. Raises `QueryInvalid` for one that we did not make."""
+    try:
+        padded = cursor + "=" * (-len(cursor) % 4)
+        parts = json.loads(base64.urlsafe_b64decode(padded))
+        if isinstance(parts, list) and [type(part) for part in parts] == [str] * length:
+            return parts
+    except ValueError:
+        pass  # the words below serve every way a cursor can be wrong
+    raise QueryInvalid(query=cursor[:80], position=0, reason="this cursor is not one of ours")
+
+
+async def query_page(conn: Conn, query: Query, expand: Expand) -> Page:
+    """One page of entities. Raises `QueryInvalid` and `QueryTooComplex` in words."""
+    limit = max(0, min(query.limit, LIMIT_MAX))
+    tree = parse_q(query.q) if query.q else None
+    found: list[Entity] = []
+    after, skip = query.after, query.offset
+    while True:
+        batch = max(limit + 1, REFINE_BATCH) if query.geo else limit + 1
+        rows = await _rows(conn, query, expand, tree, after, batch, 0 if query.geo else skip)
+        for row in rows:
+            if query.geo is not None and not _fulfils(row, query.geo):
+                continue
+            if query.geo is not None and skip:
+                skip -= 1
+                continue
+            if len(found) == limit:
+                return Page(found, _cursor(query, found[-1]) if found else None)
+            found.append(held_from(row).state().entity())
+        if len(rows) < batch or limit == 0:
+            return Page(found, None)
+        last = rows[-1]
+        after = _cursor(query, held_from(last).state().entity())
+
+
+async def _rows(
+    conn: Conn,
+    query: Query,
+    expand: Expand,
+    tree: Node | None,
+    after: str | None,
+    batch: int,
+    skip: int,
+) -> list[Record]:
+    where, branches = conditions(query, expand, tree)
+    if query.order == "id":
+        order = "id"
+        if after is not None:
+            where.add(f"e.id > {where.bind(decode_cursor(after, 1)[0])}")
+    else:
+        column = _ORDERS[query.order]
+        order = f"{column} desc, id desc"
+        if after is not None:
+            at, last_id = decode_cursor(after, 2)
+            where.add(
+                f"(e.{column}, e.id) < ({where.bind(parse_instant(at))}, {where.bind(last_id)})"
+            )
+    sql = _page_sql(where, branches, order, batch + skip)
+    if skip:
+        sql = f"select * from ({sql}) s order by {order} offset {where.bind(skip)}"  # noqa: S608
+    try:
+        rows: list[Record] = await conn.fetch(sql, *where.parameters)
+    except Exception as error:
+        if getattr(error, "sqlstate", "")[:2] in ("22", "2B"):  # bad pattern, bad jsonpath value
+            raise QueryInvalid(
+                query=str(query.q or query.id_pattern)[:200], position=0, reason=str(error)
+            ) from error
+        raise
+    return rows
+
+
+def _cursor(query: Query, last: Entity) -> str:
+    if query.order == "id":
+        return encode_cursor([last.id])
+    at = last.modified_at if query.order == "-modifiedAt" else last.created_at
+    return encode_cursor([(at or datetime.now(UTC)).isoformat(), last.id])
+
+
+async def count(conn: Conn, query: Query, expand: Expand) -> int:
+    """How many entities fulfil a query, exactly."""
+    if query.geo is not None:
+        total, after = 0, None
+        while True:
+            page = await query_page(
+                conn,
+                msgspec.structs.replace(query, limit=LIMIT_MAX, after=after, order="id", offset=0),
+                expand,
+            )
+            total += len(page.entities)
+            after = page.next_cursor
+            if after is None:
+                return total
+    where, branches = conditions(query, expand)
+    if branches:
+        where.add("(" + " or ".join(f"({branch})" for branch in branches) + ")")
+    sql = f"select count(*) from context.entity e where {where.sql()}"  # noqa: S608
+    return int(await conn.fetchval(sql, *where.parameters))
+
+
+def _fulfils(row: Record, geo: GeoQuery) -> bool:
+    """The exact geo-query on one row (clause 4.10, OGC Simple Features relations)."""
+    doc = msgspec.json.decode(row["doc"])
+    instance = default_instance(doc.get(geo.geoproperty))
+    if instance is None:
+        return False
+    try:
+        here = read_geojson(instance.get("value"))
+    except Exception:
+        return False
+    there = read_geojson(geo.geometry)
+    if geo.georel == "near":
+        distance = _distance_m(here, there)
+        if geo.max_distance_m is not None and distance > geo.max_distance_m:
+            return False
+        return geo.min_distance_m is None or distance >= geo.min_distance_m
+    return bool(getattr(here, geo.georel)(there))
+
+
+def _distance_m(a: BaseGeometry, b: BaseGeometry) -> float:
+    """Distance of the nearest points of two geometries along the sphere, in metres."""
+    if a.intersects(b):
+        return 0.0
+    near_a, near_b = shapely.ops.nearest_points(a, b)
+    return distance_m((near_a.x, near_a.y), (near_b.x, near_b.y))
+
+
+async def read_history(
+    conn: Conn,
+    tenant: str,
+    entity_id: str,
+    attrs: Sequence[str],
+    start: datetime | None,
+    end: datetime | None,
+    last_n: int | None,
+    limit: int,
+) -> list[Sample]:
+    """Instances of attributes in time order; with `last_n` the newest so many of each.
+
+    `start` is included, `end` is not. Removed attributes give no sample.
+    """
+    where = _Where()
+    where.add(f"e.tenant = {where.bind(tenant)} and e.id = {where.bind(entity_id)}")
+    if start is not None:
+        where.add(f"c.at >= {where.bind(start)}")
+    if end is not None:
+        where.add(f"c.at < {where.bind(end)}")
+    if attrs:
+        where.add(f"c.attrs ?| {where.bind(list(attrs))}::text[]")
+    direction = "desc" if last_n else "asc"
+    taken = min(last_n * max(1, len(attrs)), limit) if last_n and attrs else limit
+    rows = await conn.fetch(
+        f"""select c.at, c.recorded_at, c.attrs::text as attrs
+            from context.entity e join context.change c on c.no = e.no
+            where {where.sql()} order by c.at {direction}, c.seq {direction} limit {taken}""",  # noqa: S608
+        *where.parameters,
+    )
+    samples: list[Sample] = []
+    seen: dict[str, int] = {}
+    for row in rows:
+        for name, attribute in msgspec.json.decode(row["attrs"]).items():
+            if attrs and name not in attrs:
+                continue
+            for instance in instances_of(attribute):
+                if last_n and seen.get(name, 0) >= last_n:
+                    continue
+                seen[name] = seen.get(name, 0) + 1
+                samples.append(
+                    Sample(name, row["at"], plain_value(instance), instance, row["recorded_at"])
+                )
+    if last_n:
+        samples.reverse()
+    return samples
+
+
+async def read_series(
+    conn: Conn,
+    tenant: str,
+    ids: Sequence[str],
+    attr: str,
+    start: datetime,
+    end: datetime,
+    step: timedelta,
+) -> dict[str, list[tuple[datetime, float | None]]]:
+    """The newest unflagged number of each step for many entities: one query, for sliders.
+
+    Steps are aligned to `start`; a step without a value is left out.
+    """
+    rows = await conn.fetch(
+        """select distinct on (e.id, slot) e.id,
+                  floor(extract(epoch from c.at - $4) / $6)::bigint as slot,
+                  (c.attrs -> $3 -> 'value')::float8 as value
+           from context.entity e
+           join context.change c on c.no = e.no and c.at >= $4 and c.at < $5
+           where e.tenant = $1 and e.id = any($2::text[])
+             and jsonb_typeof(c.attrs -> $3 -> 'value') = 'number'
+           order by e.id, slot, c.at desc, c.seq desc""",
+        tenant,
+        list(ids),
+        attr,
+        start,
+        end,
+        step.total_seconds(),
+    )
+    series: dict[str, list[tuple[datetime, float | None]]] = {entity_id: [] for entity_id in ids}
+    for row in rows:
+        series[row["id"]].append((start + row["slot"] * step, row["value"]))
+    return series

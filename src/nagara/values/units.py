@@ -62,11 +62,13 @@ UNITS: dict[str, Unit] = {
         Unit("JOU", "J", "energy"),
         Unit("LUX", "lx", "illuminance"),
         Unit("2N", "dB", "level"),
+        Unit("HTZ", "Hz", "frequency"),
         Unit("SEC", "s", "time"),
         Unit("MIN", "min", "time", 60.0),
         Unit("HUR", "h", "time", 3600.0),
         Unit("DAY", "d", "time", 86400.0),
         Unit("DD", "°", "angle", 0.017453292519943295),
+        Unit("E96", "°/s", "angular velocity", 0.017453292519943295),
         Unit("K40", "g", "acceleration", 9.80665),
         Unit("C66", "mmol/kg", "molality"),
     )

@@ -88,13 +88,17 @@ type Json = Readonly<Record<string, unknown>>
 const record = (x: unknown): Json =>
   typeof x === 'object' && x !== null && !Array.isArray(x) ? (x as Json) : {}
 const text = (x: unknown): string | null => (typeof x === 'string' && x !== '' ? x : null)
-const number = (x: unknown): number | null =>
-  typeof x === 'number' && Number.isFinite(x) ? x : null
+/** A number bare, or as the value of an attribute that came with its story. */
+function number(x: unknown): number | null {
+  const value = typeof x === 'object' ? record(x)['value'] : x
+  return typeof value === 'number' && Number.isFinite(value) ? value : null
+}
 
-/** Milliseconds since 1970 of an ISO 8601 instant, or null. */
+/** Milliseconds since 1970 of an ISO 8601 instant (bare or as a JSON-LD DateTime), or null. */
 export function instant(x: unknown): number | null {
-  if (typeof x !== 'string') return null
-  const ms = Date.parse(x)
+  const written = typeof x === 'object' ? record(x)['@value'] : x
+  if (typeof written !== 'string') return null
+  const ms = Date.parse(written)
   return Number.isNaN(ms) ? null : ms
 }
 

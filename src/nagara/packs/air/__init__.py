@@ -41,9 +41,10 @@ QUALITY = (
         12,
         "24-hour mean, published hourly. Low: no city's day is cleaner than 0.5, so 0 is a failed "
         "sensor. High: beyond the end of any index, so a fault is likelier than such a day. "
-        "Jump: the mean moves by 10 only where one hour differs by 240 from the hour it replaces. Stuck: in the week of "
-        "May 2025 a working station rarely showed one value for more than 10 hours. A neighbour "
-        "is the last value that was not itself flagged, else the second hour of a fault passes.",
+        "Jump: the mean moves by 10 only where one hour differs by 240 from the hour it replaces. "
+        "Stuck: in the week of May 2025 a working station rarely showed one value for more "
+        "than 10 hours. A neighbour is the last value that was not itself flagged, else the "
+        "second hour of a fault passes.",
     ),
     _limits(
         "pm10",

@@ -10,12 +10,11 @@ import csv
 from collections.abc import Sequence
 from datetime import datetime
 
-from nagara.pack import Codec, Reading
+from nagara.pack import Codec, PayloadUnreadable, Reading
 from nagara.packs.sensors.errors import (
     CodecOptionInvalid,
     MemberMissing,
     PayloadNotText,
-    PayloadUnreadable,
     TooManyReadings,
 )
 from nagara.packs.sensors.parts import (

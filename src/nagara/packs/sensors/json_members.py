@@ -157,6 +157,4 @@ def _at(row: Any, path: str) -> Any:
     return row
 
 
-CODEC = Codec(
-    "json", "An object of members with numbers; names, units and paths by profile", decode
-)
+CODEC = Codec("json", "An object of members with numbers; names, units, paths by profile", decode)

@@ -95,7 +95,8 @@ def moment_of(value: Any, member: str, unit: str = "auto") -> datetime:
         try:
             return parse_instant(value)
         except Problem:
-            raise MomentUnreadable(member=quoted(member), got=quoted(value)) from None
+            if unit == "iso":
+                raise MomentUnreadable(member=quoted(member), got=quoted(value)) from None
     try:
         seconds = float(value)
     except (TypeError, ValueError, OverflowError):

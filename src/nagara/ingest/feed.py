@@ -72,10 +72,16 @@ class FeedObservation(Struct, frozen=True):
 
 
 class ParkedItem(Struct, frozen=True):
-    """A row that could not be read: why, in words a person can act upon, and the row itself."""
+    """A row that could not be read: why, in words a person can act upon, and the row itself.
+
+    With a `problem` it is parked under the problem's own code and parameters, so that the reason
+    is said in the reader's language; `reason` is then the same in English. The payload holds
+    nothing that the connector would not have taken: no words, photo or address of a person.
+    """
 
     reason: str
     payload: bytes
+    problem: Problem | None = None
 
 
 class FeedBatch(Struct, frozen=True):
@@ -98,5 +104,8 @@ class Feed(Struct, frozen=True):
     timeout_s: float = 20.0
     bytes_max: int = FEED_BYTES_MAX
     headers: Mapping[str, str] = {}
+    #: The document holds words or photos of people: one that cannot be read is parked without its
+    #: bytes, only with its size.
+    personal: bool = False
     #: How old the newest observation may be before the feed is shown as late; 0: three periods.
     late_after_s: float = 0.0

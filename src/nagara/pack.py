@@ -46,8 +46,8 @@ class PayloadUnreadable(Problem, ValueError):
     text is the English of the same words, so that a codec stays pure and a log stays readable.
     """
 
-    code: ClassVar[str] = "payload-unreadable"
-    words: ClassVar[str] = "The payload cannot be read: {reason}."
+    #: The English text with {parameters}; each subclass has its own and the same in its messages.
+    words: ClassVar[str] = "The payload cannot be read."
 
     def __str__(self) -> str:
         return self.words.format(**self.params)

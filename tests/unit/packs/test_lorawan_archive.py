@@ -17,7 +17,7 @@ COUNTS_PER_G = 63
 #: The maker's name → ours, for the parts that the archive holds.
 ELSYS = {
     "temperature": ("temperature", "CEL"),
-    "humidity": ("humidity", "P1"),
+    "humidity": ("relativeHumidity", "P1"),
     "accMotion": ("movementCount", "C62"),
     "x": ("accelerationX", "K40"),
     "y": ("accelerationY", "K40"),

@@ -76,11 +76,11 @@ _PM25_NAME = {
     "watch": {"th": "ฝุ่น PM2.5 ระดับปานกลาง", "en": "PM2.5 at a moderate level"},
     "warning": {
         "th": "ฝุ่น PM2.5 เกินมาตรฐาน เริ่มมีผลกระทบต่อสุขภาพ",
-        "en": "PM2.5 above the standard: starting to affect health",
+        "en": "PM2.5 above the standard: begins to affect health",
     },
     "critical": {
         "th": "ฝุ่น PM2.5 มีผลกระทบต่อสุขภาพ",
-        "en": "PM2.5 affects health",
+        "en": "PM2.5 harms health",
     },
 }
 _PM25_ADVICE = {

@@ -29,22 +29,22 @@ class Level(Struct, frozen=True):
 
 
 LEVELS: tuple[Level, ...] = (
-    Level("very-good", 0, 25, "#3BCCFF", {"th": "ดีมาก", "en": "Very good"}),
-    Level("good", 26, 50, "#92D050", {"th": "ดี", "en": "Good"}),
-    Level("moderate", 51, 100, "#FFFF00", {"th": "ปานกลาง", "en": "Moderate"}),
-    Level(
-        "starting-to-affect-health",
-        101,
-        200,
-        "#FFA200",
-        {"th": "เริ่มมีผลกระทบต่อสุขภาพ", "en": "Starting to affect health"},
-    ),
+    Level("very-good", 0, 25, "#3cccff", {"th": "ดีมาก", "en": "Very good"}),
+    Level("good", 26, 50, "#92d051", {"th": "ดี", "en": "Good"}),
+    Level("moderate", 51, 100, "#ffff00", {"th": "ปานกลาง", "en": "Moderate"}),
     Level(
         "affects-health",
+        101,
+        200,
+        "#ffa202",
+        {"th": "เริ่มมีผลกระทบต่อสุขภาพ", "en": "Begins to affect health"},
+    ),
+    Level(
+        "harms-health",
         201,
         None,
-        "#F04646",
-        {"th": "มีผลกระทบต่อสุขภาพ", "en": "Affects health"},
+        "#f04645",
+        {"th": "มีผลกระทบต่อสุขภาพ", "en": "Harms health"},
     ),
 )
 

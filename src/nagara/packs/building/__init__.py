@@ -27,7 +27,9 @@ PACK = Pack(
     ),
     quality=(
         _limits("temperature", "CEL", -30.0, 70.0, 15.0, 96, "Nagara default: sun on a casing"),
-        _limits("humidity", "P1", 0.0, 100.0, 60.0, 192, "Nagara default: 100 % for a wet night"),
+        _limits(
+            "relativeHumidity", "P1", 0.0, 100.0, 60.0, 192, "Nagara default: 100 % for a wet night"
+        ),
         _limits(
             "atmosphericPressure",
             "A97",

@@ -43,7 +43,7 @@ KINDS: dict[int, Kind] = {
     101: _one("illuminance", 2, 1, False, "LUX"),
     102: _one("presence", 1, 1, False, "C62"),
     103: _one("temperature", 2, 10, True, "CEL"),
-    104: _one("humidity", 1, 2, False, "P1"),
+    104: _one("relativeHumidity", 1, 2, False, "P1"),
     113: Kind(
         ("accelerationX", "accelerationY", "accelerationZ"), 2, (1000,) * 3, True, ("K40",) * 3
     ),

@@ -67,7 +67,7 @@ def _axis(name: str, offset: int) -> Value:
 
 PARTS: dict[int, Part] = {
     0x01: _one(2, "temperature", "temperature", "CEL", 10, True),
-    0x02: _one(1, "humidity", "humidity", "P1"),
+    0x02: _one(1, "humidity", "relativeHumidity", "P1"),
     0x03: Part(3, (_axis("x", 0), _axis("y", 1), _axis("z", 2))),
     0x04: _one(2, "light", "illuminance", "LUX"),
     0x05: _one(1, "motion", "motionCount", "C62"),

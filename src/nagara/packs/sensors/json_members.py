@@ -1,4 +1,4 @@
-"""`json`: an object of members, as most Wi-Fi sensors and gateways send it.
+"""`json-members`: an object of members, as most Wi-Fi sensors and gateways send it.
 
 Without options every member that is a number, true or false is a reading of its own name, and
 `observedAt` (or the first of a few usual names) is the moment. With `members` only what is named
@@ -157,4 +157,4 @@ def _at(row: Any, path: str) -> Any:
     return row
 
 
-CODEC = Codec("json", "An object of members with numbers; names, units, paths by profile", decode)
+CODEC = Codec("json-members", "An object of members with numbers; names, units, paths by profile", decode)

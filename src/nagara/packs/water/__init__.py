@@ -182,7 +182,7 @@ RULES = (
             "th": "ออกห่างจากริมน้ำ ตัดไฟฟ้าชั้นล่าง และทำตามคำแนะนำของเจ้าหน้าที่",
             "en": "Keep away from the water, switch off power downstairs, follow the officers.",
         },
-        "flooding",
+        "canal",
     ),
 )
 

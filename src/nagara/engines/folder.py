@@ -58,13 +58,20 @@ class Folder:
         return self.root / "logs"
 
     @classmethod
+    def at(cls, root: Path) -> Folder:
+        """The folder as it is; nothing is made."""
+        return cls(Path(os.path.realpath(root)))
+
+    @classmethod
     def make(cls, root: Path, owner: Owner) -> Folder:
         """The folder with its parts; the engines' account gets what is its own and no more.
 
         Raises `FolderForbidden`.
         """
-        root = Path(os.path.realpath(root))
-        folder = cls(root)
+        folder = cls.at(root)
+        root = folder.root
+        if root.exists() and root.stat().st_uid != os.geteuid():
+            raise FolderForbidden(path=str(root), reason=f"uid {root.stat().st_uid}")
         make_folder(root, 0o710)
         if owner.separate:  # root's folder; the engines may pass, others may not
             os.chown(root, 0, owner.gid)
@@ -102,19 +109,18 @@ class Folder:
         fresh.rename(path)
         return text
 
-    def lock(self) -> FolderLock:
+    def lock(self, purpose: str = "up") -> FolderLock:
         """Takes the folder for this process. Raises `FolderBusy` with the holder's pid."""
-        return FolderLock.take(self.root / "lock")
+        return FolderLock.take(self.root / "lock", purpose)
 
-    def running_pid(self) -> int | None:
-        """The process that runs the city in this folder, None where it is free."""
-        path = self.root / "lock"
-        if not path.exists():
+    def holder(self) -> tuple[int, str] | None:
+        """The pid and purpose of the process that has the folder, None where it is free."""
+        if not (self.root / "lock").exists():
             return None
         try:
-            FolderLock.take(path).release()
+            self.lock("question").release()
         except FolderBusy as busy:
-            return int(busy.params["pid"])
+            return busy.params["pid"], busy.params["purpose"]
         return None
 
 
@@ -125,7 +131,7 @@ class FolderLock:
     file: IO[str]
 
     @classmethod
-    def take(cls, path: Path) -> FolderLock:
+    def take(cls, path: Path, purpose: str) -> FolderLock:
         """Raises `FolderBusy`, `FolderForbidden`."""
         try:
             handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -135,11 +141,13 @@ class FolderLock:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            pid = file.read().strip()
+            pid, _, held_for = file.read().partition(" ")
             file.close()
-            raise FolderBusy(path=str(path.parent), pid=int(pid) if pid.isdigit() else 0) from None
+            raise FolderBusy(
+                path=str(path.parent), pid=int(pid) if pid.isdigit() else 0, purpose=held_for
+            ) from None
         file.truncate(0)
-        file.write(str(os.getpid()))
+        file.write(f"{os.getpid()} {purpose}")
         file.flush()
         return cls(file)
 

@@ -27,7 +27,7 @@ from nagara.engines.binaries import nats_program
 from nagara.engines.errors import PortInUse, StreamUnreachable
 from nagara.engines.folder import Folder
 from nagara.engines.owner import Owner, check_reach
-from nagara.engines.supervise import Child, Recipe, spawn
+from nagara.engines.supervise import Child, Recipe, clear_folder, spawn
 
 CITY_ACCOUNT = "CITY"
 LOGIN_ACCOUNT = "LOGIN"
@@ -71,7 +71,7 @@ class NatsEngine:
     `$SYS.REQ.USER.AUTH`; `app_user` reads `$MQTT_msgs`.
     """
 
-    url: str
+    url: str  # without a password
     mqtt_host: str
     mqtt_port: int
     ws_port: int
@@ -102,6 +102,7 @@ class NatsEngine:
         program = nats_program(owner)
         check_reach(folder.root, owner)
         check_reach(program.parent, owner)
+        await clear_folder(folder.nats, lambda _pid: signal.SIGTERM)
         for port, host, purpose in (
             (ports.mqtt, ports.host, "MQTT"),
             (ports.ws, ports.host, "MQTT over WebSocket"),
@@ -212,7 +213,8 @@ def _child(program: Path, config: Path, folder: Folder, owner: Owner, ports: Nat
     log_path = folder.logs / "nats.log"
 
     async def prepare() -> None:
-        return None  # the store has no pid file; a predecessor's port is checked before
+        # One that outlived its city still holds the store and the ports.
+        await clear_folder(folder.nats, lambda _pid: signal.SIGTERM)
 
     async def ready(_pid: int) -> bool:
         # The client port opens before the MQTT port; both must answer.
@@ -226,6 +228,7 @@ def _child(program: Path, config: Path, folder: Folder, owner: Owner, ports: Nat
             spawn=lambda: spawn(
                 [program, "-c", config],
                 owner=owner,
+                folder=folder.nats,
                 log_path=log_path,
                 death_signal=signal.SIGTERM,
             ),

@@ -6,7 +6,6 @@ The server has no port: it listens on a socket only, so two cities on one machin
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 import shutil
@@ -21,7 +20,7 @@ from nagara.engines.database import DATABASE, Database
 from nagara.engines.errors import EngineFailed
 from nagara.engines.folder import Folder
 from nagara.engines.owner import Owner, check_reach, own_name
-from nagara.engines.supervise import Child, Recipe, spawn
+from nagara.engines.supervise import Child, Recipe, clear_folder, spawn
 
 __all__ = ["DATABASE", "Database", "PostgresEngine"]
 
@@ -50,7 +49,6 @@ SETTINGS: Mapping[str, str] = {
 }
 
 _HBA = "local all {role} peer map=city\n"
-_STOPPED_S_MAX = 60.0  # a predecessor's last checkpoint
 
 
 @dataclass(slots=True)
@@ -90,7 +88,11 @@ class PostgresEngine:
             Recipe(
                 name="PostgreSQL",
                 spawn=lambda: spawn(
-                    arguments, owner=owner, log_path=log_path, death_signal=signal.SIGINT
+                    arguments,
+                    owner=owner,
+                    folder=folder.pg,
+                    log_path=log_path,
+                    death_signal=signal.SIGINT,
                 ),
                 ready=ready,
                 log_path=log_path,
@@ -139,7 +141,7 @@ def _make_cluster(folder: Folder, owner: Owner, programs: Path) -> None:
 
 
 def _write_access(folder: Folder, owner: Owner) -> None:
-    names = dict.fromkeys((own_name(), owner.name))
+    names = dict.fromkeys((own_name(), owner.name, "root"))  # root could become any of them
     ident = "".join(f'city "{name}" {ROLE}\n' for name in names)
     for path, text in (
         (folder.pg / "pg_hba.conf", _HBA.format(role=ROLE)),
@@ -168,38 +170,14 @@ async def clear_predecessor(pg: Path) -> None:
     pid counts only if the process is no zombie and stands in this very folder. The file is
     never removed while any process stands there. Raises `EngineFailed` if one will not go.
     """
-    deadline = asyncio.get_running_loop().time() + _STOPPED_S_MAX
-    told = False
-    while living := _processes_in(pg):
-        lines = _pid_file_lines(pg)
-        if not told and lines and lines[0].isdigit() and int(lines[0]) in living:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(int(lines[0]), signal.SIGINT)
-            told = True
-        if asyncio.get_running_loop().time() > deadline:
-            raise EngineFailed(
-                engine="PostgreSQL", reason=f"pid {living} in {pg}", log=str(pg.parent / "logs")
-            )
-        await asyncio.sleep(0.02)
+    lines = _pid_file_lines(pg)
+    postmaster = int(lines[0]) if lines and lines[0].isdigit() else None
+    # Only the postmaster is told: its children end with it, in order.
+    await clear_folder(pg, lambda pid: signal.SIGINT if pid == postmaster else None)
     (pg / "postmaster.pid").unlink(missing_ok=True)
 
 
-def _processes_in(pg: Path) -> list[int]:
-    """Processes, zombies excepted, whose working directory is the folder (Linux; else none)."""
-    proc = Path("/proc")
-    if not proc.exists():
-        return []
-    target = os.path.realpath(pg)
-    found = []
-    for entry in proc.iterdir():
-        if not entry.name.isdigit():
-            continue
-        try:
-            if str((entry / "cwd").readlink()) != target:
-                continue
-            state = (entry / "stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0]
-        except OSError:  # gone meanwhile, a zombie (it has no cwd), or somebody else's
-            continue
-        if state not in ("Z", "X"):
-            found.append(int(entry.name))
-    return found
+def running_socket_folder(pg: Path) -> Path | None:
+    """Where the server that runs in this cluster listens (line 5 of its pid file), or None."""
+    lines = _pid_file_lines(pg)
+    return Path(lines[4]) if len(lines) >= 5 and lines[4] else None

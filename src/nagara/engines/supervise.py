@@ -39,9 +39,17 @@ log = structlog.get_logger("engines")
 
 
 def spawn(
-    arguments: Sequence[str | Path], *, owner: Owner, log_path: Path, death_signal: signal.Signals
+    arguments: Sequence[str | Path],
+    *,
+    owner: Owner,
+    folder: Path,
+    log_path: Path,
+    death_signal: signal.Signals,
 ) -> subprocess.Popen[bytes]:
-    """Starts a child that ends by `death_signal` when this process ends, however it ends."""
+    """Starts a child that ends by `death_signal` when this process ends, however it ends.
+
+    It stands in `folder`, by which `clear_folder` knows it again.
+    """
     if threading.current_thread() is not threading.main_thread():
         raise RuntimeError("children are made by the main thread: they die with the thread")
     parent = os.getpid()
@@ -60,7 +68,7 @@ def spawn(
             stdin=subprocess.DEVNULL,
             stdout=sink,
             stderr=sink,
-            cwd="/",
+            cwd=folder,
             env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"},
             start_new_session=True,  # a Ctrl-C in the terminal is for the city, which stops us
             umask=0o077,
@@ -108,6 +116,46 @@ async def exited(process: subprocess.Popen[bytes]) -> int:
         loop.remove_reader(handle)
         os.close(handle)
     return process.wait()
+
+
+def processes_in(folder: Path) -> list[int]:
+    """Processes, zombies excepted, whose working directory is the folder (Linux; else none)."""
+    proc = Path("/proc")
+    if not proc.exists():
+        return []
+    target = os.path.realpath(folder)
+    found = []
+    for entry in proc.iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            if str((entry / "cwd").readlink()) != target:
+                continue
+            state = (entry / "stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0]
+        except OSError:  # gone meanwhile, a zombie (it has no cwd), or somebody else's
+            continue
+        if state not in ("Z", "X"):
+            found.append(int(entry.name))
+    return found
+
+
+async def clear_folder(
+    folder: Path, stop: Callable[[int], signal.Signals | None], patience_s: float = 60.0
+) -> None:
+    """Waits until no process stands in the folder; tells each once to end, by the signal that
+    `stop` names for its pid. Raises `EngineFailed` after the patience (a last checkpoint)."""
+    deadline = asyncio.get_running_loop().time() + patience_s
+    told: set[int] = set()
+    while living := processes_in(folder):
+        for pid in set(living) - told:
+            told.add(pid)
+            order = stop(pid)
+            if order is not None:
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.kill(pid, order)
+        if asyncio.get_running_loop().time() > deadline:
+            raise EngineFailed(engine=folder.name, reason=f"pid {living}: {folder}", log="-")
+        await asyncio.sleep(0.02)
 
 
 @dataclass(frozen=True, slots=True)

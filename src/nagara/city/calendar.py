@@ -20,11 +20,15 @@ WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
 class Holiday(Struct, frozen=True):
-    """A day on which no office is open. `kind`: fixed, royal, lunar, substitution or special."""
+    """A day of the calendar. `kind`: fixed, royal, lunar, substitution or special.
+
+    `closed` is whether the city's offices are: on Labour Day, say, banks rest and offices do not.
+    """
 
     day: date
     name: Mapping[str, str]
     kind: str
+    closed: bool
     source: str
 
 
@@ -47,7 +51,8 @@ class WorkingCalendar(Struct, frozen=True):
 
     def is_workday(self, day: date) -> bool:
         """Whether offices open at all on a day."""
-        return day.weekday() in self.weekdays and day not in self.holidays
+        holiday = self.holidays.get(day)
+        return day.weekday() in self.weekdays and not (holiday and holiday.closed)
 
     def is_open(self, at: datetime) -> bool:
         """Whether an instant lies in working hours; opening and closing time both count as in."""

@@ -187,13 +187,14 @@ def _threshold(row: Row, languages: Languages) -> Threshold:
 
 
 def read_holidays(kit: Path, languages: Languages) -> tuple[Holiday, ...]:
-    """holidays.csv: days without office hours."""
-    columns = ["date", *names_of("name", languages), "kind"]
+    """holidays.csv: public holidays, and whether the city's offices close on them."""
+    columns = ["date", *names_of("name", languages), "kind", "closed"]
     return tuple(
         Holiday(
             day=row.day("date"),
             name=row.words("name", languages),
             kind=row.choice("kind", HOLIDAY_KINDS),
+            closed=row.choice("closed", YES_NO) == "yes",
             source=row.source(),
         )
         for row in read_rows(kit / "holidays.csv", columns, key=("date",))

@@ -1,0 +1,268 @@
+/** What the city's API sends and takes (`/api/v1`). Times are ISO 8601 in UTC. */
+import type { FeatureCollection } from 'geojson'
+import type { Words } from './i18n.svelte'
+
+export type Instant = string
+export type LonLat = [number, number]
+export type Severity = 'watch' | 'warning' | 'critical'
+export type Provenance = 'measured' | 'replayed' | 'simulated'
+export type AlertState = 'open' | 'acknowledged' | 'resolved'
+export type CaseState =
+  | 'new'
+  | 'routed'
+  | 'accepted'
+  | 'in_progress'
+  | 'resolved'
+  | 'closed'
+  | 'rejected'
+  | 'reopened'
+
+export interface List<T> {
+  items: T[]
+  next: string | null
+}
+
+export interface ClockState {
+  now: Instant
+  speed: number
+  mode: 'live' | 'replay' | 'simulated'
+  loop: number
+  originalNow: Instant | null
+  paused: boolean
+}
+
+export interface Category {
+  code: string
+  name: Words
+  icon?: string
+  group?: string
+  photoAdvised?: boolean
+}
+
+export interface Attribution {
+  title: string
+  licence: string
+  url?: string
+}
+
+export interface City {
+  code: string
+  name: Words
+  timeZone: string
+  languages: string[]
+  center: LonLat
+  bounds: [number, number, number, number]
+  clock: ClockState
+  shapes: { districts: 'exact' | 'approximate'; layers: string[] }
+  categories: Category[]
+  /** Names of groups of categories, where the city gives any. */
+  groups?: { code: string; name: Words; icon?: string }[]
+  departments?: { code: string; name: Words }[]
+  attributions: Attribution[]
+  mqttPort?: number
+  wsPort?: number
+  basemap: string | null
+  open: boolean
+}
+
+export interface DistrictProperties {
+  code: string
+  name: Words
+  population?: number
+  approximate?: boolean
+  center?: LonLat
+}
+export type Districts = FeatureCollection<GeoJSON.Geometry, DistrictProperties>
+
+export interface Measured {
+  value: number | null
+  unitCode?: string
+  unit?: string
+  observedAt: Instant
+  provenance: Provenance
+  originalObservedAt?: Instant | null
+  quality: string[]
+  stale: boolean
+  period_s?: number
+}
+
+export interface Station {
+  id: string
+  type: string
+  code: string
+  name: Words
+  district: string | null
+  location: LonLat
+  measures: Record<string, Measured>
+}
+
+export interface CityNow {
+  asOf: Instant
+  stations: { count: number; fresh: number; stale: number }
+  worst: Station[]
+  alerts: { open: number; bySeverity: Partial<Record<Severity, number>> }
+  cases: { open: number; overdue: number; today: number }
+  inTimeShare: number | null
+}
+
+export interface ScaleBreak {
+  /** The upper bound of the step; null for the last one. */
+  upTo: number | null
+  color: string
+  label: Words
+  advice?: Words
+}
+
+export interface Measure {
+  code: string
+  name: Words
+  unit: string
+  kind: 'station' | 'district'
+  scale: string
+  breaks: ScaleBreak[]
+}
+
+export interface Frames {
+  times: Instant[]
+  series: { id: string; values: (number | null)[] }[]
+}
+
+export interface Alert {
+  id: string
+  ruleId?: string
+  category: string
+  severity: Severity
+  state: AlertState
+  refEntity?: string
+  entityName?: Words
+  observedValue?: number | null
+  unit?: string
+  threshold?: number | null
+  dateIssued: Instant
+  acknowledgedAt?: Instant | null
+  acknowledgedBy?: string | null
+  resolvedAt?: Instant | null
+  location?: LonLat | null
+  district?: string | null
+  provenance?: Provenance
+  description?: Words
+  refCase?: string | null
+}
+
+export interface Account {
+  id: string
+  username: string
+  name: string
+  roles: string[]
+  departments: string[]
+  language: string | null
+}
+
+export interface Session {
+  account: Account | null
+  csrf: string | null
+}
+
+export interface Named {
+  code: string
+  name: Words
+}
+
+export interface Sent {
+  trackingCode: string
+  caseNumber: string
+  caseId: string
+  department: Named
+  dueAt: Instant
+}
+
+export interface Step {
+  at: Instant
+  state: CaseState | string
+  kind?: string
+  title?: Words
+  /** What a person wrote; `words` says in each language what happened. */
+  text?: string | null
+  words?: Words
+  by?: Words
+  photos?: string[]
+}
+
+export interface Followed {
+  caseNumber: string
+  category: string
+  state: CaseState
+  steps: Step[]
+  dueAt: Instant | null
+  department: Named | null
+  location: LonLat | null
+  district?: string | null
+  canRate: boolean
+  canReopenUntil: Instant | null
+  rating: number | null
+}
+
+export interface Notice {
+  purpose: string
+  retention: string
+  controller: string
+  rights: string
+}
+
+export interface CaseSummary {
+  id: string
+  caseNumber: string
+  category: string
+  state: CaseState
+  department: string | null
+  district: string | null
+  location: LonLat | null
+  source: string
+  createdAt: Instant
+  dueAt: Instant | null
+  overdue: boolean
+  acceptedAt?: Instant | null
+  resolvedAt?: Instant | null
+  resolution?: string | null
+  rating?: number | null
+  reopenedCount?: number
+  refAlert?: string | null
+  provenance?: Provenance
+  priority?: string | null
+  assigned?: string | boolean | null
+  photoCount?: number
+}
+
+export interface CaseDetail extends CaseSummary {
+  steps: Step[]
+  words?: string | null
+  photos?: string[]
+  contact?: { name?: string | null; contact?: string | null } | null
+  /** Acts this reader may do now. */
+  acts?: string[]
+  departments?: Named[]
+  crews?: { id: string; name: string }[]
+}
+
+export interface Indicator {
+  code: string
+  name: Words
+  unit: string
+  formula: Words
+  value: number | null
+  numerator: number
+  denominator: number
+  asOf: Instant
+  quality?: string
+  rows?: { district: string; value: number | null; numerator: number; denominator: number }[]
+  missing?: string[]
+}
+
+/** A change heard on the live stream. */
+export interface LiveChange {
+  seq: number
+  id: string
+  type: string
+  op: 'create' | 'update' | 'replace' | 'delete' | 'temporal'
+  attrs: Record<string, unknown>
+}

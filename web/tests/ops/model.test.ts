@@ -8,8 +8,10 @@ import {
   type Station,
 } from '../../src/ops/model/city'
 import { countCases, meanOfStations } from '../../src/ops/model/districts'
+import { bandsFor, inTimeIndicator, ownOf } from '../../src/ops/model/layers'
+import { measuresFrom } from '../../src/ops/model/scale'
 import { actionFor, SHORTCUTS } from '../../src/ops/model/keys'
-import { chartRange, columns, usualPeriod } from '../../src/ops/model/series'
+import { columns, limitsNear, samplesFrom, usualPeriod } from '../../src/ops/model/series'
 import { storyOf } from '../../src/ops/model/story'
 
 const HOUR = 3_600_000
@@ -70,13 +72,36 @@ describe('the chart of a station', () => {
     expect(chart.doubtful).toEqual([null, 99])
   })
 
-  it('finds the usual period and a range that starts at zero', () => {
+  it('finds the usual period', () => {
     expect(usualPeriod([sample(0, 1), sample(1, 1), sample(2, 1), sample(9, 1)])).toBe(3600)
     expect(usualPeriod([])).toBe(3600)
-    const [low, high] = chartRange([20, null, 30], [25, 37.5, 900])
-    expect(low).toBe(0)
-    expect(high).toBeGreaterThan(37.5)
-    expect(high).toBeLessThan(60)
+  })
+
+  it('draws the thresholds crossed and the next one, not one far away', () => {
+    expect(limitsNear([20, null, 30], [75, 25, 37.5])).toEqual([25, 37.5])
+    expect(limitsNear([3], [25, 37.5])).toEqual([])
+    expect(limitsNear([], [])).toEqual([])
+  })
+
+  it('reads a temporal entity with one instance or many', () => {
+    const one = { value: 9, observedAt: '2025-05-22T05:00:00Z', quality: { value: ['jump'] } }
+    expect(samplesFrom({ pm25: one }, 'pm25')).toEqual([{ at_ms: NOW, value: 9, quality: ['jump'] }])
+    expect(samplesFrom({ pm25: [one, { value: 'x' }] }, 'pm25')).toHaveLength(1)
+    expect(samplesFrom(null, 'pm25')).toEqual([])
+  })
+})
+
+describe('what the map is coloured by', () => {
+  it('offers one thing once, whatever the city calls it', () => {
+    expect(ownOf('in_time_share')).toBe('cases-in-time')
+    expect(ownOf('noise')).toBeNull()
+    expect(inTimeIndicator(['noise', 'cases_resolved_in_time'])).toBe('cases_resolved_in_time')
+  })
+
+  it('colours a share in fifths and an official index in its own bands', () => {
+    expect(bandsFor('cases-in-time', [0.1], []).map((b) => b.upTo)).toEqual([0.2, 0.4, 0.6, 0.8, null])
+    const [pm25] = measuresFrom([{ code: 'pm25', breaks: [{ upTo: null, color: '#fff' }] }])
+    expect(bandsFor('pm25-mean', [1], pm25 ? [pm25] : [])).toHaveLength(1)
   })
 })
 

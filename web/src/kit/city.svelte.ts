@@ -1,0 +1,46 @@
+/** The city this page shows, and its clock: the time of the readings, which may be replayed. */
+import { api } from './api'
+import type { City, ClockState } from './api-types'
+
+const TICK_MS = 1000
+
+class CityStore {
+  /** What GET /api/v1/city said; null until it has. */
+  info = $state.raw<City | null>(null)
+  /** The city's time, moved on each second at the city's own speed. */
+  now = $state.raw(new Date())
+  clock = $state.raw<ClockState | null>(null)
+  timeZone = $derived(this.info?.timeZone ?? 'Asia/Bangkok')
+
+  #heardAt = 0
+  #ticking = false
+
+  /** Read the city once for this page; later calls share the first answer, or try again. */
+  async load(): Promise<City> {
+    if (!this.info) {
+      const info = await api.get<City>('/city')
+      this.info = info
+      this.hear(info.clock)
+    }
+    return this.info
+  }
+
+  /** Set the clock by what the server says, in an answer or on the live stream. */
+  hear(clock: ClockState): void {
+    this.clock = clock
+    this.#heardAt = performance.now()
+    this.now = new Date(clock.now)
+    if (this.#ticking) return
+    this.#ticking = true
+    setInterval(() => this.#tick(), TICK_MS)
+  }
+
+  #tick(): void {
+    const clock = this.clock
+    if (!clock || clock.paused) return
+    const elapsed = performance.now() - this.#heardAt
+    this.now = new Date(new Date(clock.now).getTime() + elapsed * clock.speed)
+  }
+}
+
+export const city = new CityStore()

@@ -1,0 +1,101 @@
+/** Every language says everything that the screens ask for, with the same arguments. */
+import { parse, TYPE, type MessageFormatElement } from '@formatjs/icu-messageformat-parser'
+import { readdirSync, readFileSync } from 'node:fs'
+import { expect, test } from 'vitest'
+
+const src = new URL('../src/', import.meta.url)
+const read = (path: string) => readFileSync(new URL(path, src), 'utf8')
+
+const languages = readdirSync(new URL('messages/', src))
+const names = readdirSync(new URL('messages/en/', src)).map((file) => file.replace('.json', ''))
+
+function messages(language: string): Record<string, string> {
+  return Object.assign(
+    {},
+    ...names.map((name) => {
+      const flat = JSON.parse(read(`messages/${language}/${name}.json`)) as Record<string, string>
+      return Object.fromEntries(Object.entries(flat).map(([key, text]) => [`${name}.${key}`, text]))
+    }),
+  )
+}
+
+function argumentsOf(elements: MessageFormatElement[], found = new Set<string>()): Set<string> {
+  for (const element of elements) {
+    if (element.type === TYPE.literal || element.type === TYPE.pound) continue
+    if ('value' in element) found.add(String(element.value))
+    if ('options' in element) {
+      Object.values(element.options).forEach((option) => argumentsOf(option.value, found))
+    }
+    if ('children' in element) argumentsOf(element.children, found)
+  }
+  return found
+}
+
+const english = messages('en')
+
+test('Thai and English are there', () => {
+  expect(languages).toContain('th')
+  expect(languages).toContain('en')
+})
+
+for (const language of languages) {
+  const said = messages(language)
+
+  test(`${language} has the same keys as English`, () => {
+    expect(Object.keys(said).sort()).toEqual(Object.keys(english).sort())
+  })
+
+  test(`${language} uses the same arguments as English`, () => {
+    for (const [key, text] of Object.entries(said)) {
+      const [own, theirs] = [text, english[key] ?? ''].map((each) =>
+        [...argumentsOf(parse(each, { ignoreTag: true }))].sort(),
+      )
+      expect(own, key).toEqual(theirs)
+    }
+  })
+
+  test(`${language} leaves no message empty`, () => {
+    const empty = Object.entries(said).filter(([, text]) => !text.trim())
+    expect(empty).toEqual([])
+  })
+}
+
+test('Thai messages are in Thai', () => {
+  const latin = Object.entries(messages('th')).filter(
+    ([key, text]) => !/[\u0e00-\u0e7f]/.test(text) && text === english[key] && /[a-z]{4}/i.test(text),
+  )
+  // Names that are the same in every language.
+  const proper = /^[\W\d]*(Nagara|MQTT|PM2\.5|CSV|JSON|LoRaWAN|URL|npm|WebSocket|NGSI-LD|Apache-2\.0)/
+  expect(latin.filter(([, text]) => !proper.test(text))).toEqual([])
+})
+
+/** All code of the screens, as one text. */
+const code = readdirSync(src, { recursive: true, encoding: 'utf8' })
+  .filter((path) => /\.(ts|svelte)$/.test(path) && !path.endsWith('api.gen.ts'))
+  .map(read)
+  .join('\n')
+
+const quoted = new Set(
+  [...code.matchAll(/['"`]((?:kit|resident|desk|ops|admin|about|login)\.[\w.-]+)['"`]/g)].map(
+    (match) => match[1]!,
+  ),
+)
+/** Beginnings of keys that are made at run time: `kit.case.state.${state}`. */
+const beginnings = [
+  ...code.matchAll(/`((?:kit|resident|desk|ops|admin|about|login)\.[\w.-]*)\$\{/g),
+].map((match) => match[1]!)
+
+test('no message is without a use', () => {
+  const unused = Object.keys(english).filter(
+    (key) => !quoted.has(key) && !beginnings.some((beginning) => key.startsWith(beginning)),
+  )
+  expect(unused).toEqual([])
+})
+
+test('no message that the code asks for is missing', () => {
+  const missing = [...quoted].filter((key) => {
+    const isPrefix = Object.keys(english).some((known) => known.startsWith(`${key}.`))
+    return !(key in english) && !isPrefix
+  })
+  expect(missing).toEqual([])
+})

@@ -92,10 +92,20 @@ class Delta(Struct):
         self.count(source, result)
         self.tallies[source].parked -= 1
 
-    async def write(self, conn: Connection, batch: UUID) -> bool:
-        """Write inside the caller's transaction; False where this batch was counted before."""
-        if await conn.fetchval(_ONCE, batch) is None:
-            return False
+    def merge(self, other: Delta) -> None:
+        """Take another delta in."""
+        for source, tally in other.tallies.items():
+            self.tallies.setdefault(source, Tally()).add(tally)
+        for key, (count, device) in other.reasons.items():
+            held = self.reasons.get(key)
+            self.reasons[key] = ((held[0] if held else 0) + count, device)
+
+    async def claim(self, conn: Connection, batch: UUID) -> bool:
+        """First thing in the transaction: False where this batch was counted before."""
+        return await conn.fetchval(_ONCE, batch) is not None
+
+    async def write(self, conn: Connection) -> None:
+        """Add to the counters inside the caller's transaction."""
         sources = sorted(self.tallies)  # in one order: two processes never wait in a ring
         tallies = [self.tallies[source] for source in sources]
         columns = [[getattr(tally, name) for tally in tallies] for name in RESULTS]
@@ -111,7 +121,6 @@ class Delta(Struct):
                 [count for count, _ in counts],
                 [device for _, device in counts],
             )
-        return True
 
 
 class Ledger:

@@ -1,0 +1,126 @@
+"""What can be permitted, and how a route says which permission it needs.
+
+A route names its permission in Litestar's `opt`: `@get("/cases", opt=allow("case:read"))`, or
+`opt=PUBLIC`. The app does not start when one does not (`check_routes`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from litestar.handlers import BaseRouteHandler
+from litestar.routes import BaseRoute
+
+#: Every permission with one sentence: what it lets its holder do.
+PERMISSIONS: Mapping[str, str] = {
+    "account:open": "Open an account of one's own as a resident.",
+    "account:read": "List accounts with their roles and departments.",
+    "account:self": "See and end one's own session, change one's own password.",
+    "account:write": "Create, disable and reset accounts; give and take roles.",
+    "alert:act": "Acknowledge and resolve alerts.",
+    "alert:read": "See alerts.",
+    "audit:read": "Read the audit chain.",
+    "case:act": "Accept, start, note, resolve and reject cases of one's department.",
+    "case:assign": "Give a case to a crew.",
+    "case:read": "See cases, with their steps.",
+    "case:reroute": "Send a case to another department.",
+    "city:read": "See the city's facts: districts, departments, categories, clock.",
+    "clock:act": "Pause and speed the clock of a replayed city.",
+    "counter:read": "See how many messages were received, stored, parked and refused.",
+    "device:read": "List devices.",
+    "device:write": "Register devices and give out their credentials.",
+    "entity:read": "Query the context store, within the types that the role may see.",
+    "entity:write": "Write entities through an open standard's API.",
+    "feed:act": "Poll a feed now.",
+    "feed:read": "See the feeds and their last answers.",
+    "indicator:read": "See indicators and what they were counted from.",
+    "ingest:write": "Push readings over HTTP.",
+    "kit:load": "Load a city kit.",
+    "live:read": "Follow changes as they happen.",
+    "metrics:read": "Read the metrics of the running city.",
+    "notice:read": "Read the privacy notices.",
+    "parked:act": "Replay or discard parked messages.",
+    "parked:read": "See messages that could not be read, with the reason.",
+    "person:erase": "Erase the private data of any person.",
+    "person:forget": "Have one's own private data erased.",
+    "person:read": "Read what a reporter wrote and how to reach him.",
+    "photo:read": "See the photos of cases.",
+    "reader:act": "Retry changes that a reader could not handle.",
+    "reader:read": "See the readers' lag and dead letters.",
+    "report:create": "Report a problem to the city.",
+    "report:follow": "Follow a report by its tracking code.",
+    "report:mine": "List the reports made with one's own account.",
+    "report:rate": "Rate or reopen a report by its tracking code.",
+    "station:read": "See measuring stations and their values.",
+    "subscription:read": "List subscriptions to changes of entities.",
+    "subscription:write": "Subscribe to changes of entities.",
+    "tenant:write": "Create and remove tenants of the context store.",
+    "token:read": "List the tokens of programs.",
+    "token:write": "Make and revoke the tokens of programs.",
+}
+
+#: Key of the permission in a handler's `opt`.
+OPT = "permission"
+_PUBLIC = "public"
+
+#: For a route that asks for nobody. Rate limits and the check of the origin hold all the same.
+PUBLIC: dict[str, Any] = {OPT: _PUBLIC}
+
+
+class RouteWithoutPermission(RuntimeError):
+    """A route that names no permission, or one that does not exist: the app must not start."""
+
+
+def allow(permission: str) -> dict[str, Any]:
+    """The `opt` of a route that needs `permission`. Raises ValueError for an unknown one."""
+    if permission not in PERMISSIONS:
+        raise ValueError(f"no such permission: {permission}")
+    return {OPT: permission}
+
+
+def needed(handler: BaseRouteHandler) -> str | None:
+    """The permission a handler asks for; None when it is public.
+
+    Raises `RouteWithoutPermission` when it names none that exists. The answer to OPTIONS that
+    Litestar adds by itself tells only the methods, and is public.
+    """
+    named = handler.opt.get(OPT)
+    if named == _PUBLIC or _is_options(handler):
+        return None
+    if named not in PERMISSIONS:
+        raise RouteWithoutPermission(f"{handler} names no permission (found {named!r})")
+    return str(named)
+
+
+def check_routes(routes: Iterable[BaseRoute]) -> list[tuple[str, str, str | None]]:
+    """(path, method, permission or None) of every route, sorted.
+
+    Raises `RouteWithoutPermission` that lists every route which names no permission.
+    """
+    found: list[tuple[str, str, str | None]] = []
+    missing: list[str] = []
+    for route in routes:
+        for handler in _handlers(route):
+            if _is_options(handler):
+                continue
+            methods = sorted(getattr(handler, "http_methods", ())) or ["ANY"]
+            try:
+                found += [(route.path, method, needed(handler)) for method in methods]
+            except RouteWithoutPermission:
+                missing += [f"{method} {route.path}" for method in methods]
+    if missing:
+        raise RouteWithoutPermission(
+            "these routes name no permission (add opt=allow(…) or opt=PUBLIC): "
+            + ", ".join(sorted(missing))
+        )
+    return sorted(found, key=lambda row: (row[0], row[1]))
+
+
+def _handlers(route: BaseRoute) -> list[BaseRouteHandler]:
+    many = getattr(route, "route_handlers", None)
+    return list(many) if many is not None else [route.route_handler]  # type: ignore[attr-defined]
+
+
+def _is_options(handler: BaseRouteHandler) -> bool:
+    return set(getattr(handler, "http_methods", ())) == {"OPTIONS"}

@@ -1,0 +1,189 @@
+"""Role × permission: the one table of authority, mirrored in tests/golden/policy.txt.
+
+A role is given to an account, a token or a device. What a role may do *within* a permission (its
+own department, its own device) is decided by the room that owns the noun.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Literal
+
+from msgspec import Struct
+
+from nagara.guard.identity import Actor
+from nagara.guard.permission import PERMISSIONS
+
+#: Roles with a sentence each, in the order of the table.
+ROLES: Mapping[str, str] = {
+    "anonymous": "Anybody, without logging in.",
+    "resident": "A resident with an account of his own.",
+    "officer": "Duty officer of the operations centre.",
+    "staff": "Staff of a department.",
+    "crew": "Field crew of a department.",
+    "steward": "Data steward: devices, feeds, entities.",
+    "chief": "Chief smart city officer, mayor: sees everything that is counted.",
+    "administrator": "Administers accounts, tokens and the installation.",
+    "device": "A device or gateway that sends readings.",
+    "partner": "A program of a partner that reads open data by the standard APIs.",
+}
+
+#: Roles that only the guard itself hands out, or that are no person's.
+_NOT_FOR_ACCOUNTS = frozenset({"anonymous", "device"})
+_NOT_FOR_TOKENS = frozenset({"anonymous", "resident"})
+
+_EVERYBODY = "anonymous resident officer staff crew steward chief administrator partner"
+_PEOPLE = "resident officer staff crew steward chief administrator"
+_TOWN_HALL = "officer staff crew steward chief administrator"
+_ENGINE_ROOM = "officer steward chief administrator"
+
+_TABLE: Mapping[str, str] = {
+    "account:open": _EVERYBODY,
+    "account:read": "administrator",
+    "account:self": _PEOPLE,
+    "account:write": "administrator",
+    "alert:act": "officer administrator",
+    "alert:read": _EVERYBODY,
+    "audit:read": "chief administrator",
+    "case:act": "officer staff crew administrator",
+    "case:assign": "officer staff administrator",
+    "case:read": _TOWN_HALL,
+    "case:reroute": "officer staff administrator",
+    "city:read": _EVERYBODY,
+    "clock:act": "administrator",
+    "counter:read": _ENGINE_ROOM,
+    "device:read": _ENGINE_ROOM,
+    "device:write": "steward administrator",
+    "entity:read": _EVERYBODY,
+    "entity:write": "steward administrator",
+    "feed:act": "steward administrator",
+    "feed:read": _ENGINE_ROOM,
+    "indicator:read": _EVERYBODY,
+    "ingest:write": "steward administrator device",
+    "kit:load": "administrator",
+    "live:read": _EVERYBODY,
+    "metrics:read": "steward administrator",
+    "notice:read": _EVERYBODY,
+    "parked:act": "steward administrator",
+    "parked:read": "steward administrator",
+    "person:erase": "administrator",
+    "person:forget": _EVERYBODY,
+    "person:read": "officer staff crew administrator",
+    "photo:read": _TOWN_HALL,
+    "reader:act": "steward administrator",
+    "reader:read": _ENGINE_ROOM,
+    "report:create": _EVERYBODY,
+    "report:follow": _EVERYBODY,
+    "report:mine": _PEOPLE,
+    "report:rate": _EVERYBODY,
+    "station:read": _EVERYBODY,
+    "subscription:read": "steward administrator partner",
+    "subscription:write": "steward administrator partner",
+    "tenant:write": "administrator",
+    "token:read": "administrator",
+    "token:write": "administrator",
+}
+
+MATRIX: Mapping[str, frozenset[str]] = {
+    role: frozenset(permission for permission, roles in _TABLE.items() if role in roles.split())
+    for role in ROLES
+}
+
+
+def may(actor: Actor, permission: str) -> bool:
+    """Whether the actor holds the permission by any of its roles. A stranger is `anonymous`."""
+    return any(permission in MATRIX.get(role, ()) for role in actor.roles or ("anonymous",))
+
+
+def for_accounts() -> frozenset[str]:
+    """Roles that an account can have."""
+    return frozenset(ROLES) - _NOT_FOR_ACCOUNTS
+
+
+def for_tokens() -> frozenset[str]:
+    """Roles that a program's token can have."""
+    return frozenset(ROLES) - _NOT_FOR_TOKENS
+
+
+def may_give(giver_roles: Iterable[str], role: str) -> bool:
+    """Whether holders of `giver_roles` may give `role`: only what they could do themselves."""
+    held: frozenset[str] = frozenset().union(*(MATRIX.get(r, frozenset()) for r in giver_roles))
+    return MATRIX[role] <= held
+
+
+# --- which entity types a role sees through the standard APIs ---------------------------------
+
+DataClass = Literal["public", "town-hall", "engine-room", "unclassified"]
+
+#: Class of the types we know. A type that is not here is `unclassified`: seen by few, so that a
+#: new noun is closed until somebody thinks about it.
+TYPE_CLASS: Mapping[str, DataClass] = {
+    "AdministrativeArea": "public",
+    "AirQualityObserved": "public",
+    "Alert": "public",
+    "Case": "town-hall",
+    "City": "public",
+    "Department": "public",
+    "Device": "engine-room",
+    "GtfsAgency": "public",
+    "GtfsRoute": "public",
+    "GtfsStop": "public",
+    "GtfsTrip": "public",
+    "Indicator": "public",
+    "PointOfInterest": "public",
+    "ServiceRequest": "public",
+    "TransitStation": "public",
+    "WaterObserved": "public",
+    "WeatherObserved": "public",
+}
+
+_CLASS_SEEN_BY: Mapping[DataClass, str] = {
+    "public": _EVERYBODY + " device",
+    "town-hall": _TOWN_HALL,
+    "engine-room": _ENGINE_ROOM,
+    "unclassified": "steward administrator",
+}
+
+
+class TypeFilter(Struct, frozen=True):
+    """Which entity types an actor sees.
+
+    An entity of several types is seen when every one of them is. `only` is None for an actor who
+    also sees types that nobody classified: then all but `never`.
+    """
+
+    only: frozenset[str] | None
+    never: frozenset[str] = frozenset()
+
+    def allows(self, types: Iterable[str]) -> bool:
+        """Whether an entity of these types is seen."""
+        named = frozenset(types)
+        return named <= self.only if self.only is not None else named.isdisjoint(self.never)
+
+
+def visible_types(actor: Actor, classes: Mapping[str, DataClass] = TYPE_CLASS) -> TypeFilter:
+    """The types the actor may read through an open standard's API."""
+    roles = set(actor.roles or ("anonymous",))
+    seen = {cls for cls, who in _CLASS_SEEN_BY.items() if roles & set(who.split())}
+    if "unclassified" in seen:
+        return TypeFilter(None, frozenset(t for t, cls in classes.items() if cls not in seen))
+    return TypeFilter(frozenset(t for t, cls in classes.items() if cls in seen))
+
+
+def render() -> str:
+    """The whole policy as text, for the golden file and for docs/reference/roles.md."""
+    wide = max(map(len, PERMISSIONS))
+    lines = ["role × permission", ""]
+    lines += [f"{'':{wide}}  " + " ".join(ROLES)]
+    for permission in sorted(PERMISSIONS):
+        marks = (("x" if permission in MATRIX[r] else ".").center(len(r)) for r in ROLES)
+        lines.append(f"{permission:{wide}}  " + " ".join(marks).rstrip())
+    lines += ["", "role × class of entity types", ""]
+    for cls, who in _CLASS_SEEN_BY.items():
+        marks = (("x" if r in who.split() else ".").center(len(r)) for r in ROLES)
+        lines.append(f"{cls:{wide}}  " + " ".join(marks).rstrip())
+    lines += ["", "class of each type", ""]
+    lines += [f"{name:{wide}}  {cls}" for name, cls in sorted(TYPE_CLASS.items())]
+    lines += ["", "permissions", ""]
+    lines += [f"{name:{wide}}  {said}" for name, said in sorted(PERMISSIONS.items())]
+    return "\n".join(lines) + "\n"

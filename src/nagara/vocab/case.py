@@ -49,6 +49,7 @@ REOPENED_COUNT = "reopenedCount"
 OVERDUE = "overdue"
 ASSIGNED = "assigned"
 PHOTO_COUNT = "photoCount"
+STEP_COUNT = "stepCount"  # every step changes the entity, so that live screens hear of notes too
 
 #: Where a case comes from; a foreign system is named by its own code ("traffy").
 RESIDENT = "resident"

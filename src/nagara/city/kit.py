@@ -41,6 +41,7 @@ class _Archive(Struct, frozen=True, forbid_unknown_fields=True):
     title: str
     columns: dict[str, str]
     options: dict[str, str] = field(default_factory=dict)
+    values: dict[str, str] = field(default_factory=dict)
 
 
 class _Shape(Struct, frozen=True, forbid_unknown_fields=True):

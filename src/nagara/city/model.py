@@ -172,14 +172,15 @@ class Attribution(Struct, frozen=True):
 class ArchiveMap(Struct, frozen=True):
     """A file of the kit-data folder: its role, and which column means what.
 
-    `role`: air, rain, tickets. `columns` maps our word to the file's column; `options` are
-    settings of the reader.
+    `role`: air, rain, tickets. `columns` maps our word to the file's column, `values` the file's
+    word in a cell to ours; `options` are settings of the reader.
     """
 
     role: str
     path: str
     columns: Mapping[str, str]
     options: Mapping[str, str]
+    values: Mapping[str, str]
     title: str
 
 

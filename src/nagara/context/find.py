@@ -17,6 +17,7 @@ from shapely.geometry.base import BaseGeometry
 
 from nagara.context.errors import QueryInvalid
 from nagara.context.model import (
+    Attrs,
     Entity,
     GeoQuery,
     Page,
@@ -29,7 +30,7 @@ from nagara.context.model import (
 from nagara.context.q import Node, parse_q
 from nagara.context.q_sql import Expand, to_jsonpath
 from nagara.context.store import COLUMNS, Conn, held_from
-from nagara.values.geo import distance_m, read_geojson
+from nagara.values.geo import GeometryInvalid, distance_m, read_geojson
 from nagara.values.time import parse_instant
 
 #: The largest page: about 2 MB of entities. A caller who wants more follows the cursor.
@@ -87,7 +88,7 @@ def conditions(query: Query, expand: Expand, tree: Node | None = None) -> tuple[
         _geo_condition(where, query.geo)
     if query.visible_types is not None:
         seen = where.bind(list(query.visible_types))
-        where.add(f"(coalesce(e.types, array[e.type]) && {seen}::text[])")
+        where.add(f"coalesce(e.types, array[e.type]) <@ {seen}::text[]")
     if query.hidden_types:
         unseen = where.bind(list(query.hidden_types))
         where.add(f"not (coalesce(e.types, array[e.type]) && {unseen}::text[])")
@@ -237,15 +238,18 @@ async def count(conn: Conn, query: Query, expand: Expand) -> int:
 
 
 def _fulfils(row: Record, geo: GeoQuery) -> bool:
-    """The exact geo-query on one row (clause 4.10, OGC Simple Features relations)."""
-    doc = msgspec.json.decode(row["doc"])
-    instance = default_instance(doc.get(geo.geoproperty))
+    return fulfils(msgspec.json.decode(row["doc"]), geo)
+
+
+def fulfils(attrs: Attrs, geo: GeoQuery) -> bool:
+    """The exact geo-query on one document (clause 4.10, OGC Simple Features relations)."""
+    instance = default_instance(attrs.get(geo.geoproperty))
     if instance is None:
         return False
     try:
         here = read_geojson(instance.get("value"))
-    except Exception:
-        return False
+    except GeometryInvalid:
+        return False  # another geoproperty than `location` may hold what is no geometry
     there = read_geojson(geo.geometry)
     if geo.georel == "near":
         distance = _distance_m(here, there)

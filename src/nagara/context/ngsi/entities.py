@@ -1,0 +1,288 @@
+"""/ngsi-ld/v1/entities: create, retrieve, query, change, delete (clauses 6.4 to 6.7)."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+from litestar import Controller, Response, delete, get, patch, post, put
+
+from nagara.context.context import Context
+from nagara.context.errors import AttributeNotFound, EntityInvalid, EntityNotFound
+from nagara.context.model import (
+    Create,
+    Delete,
+    DeleteAttribute,
+    Entity,
+    Patch,
+    Query,
+    Replace,
+    Written,
+    default_instance,
+)
+from nagara.context.ngsi import ask
+from nagara.context.ngsi.ask import Asked
+from nagara.context.ngsi.fetch import Contexts
+from nagara.context.ngsi.read import (
+    is_uri,
+    read_attribute,
+    read_attrs,
+    read_entity,
+    read_scopes,
+    read_types,
+)
+from nagara.context.ngsi.render import View, has_any, render, render_feature
+from nagara.context.ngsi.terms import TermMap
+from nagara.guard.permission import allow
+from nagara.guard.policy import visible_types
+
+READ, WRITE = allow("entity:read"), allow("entity:write")
+
+
+async def get_seen(context: Context, request: Asked, entity_id: str, tenant: str) -> Entity:
+    """An entity that the caller may see; to others it is not there. Raises `EntityNotFound`."""
+    if not is_uri(entity_id):
+        raise EntityInvalid(id=entity_id[:200], reason="an id is a URI")
+    entity = await context.get(entity_id, tenant)
+    if not visible_types(request.user).allows(entity.types):
+        raise EntityNotFound(id=entity_id)
+    return entity
+
+
+def entity_routes(context: Context, contexts: Contexts) -> type[Controller]:
+    """The routes of entities and their attributes."""
+
+    class Entities(Controller):
+        path = "/ngsi-ld/v1/entities"
+        tags = ("NGSI-LD",)
+
+        @post("/", opt=WRITE, summary="Create an entity")
+        async def create(self, request: Asked) -> Response[None]:
+            tenant = ask.tenant_of(request)
+            sent = await ask.read_sent(request, contexts)
+            entity = read_entity(sent.body, sent.terms)
+            await context.write(
+                Create(entity),
+                actor=request.user.name_for_audit,
+                key=ask.key_of(request),
+                tenant=tenant,
+            )
+            place = f"/ngsi-ld/v1/entities/{quote(entity.id, safe=':')}"
+            return _nothing(request, 201, {"Location": place})
+
+        @get("/", opt=READ, summary="Query entities")
+        async def query(self, request: Asked) -> Response[bytes]:
+            tenant = ask.tenant_of(request)
+            terms = await ask.terms_of(request, contexts)
+            accept = ask.accept_of(request, geo=True)
+            wanted = ask.query_of(request, terms, tenant)
+            ask.demand_selection(wanted, request.query_params.get("local") == "true")
+            return await answer_query(context, request, wanted, terms, accept)
+
+        @get("/{entity_id:str}", opt=READ, summary="Retrieve an entity")
+        async def retrieve(self, request: Asked, entity_id: str) -> Response[bytes]:
+            tenant = ask.tenant_of(request)
+            terms = await ask.terms_of(request, contexts)
+            accept = ask.accept_of(request, geo=True)
+            entity = await get_seen(context, request, entity_id, tenant)
+            view = ask.view_of(request, terms)
+            if view.attrs is not None and not has_any(entity, view.attrs):
+                asked = request.query_params.get("attrs") or request.query_params.get("pick") or ""
+                if not view.attrs & {"id", "type", "scope"}:
+                    raise AttributeNotFound(id=entity_id, attribute=asked)
+            headers = {"ETag": f'"{entity.version}"'}
+            if accept == ask.GEO_JSON:
+                where = request.query_params.get("geometryProperty")
+                feature = render_feature(
+                    entity, terms, view, terms.expand(where) if where else "location"
+                )
+                return ask.answer(request, feature, terms, accept, headers=headers)
+            return ask.answer(request, render(entity, terms, view), terms, accept, headers=headers)
+
+        @put("/{entity_id:str}", opt=WRITE, summary="Replace an entity")
+        async def replace(self, request: Asked, entity_id: str) -> Response[None]:
+            tenant = ask.tenant_of(request)
+            sent = await ask.read_sent(request, contexts)
+            before = await get_seen(context, request, entity_id, tenant)
+            body = sent.body
+            if isinstance(body, dict) and "type" not in body and "@type" not in body:
+                body = {**body, "type": [sent.terms.compact(t) for t in before.types]}
+            entity = read_entity(body, sent.terms, entity_id)
+            await self._write(request, Replace(entity, _if_match(request)), tenant)
+            return _nothing(request)
+
+        @patch("/{entity_id:str}", opt=WRITE, summary="Merge an entity")
+        async def merge(self, request: Asked, entity_id: str) -> Response[None]:
+            tenant = ask.tenant_of(request)
+            sent = await ask.read_sent(request, contexts)
+            await get_seen(context, request, entity_id, tenant)
+            change = _fragment(sent.body, sent.terms, entity_id, "merge", nulls=True)
+            change = msgspec.structs.replace(change, if_version=_if_match(request))
+            await self._write(request, change, tenant)
+            return _nothing(request)
+
+        @delete("/{entity_id:str}", opt=WRITE, status_code=204, summary="Delete an entity")
+        async def remove(self, request: Asked, entity_id: str) -> Response[None]:
+            tenant = ask.tenant_of(request)
+            await get_seen(context, request, entity_id, tenant)
+            await self._write(request, Delete(entity_id, _if_match(request)), tenant)
+            return _nothing(request)
+
+        @post("/{entity_id:str}/attrs", opt=WRITE, summary="Append attributes")
+        async def append(self, request: Asked, entity_id: str) -> Response[Any]:
+            tenant = ask.tenant_of(request)
+            sent = await ask.read_sent(request, contexts)
+            await get_seen(context, request, entity_id, tenant)
+            keep = "noOverwrite" in request.query_params.get("options", "")
+            change = _fragment(sent.body, sent.terms, entity_id, "append_new" if keep else "append")
+            written = await self._write(request, change, tenant)
+            return _partly(request, written, change, sent.terms, "is there already")
+
+        @patch("/{entity_id:str}/attrs", opt=WRITE, summary="Update attributes")
+        async def update(self, request: Asked, entity_id: str) -> Response[Any]:
+            tenant = ask.tenant_of(request)
+            sent = await ask.read_sent(request, contexts)
+            await get_seen(context, request, entity_id, tenant)
+            change = _fragment(sent.body, sent.terms, entity_id, "update")
+            written = await self._write(request, change, tenant)
+            return _partly(request, written, change, sent.terms, "is not there")
+
+        @patch("/{entity_id:str}/attrs/{name:str}", opt=WRITE, summary="Change an attribute")
+        async def change_attribute(
+            self, request: Asked, entity_id: str, name: str
+        ) -> Response[None]:
+            tenant = ask.tenant_of(request)
+            sent = await ask.read_sent(request, contexts)
+            entity = await get_seen(context, request, entity_id, tenant)
+            canonical = sent.terms.expand(name)
+            known = default_instance(entity.attrs.get(canonical))
+            if known is None:
+                raise AttributeNotFound(id=entity_id, attribute=name)
+            said = sent.body
+            if isinstance(said, dict) and "type" not in said and "@context" in said:
+                said = {k: v for k, v in said.items() if k != "@context"}
+            if isinstance(said, dict) and "type" not in said:
+                said = {"type": known.get("type", "Property"), **said}
+            fragment = read_attribute(said, name, sent.terms, entity_id, nulls=True)
+            await self._write(request, Patch(entity_id, {canonical: fragment}, "merge"), tenant)
+            return _nothing(request)
+
+        @put("/{entity_id:str}/attrs/{name:str}", opt=WRITE, summary="Replace an attribute")
+        async def replace_attribute(
+            self, request: Asked, entity_id: str, name: str
+        ) -> Response[None]:
+            tenant = ask.tenant_of(request)
+            sent = await ask.read_sent(request, contexts)
+            await get_seen(context, request, entity_id, tenant)
+            canonical = sent.terms.expand(name)
+            said = sent.body
+            if isinstance(said, dict):
+                said = {k: v for k, v in said.items() if k != "@context"}
+            made = read_attribute(said, name, sent.terms, entity_id)
+            await self._write(request, Patch(entity_id, {canonical: made}, "strict"), tenant)
+            return _nothing(request)
+
+        @delete(
+            "/{entity_id:str}/attrs/{name:str}",
+            opt=WRITE,
+            status_code=204,
+            summary="Delete an attribute",
+        )
+        async def remove_attribute(
+            self, request: Asked, entity_id: str, name: str
+        ) -> Response[None]:
+            tenant = ask.tenant_of(request)
+            terms = await ask.terms_of(request, contexts)
+            await get_seen(context, request, entity_id, tenant)
+            params = request.query_params
+            op = DeleteAttribute(
+                entity_id,
+                terms.expand(name),
+                params.get("datasetId"),
+                params.get("deleteAll") == "true",
+            )
+            await self._write(request, op, tenant)
+            return _nothing(request)
+
+        async def _write(self, request: Asked, op: Any, tenant: str) -> Written:
+            [written] = await context.write(
+                op, actor=request.user.name_for_audit, key=ask.key_of(request), tenant=tenant
+            )
+            return written
+
+    return Entities
+
+
+async def answer_query(
+    context: Context, request: Asked, wanted: Query, terms: TermMap, accept: str
+) -> Response[bytes]:
+    """One page of entities, with the count where it is asked and links to the pages around."""
+    view = ask.view_of(request, terms)
+    headers: dict[str, str] = {}
+    params = request.query_params
+    if params.get("count") == "true" or "count" in params.get("options", "").split(","):
+        headers["NGSILD-Results-Count"] = str(await context.count(wanted, terms.expand))
+    page = await context.query(wanted, terms.expand)
+    if page.next_cursor is not None and wanted.limit:
+        headers["NGSILD-Next"] = page.next_cursor
+    return render_page(request, page.entities, terms, view, accept, headers)
+
+
+def render_page(
+    request: Asked,
+    entities: list[Entity],
+    terms: TermMap,
+    view: View,
+    accept: str,
+    headers: dict[str, str],
+) -> Response[bytes]:
+    """Entities as a list, or as a GeoJSON feature collection."""
+    if accept == ask.GEO_JSON:
+        where = request.query_params.get("geometryProperty")
+        name = terms.expand(where) if where else "location"
+        features = [render_feature(e, terms, view, name) for e in entities]
+        body: Any = {"type": "FeatureCollection", "features": features}
+    else:
+        body = [render(e, terms, view) for e in entities]
+    return ask.answer(request, body, terms, accept, headers=headers)
+
+
+def _fragment(body: Any, terms: TermMap, entity_id: str, mode: Any, nulls: bool = False) -> Patch:
+    if not isinstance(body, dict):
+        raise EntityInvalid(id=entity_id, reason="attributes are sent as a JSON object")
+    if not is_uri(body.get("id", entity_id)):
+        raise EntityInvalid(id=entity_id, reason="the id in the body is no URI")
+    return Patch(
+        entity_id,
+        read_attrs(body, terms, entity_id, nulls),
+        mode,
+        types=read_types(body.get("type"), terms, entity_id, needed=False),
+        scopes=read_scopes(body["scope"], entity_id) if "scope" in body else None,
+    )
+
+
+def _if_match(request: Asked) -> int | None:
+    said = request.headers.get("if-match", "").strip().removeprefix("W/").strip('"')
+    return int(said) if said.isdigit() else None
+
+
+def _nothing(
+    request: Asked, status: int = 204, headers: dict[str, str] | None = None
+) -> Response[None]:
+    sent = dict(headers or {})
+    tenant = request.headers.get("ngsild-tenant")
+    if tenant:
+        sent["NGSILD-Tenant"] = tenant
+    return Response(None, status_code=status, headers=sent)
+
+
+def _partly(
+    request: Asked, written: Written, change: Patch, terms: TermMap, why: str
+) -> Response[Any]:
+    """204 where all was done, else 207 with what was and what was not (clause 5.2.18)."""
+    if not written.untouched:
+        return _nothing(request)
+    done = [terms.compact(n) for n in change.attrs if n not in written.untouched]
+    undone = [{"attributeName": terms.compact(n), "reason": why} for n in written.untouched]
+    return ask.answer(request, {"updated": done, "notUpdated": undone}, terms, status=207)

@@ -200,16 +200,21 @@ class IngestService:
 
     async def replay_all(self, code: str | None, device: str | None = None) -> Outcome:
         """Read again all that waits for one reason (or for any), oldest first."""
-        total = [0, 0, 0, 0, 0]
+        total = Outcome(0, 0, 0, 0, 0)
         after = 0
         while True:
             waiting = await parking.list_replayable(self.db, after, code, device, BATCH_MAX)
             if not waiting:
-                return Outcome(*total)
+                return total
             after = waiting[-1].id
             done = await self.replay(waiting)
-            counts = (done.received, done.stored, done.duplicate, done.parked, done.refused)
-            total = [sum(pair) for pair in zip(total, counts, strict=True)]
+            total = Outcome(
+                total.received + done.received,
+                total.stored + done.stored,
+                total.duplicate + done.duplicate,
+                total.parked + done.parked,
+                total.refused + done.refused,
+            )
 
     async def discard(self, number: int, actor: str) -> None:
         """Throw a parked message away; it counts as refused. Raises `ParkedUnknown`."""

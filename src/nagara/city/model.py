@@ -20,6 +20,7 @@ T = TypeVar("T")
 
 #: In place of a department: the office of the district where the thing is.
 DISTRICT_OFFICE = "@district"
+DISTRICT_OFFICE_KIND = "district-office"
 
 
 class District(Struct, frozen=True):
@@ -35,9 +36,10 @@ class District(Struct, frozen=True):
 
 
 class Department(Struct, frozen=True):
-    """Somebody who answers for cases. `kind`: bureau, district-office or outside.
+    """Somebody who answers for cases.
 
-    `district` is the district a district office is for; `hotline` is a public number.
+    `kind`: bureau (of the city), district-office, local-government (within a province that runs
+    as one city) or outside. `district` is the district it is for; `hotline` a public number.
     """
 
     code: str
@@ -339,7 +341,7 @@ class City(Struct, frozen=True, dict=True):
 
     @cached_property
     def _offices(self) -> dict[str | None, Department]:
-        return {d.district: d for d in self.departments if d.district is not None}
+        return {d.district: d for d in self.departments if d.kind == DISTRICT_OFFICE_KIND}
 
     @cached_property
     def _categories(self) -> dict[str, Category]:

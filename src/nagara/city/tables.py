@@ -10,9 +10,10 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from nagara.city.calendar import Holiday
-from nagara.city.errors import KitChoiceUnknown, KitReferenceUnknown
+from nagara.city.errors import KitChoiceUnknown, KitDuplicate, KitReferenceUnknown
 from nagara.city.model import (
     DISTRICT_OFFICE,
+    DISTRICT_OFFICE_KIND,
     AirStation,
     AlertRoute,
     Alias,
@@ -27,10 +28,11 @@ from nagara.city.model import (
 from nagara.city.table import Bounds, Row, read_rows
 from nagara.values.units import UNITS
 
-DEPARTMENT_KINDS = ("bureau", "district-office", "outside")
+DEPARTMENT_KINDS = ("bureau", DISTRICT_OFFICE_KIND, "local-government", "outside")
 HOLIDAY_KINDS = ("fixed", "royal", "lunar", "substitution", "special")
 ALIAS_KINDS = ("category", "district", "station")
 YES_NO = ("yes", "no")
+PLACE_TABLES = {"hospitals.csv": "hospital", "fire_stations.csv": "fire-station"}
 _COLOUR = re.compile(r"#[0-9a-f]{6}")
 
 Languages = tuple[str, ...]
@@ -69,6 +71,7 @@ def read_departments(
     columns = ["code", *names_of("name", languages), "kind"]
     optional = ["district", "parent", "hotline"]
     found: dict[str, Department] = {}
+    offices: dict[str | None, int] = {}
     for row in read_rows(kit / "departments.csv", columns, optional, key=("code",)):
         has_district = row.find_text("district") is not None
         has_parent = row.find_text("parent") is not None
@@ -82,7 +85,20 @@ def read_departments(
             hotline=row.find_text("hotline"),
             source=row.source(),
         )
+        if found[code].kind == DISTRICT_OFFICE_KIND:
+            row.text("district")
+            _check_only(row, "district", offices)
     return tuple(found.values())
+
+
+def _check_only(row: Row, column: str, seen: dict[str | None, int]) -> None:
+    """Raises `KitDuplicate` where a cell's value stands in an earlier row already."""
+    value = row.find_text(column)
+    if value in seen:
+        raise KitDuplicate(
+            file=row.file, line=row.line, column=column, got=value, first=seen[value]
+        )
+    seen[value] = row.line
 
 
 def read_categories(
@@ -94,24 +110,30 @@ def read_categories(
     for row in read_rows(kit / "categories.csv", [*columns, "photo_advised"], key=("code",)):
         group = None
         if row.find_text("group") is not None:
-            roots = {code for code, category in found.items() if category.group is None}
-            group = found[row.known("group", "categories.csv", roots)]
-        inherits = group is not None
-        code = row.code("code")
-        own_department = not (inherits and row.find_text("department") is None)
-        found[code] = Category(
-            code=code,
-            group=group.code if group else None,
-            name=row.words("name", languages),
-            department=_department(row, departments) if own_department else group.department,  # type: ignore[union-attr]
-            due_hours=row.number("due_hours", 0.25, 10_000)
-            if group is None or row.find_text("due_hours")
-            else group.due_hours,
-            icon=row.code("icon") if group is None or row.find_text("icon") else group.icon,
-            photo_advised=row.choice("photo_advised", YES_NO) == "yes",
-            source=row.source(),
-        )
+            groups = {code for code, category in found.items() if category.group is None}
+            group = found[row.known("group", "categories.csv", groups)]
+        category = _category(row, group, languages, departments)
+        found[category.code] = category
     return tuple(found.values())
+
+
+def _category(
+    row: Row, group: Category | None, languages: Languages, departments: Collection[str]
+) -> Category:
+    def inherited(column: str) -> Category | None:
+        return group if row.find_text(column) is None else None
+
+    by_department, by_hours, by_icon = map(inherited, ("department", "due_hours", "icon"))
+    return Category(
+        code=row.code("code"),
+        group=group.code if group else None,
+        name=row.words("name", languages),
+        department=by_department.department if by_department else _department(row, departments),
+        due_hours=by_hours.due_hours if by_hours else row.number("due_hours", 0.25, 10_000),
+        icon=by_icon.icon if by_icon else row.code("icon"),
+        photo_advised=row.choice("photo_advised", YES_NO) == "yes",
+        source=row.source(),
+    )
 
 
 def read_routes(
@@ -242,30 +264,35 @@ def read_places(
 ) -> tuple[Place, ...]:
     """hospitals.csv, fire_stations.csv and places.csv: points of interest of all kinds."""
     columns = ["code", *names_of("name", languages), "lon", "lat"]
+    optional = ["district", "operator"]
     found: list[Place] = []
-    for file, kind in (
-        ("hospitals.csv", "hospital"),
-        ("fire_stations.csv", "fire-station"),
-        ("places.csv", None),
-    ):
-        required = columns if kind else [*columns, "kind"]
-        rows = read_rows(kit / file, required, ["district", "operator"], key=("code",))
-        for row in rows:
-            has_district = row.find_text("district") is not None
-            found.append(
-                Place(
-                    code=row.code("code"),
-                    kind=kind or row.code("kind"),
-                    name=row.words("name", languages),
-                    location=row.location(bounds),
-                    district=row.known("district", "districts.csv", districts)
-                    if has_district
-                    else None,
-                    operator=row.find_text("operator"),
-                    source=row.source(),
-                )
+    for file, kind in PLACE_TABLES.items():
+        rows = read_rows(kit / file, columns, optional, key=("code",))
+        found += [_place(row, kind, languages, bounds, districts) for row in rows]
+    for row in read_rows(kit / "places.csv", [*columns, "kind"], optional, key=("code",)):
+        kind = row.code("kind")
+        if kind in PLACE_TABLES.values():
+            allowed = f"not {kind}: it has a table of its own"
+            raise KitChoiceUnknown(
+                file=row.file, line=row.line, column="kind", got=kind, allowed=allowed
             )
+        found.append(_place(row, kind, languages, bounds, districts))
     return tuple(found)
+
+
+def _place(
+    row: Row, kind: str, languages: Languages, bounds: Bounds, districts: Collection[str]
+) -> Place:
+    has_district = row.find_text("district") is not None
+    return Place(
+        code=row.code("code"),
+        kind=kind,
+        name=row.words("name", languages),
+        location=row.location(bounds),
+        district=row.known("district", "districts.csv", districts) if has_district else None,
+        operator=row.find_text("operator"),
+        source=row.source(),
+    )
 
 
 def read_aliases(kit: Path, codes: dict[str, Iterable[str]]) -> tuple[Alias, ...]:

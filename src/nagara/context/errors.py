@@ -81,3 +81,10 @@ class StoreUnavailable(Problem):
     code = "store-unavailable"
     status = 503
     ngsi_type = "InternalError"
+
+
+class DeadLetterNotFound(Problem):
+    """No such change waits for that reader."""
+
+    code = "dead-letter-not-found"
+    status = 404

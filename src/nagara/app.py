@@ -1,0 +1,215 @@
+"""The composition root: the only module that knows every room.
+
+async with Engines.start(settings.engine_options()) as engines:
+    city = await assemble(settings, engines)
+    await city.start()
+    ... serve city.asgi ...
+    await city.stop()
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import structlog
+from litestar import Litestar
+from litestar.config.compression import CompressionConfig
+from litestar.openapi.config import OpenAPIConfig
+from prometheus_client import CollectorRegistry
+
+from nagara import __version__
+from nagara.alerting.room import assemble as assemble_alerting
+from nagara.cases.room import assemble as assemble_cases
+from nagara.city import City, bundled_kit, bundled_kits, read_kit
+from nagara.city.entities import city_entities
+from nagara.city.shapes import read_shapes
+from nagara.context import Context, Create, Entity, Replace, Task
+from nagara.context.ngsi.batch import batch_routes
+from nagara.context.ngsi.entities import entity_routes
+from nagara.context.ngsi.fetch import Contexts, demand_public
+from nagara.context.ngsi.notify import Notifier
+from nagara.context.ngsi.subscriptions import subscription_routes
+from nagara.context.ngsi.temporal import temporal_routes
+from nagara.context.reader_routes import reader_routes
+from nagara.context.room import Floor, Room
+from nagara.context.stream import live_route
+from nagara.engines.running import Engines
+from nagara.guard import Guard, audit
+from nagara.guard.accounts import Credentials
+from nagara.http.health import health_routes
+from nagara.http.observe import Gauges, Watch, make_tracer
+from nagara.http.pages import Pages, static_folder
+from nagara.http.problem import EXCEPTION_HANDLERS
+from nagara.indicators.room import assemble as assemble_indicators
+from nagara.ingest.room import assemble as assemble_ingest
+from nagara.overview.room import assemble as assemble_overview
+from nagara.pack import installed_packs
+from nagara.settings import Settings
+
+#: The largest body that any route takes; each route that takes less says so.
+REQUEST_BYTES_MAX = 30_000_000  # five photos of six megapixels, as phones send them
+
+log = structlog.get_logger("app")
+
+
+def read_city(settings: Settings) -> City:
+    """The kit that the settings name, with the shapes of its data folder."""
+    kit = settings.kit
+    city = bundled_kit(kit) if kit in bundled_kits() else read_kit(Path(kit))
+    return city.with_shapes(read_shapes(city, settings.kit_data, settings.data / "shapes"))
+
+
+class Application:
+    """A city that is put together: `asgi` is what a server serves."""
+
+    def __init__(self, settings: Settings, engines: Engines, city: City) -> None:
+        self.settings = settings
+        self.engines = engines
+        self.city = city
+        self.registry = CollectorRegistry()
+        db = engines.database
+        self.guard = Guard(
+            db,
+            settings.data,
+            wall=partial(datetime.now, UTC),
+            open_mode=settings.open,
+            https=settings.https,
+            hosts=settings.hosts,
+            proxies=settings.proxies,
+        )
+        self.context = Context(db, audit.append)
+        self.contexts = Contexts(allow_loopback=settings.open)
+        self.notifier = Notifier(
+            self.context,
+            self.contexts,
+            lambda url: demand_public(url, frozenset(), allow_loopback=settings.open),
+        )
+        self.floor = Floor(self.context, db, city, self.guard, settings.data / "files")
+        self.rooms: list[Room] = []
+        self.first_administrator: Credentials | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def build(self) -> None:
+        """Assemble the rooms and the ASGI application."""
+        packs = installed_packs()
+        self.ingest = assemble_ingest(self.floor, self.engines.nats, packs, self.registry)
+        self.rooms = [
+            self.ingest,
+            assemble_alerting(self.floor),
+            assemble_cases(self.floor),
+            assemble_indicators(self.floor),
+            assemble_overview(self.floor),
+        ]
+        self.registry.register(Gauges(self._gauges))
+        litestar = Litestar(
+            route_handlers=[
+                *health_routes(self._health, self.registry),
+                live_route(self.context),
+                *reader_routes(self.context),
+                entity_routes(self.context, self.contexts),
+                batch_routes(self.context, self.contexts),
+                temporal_routes(self.context, self.contexts),
+                subscription_routes(self.context, self.contexts, self.notifier, _subscription_id),
+                *(route for room in self.rooms for route in room.routes),
+            ],
+            on_app_init=[self.guard.on_app_init],
+            exception_handlers=dict(EXCEPTION_HANDLERS),
+            openapi_config=OpenAPIConfig("Nagara", __version__, path="/api/openapi"),
+            compression_config=CompressionConfig("gzip", exclude=["/api/v1/live"]),
+            request_max_body_size=REQUEST_BYTES_MAX,
+            debug=False,
+        )
+        self.litestar = litestar
+        headers = self.guard.page_headers()
+        pages = Pages(litestar, static_folder(), headers)
+        self.asgi: Any = Watch(pages, self.registry, make_tracer(self.settings.otel_endpoint))
+
+    async def start(self) -> None:
+        """Begin: keys, first administrator, the kit's entities, readers, tasks."""
+        self.floor.files.mkdir(parents=True, exist_ok=True)
+        self.first_administrator = await self.guard.start()
+        await self.context.start()
+        await load_city(self.context, self.city)
+        for room in self.rooms:
+            for reader in room.readers:
+                self.context.add_reader(reader)
+            for task in room.tasks:
+                self.context.spawn(task)
+        self.context.add_reader(self.notifier.reader())
+        self.context.spawn(Task("subscriptions", self.notifier.run))
+        for guard_task in self.guard.tasks():
+            self.context.spawn(Task(guard_task.name, guard_task.run))
+
+    async def stop(self) -> None:
+        """End cleanly: streams closed, waiting writes committed, the audit's head anchored."""
+        await self.context.stop()
+        await self.guard.anchor()
+
+    async def _health(self) -> list[dict[str, Any]]:
+        parts = [
+            {
+                "name": engine.name,
+                "state": engine.state,
+                "ok": engine.state in ("ready", "external"),
+                "reason": engine.reason,
+            }
+            for engine in self.engines.health()
+        ]
+        async with asyncio.timeout(5), self.engines.database.acquire() as conn:
+            await conn.fetchval("select 1")
+        return parts
+
+    def _gauges(self) -> list[tuple[str, str, dict[str, str], float]]:
+        context = self.context
+        rows = [
+            ("nagara_log_head", "Number of the newest change", {}, float(context.tail.head)),
+            ("nagara_commit_groups", "Groups committed", {}, float(context.committer.groups)),
+            ("nagara_commit_changes", "Changes written", {}, float(context.committer.written)),
+            ("nagara_commit_waiting", "Writes waiting", {}, float(context.committer.waiting)),
+            ("nagara_cache_entities", "Entities held in memory", {}, float(len(context.cache))),
+            ("nagara_live_streams", "Open live streams", {}, float(len(context.live))),
+        ]
+        rows += [
+            ("nagara_reader_lag", "Changes a reader is behind", {"reader": name}, float(r.lag))
+            for name, r in context.readers.items()
+        ]
+        return rows
+
+
+def _subscription_id() -> str:
+    return f"urn:ngsi-ld:Subscription:{secrets.token_hex(12)}"
+
+
+async def load_city(context: Context, city: City) -> int:
+    """Write the kit's entities where they are new or other than kept; how many were written."""
+    wanted = [
+        Entity(
+            one["id"],
+            (one["type"],),
+            {name: value for name, value in one.items() if name not in ("id", "type")},
+        )
+        for one in city_entities(city)
+    ]
+    changed: list[Create | Replace] = []
+    for entity in wanted:
+        known = await context.find(entity.id)
+        if known is None:
+            changed.append(Create(entity))
+        elif known.attrs != entity.attrs:
+            changed.append(Replace(entity))
+    for start in range(0, len(changed), 500):
+        await context.write(*changed[start : start + 500], actor="system:kit")
+    return len(changed)
+
+
+async def assemble(settings: Settings, engines: Engines) -> Application:
+    """Put a city together; `start` begins it. Raises the Problems of kit and guard."""
+    city = await asyncio.to_thread(read_city, settings)
+    application = Application(settings, engines, city)
+    application.build()
+    return application

@@ -7,7 +7,7 @@ the first column; lists are TOML lists there and separated by commas in the envi
 | setting | environment | default | meaning |
 | --- | --- | --- | --- |
 | data | NAGARA_DATA | /var/lib/nagara/<city> for root, else ~/.local/share/nagara/<city> | the data folder |
-| kit | NAGARA_KIT | th-bkk | a bundled kit's name, or a folder with a city kit |
+| kit | NAGARA_KIT | the one loaded by `nagara load`, else th-bkk | a bundled kit's name, or a folder with a city kit |
 | kit_data | NAGARA_KIT_DATA | ../shared/data if it is there | the folder with the kit's archives and shapes |
 | host | NAGARA_HOST | 127.0.0.1 | the address to listen on: HTTP, MQTT and WebSocket |
 | port | NAGARA_PORT | 8080 | HTTP; MQTT is on the next port, MQTT over WebSocket on the one after, NATS (loopback only) on the third |
@@ -165,6 +165,8 @@ def read_settings(
     data = Path(first.get("data") or default_data(mode, str(first.get("kit", "th-bkk"))))
     filed = _read_file(data / "city.toml")
     merged: dict[str, Any] = {**filed, **said, **given, "mode": mode, "data": data}
+    if "kit" not in merged and (data / "kit" / "city.toml").is_file():
+        merged["kit"] = str(data / "kit")  # `nagara load` put it there
     if "kit_data" not in merged and _KIT_DATA.is_dir():
         merged["kit_data"] = _KIT_DATA
     settings = Settings(**{name: _convert(name, value) for name, value in merged.items()})
@@ -188,7 +190,7 @@ def _read_file(path: Path) -> dict[str, Any]:
 def _convert(name: str, value: Any) -> Any:
     kind = Settings.__annotations__[name]
     if name in _PATHS:
-        return Path(str(value)).expanduser().absolute()
+        return Path(str(value)).expanduser().resolve()
     if kind == "tuple[str, ...]" and isinstance(value, str):
         return tuple(part.strip() for part in value.split(",") if part.strip())
     expected = {f.name: f.type for f in msgspec.structs.fields(Settings)}[name]

@@ -51,6 +51,15 @@ from nagara.engines.running import Attached, create_database
 FORMAT = 1
 LEFT_OUT = ("pg", "pg.new", "nats", "logs", "lock")  # engines make these themselves
 
+#: 30 hexadecimal digits of each row's SHA-256, added up as a number that does not overflow.
+_DIGEST = """
+    select count(*) as rows,
+           coalesce(sum(('x' || left(h, 15))::bit(60)::bigint::numeric
+               + ('x' || substr(h, 16, 15))::bit(60)::bigint::numeric * 1152921504606846976), 0)
+               as digest
+    from (select encode(sha256(convert_to(t::text, 'UTF8')), 'hex') as h from TABLE t) hashed
+"""
+
 #: Told of each step: its name, how many are done, how many there are.
 Progress = Callable[[str, int, int], None]
 
@@ -158,12 +167,7 @@ async def table_digests(
     found = {}
     for number, (schema, table) in enumerate(names):
         progress(f"{schema}.{table}", number, len(names))
-        row = await connection.fetchrow(
-            "select count(*) as rows, coalesce(sum(('x' || left(h, 15))::bit(60)::bigint::numeric"
-            " + ('x' || substr(h, 16, 15))::bit(60)::bigint::numeric * 1152921504606846976), 0)"
-            " as digest from (select encode(sha256(convert_to(t::text, 'UTF8')), 'hex') as h"
-            f' from "{schema}"."{table}" t) hashed'
-        )
+        row = await connection.fetchrow(_DIGEST.replace("TABLE", f'"{schema}"."{table}"'))
         assert row is not None
         found[f"{schema}.{table}"] = (int(row["rows"]), str(row["digest"]))
     return found

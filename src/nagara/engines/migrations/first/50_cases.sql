@@ -51,7 +51,8 @@ create index case_crew on cases.case (crew) where crew is not null;
 create table cases.origin (
     kind       text not null,
     foreign_id text not null,
-    case_id    text not null references cases.case,
+    -- claimed before the case is written: who comes second waits here and finds the first
+    case_id    text not null references cases.case deferrable initially deferred,
     primary key (kind, foreign_id)
 );
 

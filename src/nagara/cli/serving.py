@@ -1,0 +1,178 @@
+"""`nagara up` and `nagara demo`: a whole city in one process, until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from granian.constants import Interfaces
+from granian.server.embed import Server
+
+from nagara.cli.frame import DataOption, aside, in_words, run, say
+from nagara.engines.nats import check_port_free
+from nagara.engines.running import Engines
+from nagara.settings import Settings, read_settings
+
+DRAIN_S = 5  # what an answer may still take when the city is told to stop
+CITIES = {"bangkok": "th-bkk", "phuket": "th-pkt"}  # names a newcomer types
+
+PortOption = Annotated[
+    int | None,
+    typer.Option("--port", metavar="N", help="HTTP; MQTT and WebSocket are on the ports after it."),
+]
+KitDataOption = Annotated[
+    Path | None,
+    typer.Option("--kit-data", metavar="DIR", help="The kit's archives and shapes."),
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands."""
+    app.command("up")(up)
+    app.command("demo")(demo)
+
+
+def up(
+    data: DataOption = None,
+    port: PortOption = None,
+    kit: Annotated[
+        str | None, typer.Option("--kit", metavar="DIR", help="A city kit: a folder or a name.")
+    ] = None,
+    kit_data: KitDataOption = None,
+    host: Annotated[str | None, typer.Option("--host", help="The address to listen on.")] = None,
+    open_: Annotated[
+        bool, typer.Option("--open", help="No authorisation; only on a loopback address.")
+    ] = False,
+) -> None:
+    """Run a city."""
+    flags = {"data": data, "port": port, "kit": kit, "kit_data": kit_data, "host": host}
+    run(serve(read_settings("up", {**flags, "open": True if open_ else None})))
+
+
+def demo(
+    city: Annotated[str, typer.Argument(help="The city to show: bangkok.")] = "bangkok",
+    port: PortOption = None,
+    speed: Annotated[
+        float | None,
+        typer.Option("--speed", metavar="X", help="Seconds of the archive in one second."),
+    ] = None,
+    data: DataOption = None,
+    kit_data: KitDataOption = None,
+) -> None:
+    """Run a living city on archived data, faster than life, with demo accounts."""
+    kit = CITIES.get(city.lower(), city)
+    flags = {"data": data, "port": port, "kit": kit, "kit_data": kit_data, "speed": speed}
+    run(serve(read_settings("demo", flags)))
+
+
+async def serve(settings: Settings) -> None:
+    """Runs the city until SIGINT or SIGTERM; a second signal ends it at once.
+
+    Raises the problems of starting: `PortInUse`, `FolderBusy`, `EngineFailed` …
+    """
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def on_signal() -> None:
+        if stop.is_set():
+            os._exit(130)  # the engines die with their parent
+        stop.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, on_signal)
+    city = asyncio.create_task(_live(settings, stop))
+    stopped = asyncio.create_task(stop.wait())
+    # Told to stop while still starting: nothing is served yet, so the start is given up.
+    await asyncio.wait({city, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    stopped.cancel()
+    await city
+
+
+async def _live(settings: Settings, stop: asyncio.Event) -> None:
+    from nagara.app import assemble  # the whole city is loaded only by those who run one
+
+    check_port_free(settings.host, settings.port, "HTTP")
+    async with contextlib.AsyncExitStack() as stack:
+        with aside.status(in_words("กำลังเริ่มระบบของเมือง…", "Starting the engines…")):
+            engines = await stack.enter_async_context(Engines.start(settings.engine_options()))
+        if stop.is_set():
+            return
+        with aside.status(in_words("กำลังเปิดเมือง…", "Opening the city…")):
+            application = await assemble(settings, engines)
+            stack.push_async_callback(application.stop)
+            await application.start()
+            server = _server(settings, application.asgi)
+            serving = asyncio.create_task(server.serve())
+            await _until_served(settings, serving, stop)
+        if settings.mode == "demo" and not stop.is_set():
+            from nagara.demo import run_demo
+
+            await stack.enter_async_context(run_demo(application))
+        _announce(settings, application)
+        waiting = asyncio.create_task(stop.wait())
+        await asyncio.wait({waiting, serving}, return_when=asyncio.FIRST_COMPLETED)
+        waiting.cancel()
+        application.close_streams()
+        server.stop()
+        with contextlib.suppress(TimeoutError, asyncio.CancelledError):
+            await asyncio.wait_for(serving, DRAIN_S + 1)
+
+
+def _server(settings: Settings, asgi: Any) -> Server:
+    server = Server(
+        asgi,
+        address=settings.host,
+        port=settings.port,
+        interface=Interfaces.ASGINL,  # the city starts and stops its parts itself
+        websockets=True,
+        log_enabled=False,
+        backlog=1024,
+    )
+    # Granian waits for open streams for ever unless told otherwise.
+    server.workers_kill_timeout = DRAIN_S
+    return server
+
+
+async def _until_served(
+    settings: Settings, serving: asyncio.Task[None], stop: asyncio.Event
+) -> None:
+    host = settings.address.removeprefix("http://").rpartition(":")[0].strip("[]")
+    while not stop.is_set():
+        if serving.done():
+            await serving  # tells why
+            return
+        try:
+            _, writer = await asyncio.open_connection(host, settings.port)
+        except OSError:
+            await asyncio.sleep(0.01)
+        else:
+            writer.close()
+            return
+
+
+def _announce(settings: Settings, application: Any) -> None:
+    address = settings.address
+    say(in_words("เมืองพร้อมแล้ว", "The city is up."))
+    for path, thai, english in (
+        ("/", "ประชาชน", "residents"),
+        ("/ops", "ศูนย์ปฏิบัติการ", "operations centre"),
+        ("/desk", "งานของหน่วยงาน", "department desk"),
+        ("/admin", "ผู้ดูแลระบบ", "administration"),
+    ):
+        say(f"  {address}{path:<8}{in_words(thai, english)}")
+    say(f"  mqtt://{settings.host}:{settings.port + 1}  {in_words('อุปกรณ์ (MQTT)', 'devices')}")
+    if application.credentials:
+        say(
+            in_words(
+                "บัญชีผู้ใช้ (แสดงครั้งเดียว โปรดจดไว้)",
+                "Accounts (shown once: write them down):",
+            )
+        )
+        for one in application.credentials:
+            say(f"  {one.username:<20} {one.password:<24} {', '.join(one.roles)}")
+    say(in_words("กด Ctrl-C เพื่อหยุด", "Ctrl-C stops it."))

@@ -8,11 +8,12 @@ NATS, version 2; the algorithm is Ed25519 by nkeys.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import json
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -26,6 +27,11 @@ from nagara.engines.nats import NatsEngine
 
 SUBJECT = "$SYS.REQ.USER.AUTH"
 RECONNECT_S = 0.1  # nats-py waits 2 s between tries if not told
+#: NATS gives up on an answer after 5 s (`authorization.timeout`); an answer is due before.
+DECIDE_S_MAX = 4.0
+#: Log-ins decided at once: after a restart all devices come back together, and the database has
+#: twenty connections for everybody.
+DECIDED_AT_ONCE = 8
 
 log = structlog.get_logger("ingest.login")
 
@@ -60,6 +66,8 @@ class LoginService:
     issuer: Any
     account: str
     decide: Decide
+    _slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(DECIDED_AT_ONCE))
+    _answers: set[asyncio.Task[None]] = field(default_factory=set)
 
     @classmethod
     async def start(cls, engine: NatsEngine, decide: Decide) -> LoginService:
@@ -74,20 +82,32 @@ class LoginService:
         )
         issuer = nkeys.from_seed(engine.issuer_seed.encode("ascii"))
         service = cls(client, issuer, engine.account, decide)
-        await client.subscribe(SUBJECT, queue="login", cb=service.answer)
+        await client.subscribe(SUBJECT, queue="login", cb=service.take)
         await client.flush()
         return service
 
     async def close(self) -> None:
         """Stops answering."""
+        for task in self._answers:
+            task.cancel()
         await self.client.close()
+
+    async def take(self, message: Msg) -> None:
+        """Answers beside the others that wait: one slow look-up holds up nobody."""
+        task = asyncio.create_task(self._answer_in_turn(message))
+        self._answers.add(task)
+        task.add_done_callback(self._answers.discard)
+
+    async def _answer_in_turn(self, message: Msg) -> None:
+        async with self._slots:
+            await self.answer(message)
 
     async def answer(self, message: Msg) -> None:
         """Answers one log-in; a fault of ours refuses it and is logged without its password."""
         request: dict[str, Any] = {}
         try:
             request = read_claims(message.data)["nats"]
-            grant = await self.decide(_login_of(request))
+            grant = await asyncio.wait_for(self.decide(_login_of(request)), DECIDE_S_MAX)
             error = "" if grant else "refused"
         except Exception as fault:
             log.error("log-in failed", reason=type(fault).__name__)
@@ -169,3 +189,18 @@ def _encode(value: dict[str, Any]) -> str:
 
 def _base64url(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).decode("ascii").rstrip("=")
+
+
+def rights_of(device_id: str) -> Grant:
+    """What a device may do: publish below its own topic, and hear what is sent to it."""
+    own = f"devices.{device_id}"
+    return Grant(name=device_id, publish=(f"{own}.>",), subscribe=(f"{own}.down",))
+
+
+def is_own_client_id(device_id: str, client_id: str) -> bool:
+    """Whether a device may use a client id: its own id, that with `:` and more, or none.
+
+    A second session with the same client id ends the first (MQTT 3.1.1, clause 3.1.4): with a
+    free choice, one device could keep another offline.
+    """
+    return client_id in ("", device_id) or client_id.startswith(f"{device_id}:")

@@ -17,8 +17,10 @@ LOOK_EVERY_S = 0.5
 #: Read at one look: a device in a loop must not fill the memory; the rest comes next time.
 BYTES_AT_ONCE = 1_000_000
 
+#: NATS 2.15: `127.0.0.1:53590 - mid:32 - "<client id>" - Publish Violation - Subject "<subject>"`.
+#: The log-in demands that a client id begins with the device's id (`mqtt_login.is_own_client_id`).
 _VIOLATION = re.compile(
-    rb"Publish Violation - .*?[Uu]ser[: ]+\"?([A-Za-z0-9_-]+)\"?.*?Subject \"?([^\"\s]+)"
+    rb"\"([A-Za-z0-9_-]+)(?::[^\"]*)?\" - Publish Violation - .*?Subject \"([^\"]*)\""
 )
 _ANY = b"Publish Violation"
 
@@ -39,13 +41,12 @@ def violations_in(text: bytes) -> list[tuple[str | None, str]]:
     return found
 
 
-async def follow(path: Path, on_violation: Callable[[str | None, str], None]) -> None:
-    """Reports each violation from now on; runs for the life of the city."""
-    at = await asyncio.to_thread(_size, path)
+async def follow(path: Path, at: int, on_violation: Callable[[str | None, str], None]) -> None:
+    """Reports each violation behind byte `at` of the log; runs for the life of the city."""
     rest = b""
     while True:
         await asyncio.sleep(LOOK_EVERY_S)
-        size = await asyncio.to_thread(_size, path)
+        size = await asyncio.to_thread(log_size, path)
         if size < at:  # the log was turned over
             at, rest = 0, b""
         if size == at:
@@ -58,7 +59,8 @@ async def follow(path: Path, on_violation: Callable[[str | None, str], None]) ->
             on_violation(device, subject)
 
 
-def _size(path: Path) -> int:
+def log_size(path: Path) -> int:
+    """How long the log is; 0 where it is not there yet."""
     try:
         return path.stat().st_size
     except OSError:

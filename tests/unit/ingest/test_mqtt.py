@@ -1,0 +1,150 @@
+"""MQTT: what a device publishes on its own topic is stored, parked or refused, and counted."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
+
+import msgspec
+import pytest_asyncio
+
+from nagara.context import Context
+from nagara.engines.database import Database
+from nagara.engines.nats import NatsEngine
+from nagara.ingest import parking
+from nagara.ingest.adapters.mqtt import MqttIntake, topic_of
+from nagara.ingest.adapters.mqtt_login import Grant, LoginRequest, LoginService, rights_of
+from nagara.ingest.adapters.violations import follow, violations_in
+from nagara.ingest.errors import TopicForbidden
+from nagara.ingest.service import IngestService
+from nagara.values.time import format_instant
+from sim.ingest.publisher import Publisher
+
+D1 = "urn:ngsi-ld:AirQualityObserved:th-bkk:d1"
+
+
+async def decide(request: LoginRequest) -> Grant | None:
+    return rights_of(request.user) if request.password == "right" else None
+
+
+@pytest_asyncio.fixture
+async def listening(service: IngestService, nats_engine: NatsEngine) -> AsyncIterator[MqttIntake]:
+    intake = MqttIntake(service, nats_engine)
+    await intake.prepare()
+    login = await LoginService.start(nats_engine, decide)
+    task = asyncio.create_task(intake.run())
+    yield intake
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    await login.close()
+
+
+@pytest_asyncio.fixture
+async def device(listening: MqttIntake, nats_engine: NatsEngine) -> AsyncIterator[Publisher]:
+    publisher = Publisher(nats_engine.mqtt_port, "d1", "right")
+    await publisher.connect()
+    yield publisher
+    await publisher.close()
+
+
+async def until(reached: Callable[[], bool], timeout_s: float = 10.0) -> None:
+    async with asyncio.timeout(timeout_s):
+        while not reached():  # noqa: ASYNC110 - another process's doing, with a deadline
+            await asyncio.sleep(0.01)
+
+
+def settled(service: IngestService) -> int:
+    total = service.intake.ledger.total()
+    return int(total["received"] - total["inFlight"])
+
+
+async def test_a_published_reading_is_stored_with_or_without_its_own_time(
+    device: Publisher, service: IngestService, context: Context
+) -> None:
+    at = datetime(2025, 5, 22, 5, tzinfo=UTC)
+    await device.publish(msgspec.json.encode({"observedAt": format_instant(at), "pm25": 20.5}))
+    await device.flush()
+    await until(lambda: settled(service) == 1)
+    assert (await context.get(D1)).value("pm25") == 20.5
+    before = datetime.now(UTC)
+    await device.publish(b'{"pm25": 21.5}')
+    await device.flush()
+    await until(lambda: settled(service) == 2)
+    instance = (await context.get(D1)).instance("pm25")
+    assert instance is not None
+    assert instance["value"] == 21.5
+    heard_at = datetime.fromisoformat(instance["observedAt"])
+    assert abs((heard_at - before).total_seconds()) < 5
+
+
+async def test_a_message_without_promise_is_heard_once(
+    device: Publisher, service: IngestService, context: Context
+) -> None:
+    await device.publish(b'{"pm25": 19.5}', qos=0)
+    await device.publish(b'{"pm25": 20.5}', qos=1)
+    await device.flush()
+    await until(lambda: settled(service) == 2)
+    assert service.intake.ledger.total()["stored"] == 2
+    assert len(await context.history(D1, ("pm25",))) == 2
+
+
+async def test_bad_payloads_and_strange_topics_are_parked_with_topic_and_reason(
+    device: Publisher, service: IngestService, database: Database
+) -> None:
+    await device.publish(b"{broken")
+    await device.publish(b'{"pm25": 1}', topic="devices/d1/status.json")
+    await device.publish(b'{"pm25": 20}' + b" " * 100_000)
+    await device.publish(b'{"pm25": 20}')
+    await device.flush()
+    await until(lambda: settled(service) == 4)
+    parked = {p.code: p for p in await parking.list_parked(database)}
+    assert set(parked) == {"payload-unreadable", "topic-unknown", "payload-too-large"}
+    assert parked["topic-unknown"].topic == "devices/d1/status.json"
+    assert parked["payload-unreadable"].payload == b"{broken"
+    assert parked["payload-too-large"].size_bytes == 100_012
+    assert len(parked["payload-too-large"].payload) == 65_536
+    assert service.intake.ledger.total()["stored"] == 1
+
+
+async def test_a_publication_to_a_forbidden_topic_is_counted_as_refused(
+    device: Publisher, service: IngestService, nats_engine: NatsEngine
+) -> None:
+    assert nats_engine.child is not None
+    seen: list[tuple[str | None, str]] = []
+
+    def refuse(who: str | None, subject: str) -> None:
+        seen.append((who, subject))
+        service.intake.refuse("mqtt", TopicForbidden(topic=topic_of(subject)), who)
+
+    path = nats_engine.child.recipe.log_path
+    task = asyncio.create_task(follow(path, 0, refuse))
+    await device.publish(b'{"pm25": 99}', topic="devices/d2/up")
+    await device.flush()
+    await until(lambda: bool(seen))
+    task.cancel()
+    assert seen == [("d1", "devices.d2.up")]
+    await service.intake.pay_owed()
+    assert service.intake.ledger.total()["refused"] == 1
+
+
+async def test_a_thousand_readings_are_stored_once_each(
+    device: Publisher, service: IngestService, context: Context
+) -> None:
+    d1 = service.registry.get("d1").device
+    await service.registry.change(msgspec.structs.replace(d1), "account:tester")
+    for second in range(1000):
+        at = datetime(2025, 5, 22, 5, second // 60, second % 60, tzinfo=UTC)
+        await device.publish(msgspec.json.encode({"observedAt": format_instant(at), "pm25": 20}))
+    await device.flush()
+    await until(lambda: settled(service) == 1000)
+    assert service.intake.ledger.total()["stored"] == 1000
+    assert len(await context.history(D1, ("pm25",))) == 1000
+
+
+def test_a_topic_is_written_as_the_device_wrote_it() -> None:
+    assert topic_of("devices.d1.status//json") == "devices/d1/status.json"
+
+
+def test_other_lines_of_the_log_are_no_violations() -> None:
+    assert violations_in(b"[1] [INF] Server is ready\n") == []

@@ -41,6 +41,7 @@ from nagara.context.stream import live_route
 from nagara.engines.running import Engines
 from nagara.guard import Guard, audit
 from nagara.guard.accounts import Credentials
+from nagara.guard.headers import page_headers
 from nagara.http.health import health_routes
 from nagara.http.observe import Gauges, Watch, make_tracer
 from nagara.http.pages import Pages, static_folder
@@ -125,8 +126,7 @@ class Application:
             debug=False,
         )
         self.litestar = litestar
-        headers = self.guard.page_headers()
-        pages = Pages(litestar, static_folder(), headers)
+        pages = Pages(litestar, static_folder(), page_headers(self.settings.https))
         self.asgi: Any = Watch(pages, self.registry, make_tracer(self.settings.otel_endpoint))
 
     async def start(self) -> None:

@@ -52,6 +52,11 @@ _ALWAYS: tuple[tuple[bytes, bytes], ...] = (
 _HSTS = (b"strict-transport-security", b"max-age=31536000")
 
 
+def page_headers(https: bool) -> tuple[tuple[bytes, bytes], ...]:
+    """The headers for what is served in front of the app: the built screens."""
+    return (*_ALWAYS, _HSTS) if https else _ALWAYS
+
+
 def note(scope: Scope, key: str, value: Any) -> None:
     """Leave a word in the ASGI scope for the hook (the scope is Litestar's, the keys ours)."""
     cast("dict[str, Any]", scope)[key] = value
@@ -61,7 +66,7 @@ class SecurityHeaders:
     """The hook. A header that the handler set itself is left alone."""
 
     def __init__(self, https: bool) -> None:
-        self._headers = (*_ALWAYS, _HSTS) if https else _ALWAYS
+        self._headers = page_headers(https)
 
     async def __call__(self, message: Message, scope: Scope) -> None:
         """Add the headers to the start of an answer."""

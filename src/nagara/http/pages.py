@@ -10,7 +10,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import mimetypes
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -73,10 +73,10 @@ def _read(path: Path, name: str) -> File:
 class Pages:
     """An ASGI layer in front of the app that answers for files and pages."""
 
-    def __init__(self, app: Any, folder: Path, headers: Mapping[str, str]) -> None:
+    def __init__(self, app: Any, folder: Path, headers: Iterable[tuple[bytes, bytes]]) -> None:
         self._app = app
         self._files = read_files(folder)
-        self._headers = [(k.lower().encode(), v.encode()) for k, v in headers.items()]
+        self._headers = tuple(headers)
 
     @property
     def is_built(self) -> bool:

@@ -60,14 +60,6 @@ def point(lon: float, lat: float) -> dict[str, Any]:
 
 
 @pytest_asyncio.fixture
-async def context(database: Database) -> AsyncIterator[Context]:
-    made = Context(database, audit.append)
-    await made.start()
-    yield made
-    await made.stop()
-
-
-@pytest_asyncio.fixture
 async def neighbour(database: Database) -> AsyncIterator[Context]:
     """A second process on the same database."""
     made = Context(database, audit.append)

@@ -1,4 +1,5 @@
 /** A station's 24 hours for the chart: gaps stay gaps, doubtful values are set apart. */
+import { instant } from './city'
 
 export interface Sample {
   readonly at_ms: number
@@ -49,15 +50,39 @@ export function usualPeriod(samples: readonly Sample[], fallback_s = 3600): numb
   return sorted[sorted.length >> 1] as number
 }
 
-/** Zero to a round number above the highest of values and thresholds that are near. */
-export function chartRange(
+/**
+ * Thresholds worth drawing: those crossed, and the next one above unless it is far away. Which one
+ * comes next is the question; a far one would press the line flat.
+ */
+export function limitsNear(
   values: Iterable<number | null>,
   thresholds: readonly number[],
-): [number, number] {
+): number[] {
   let top = 0
   for (const value of values) if (value !== null && value > top) top = value
-  // The next threshold above the values is drawn too: how far it is is the question.
-  const above = thresholds.filter((t) => t > top).sort((a, b) => a - b)[0]
-  const high = Math.max(top, above !== undefined && above < top * 2.5 ? above : 0, 1)
-  return [0, high * 1.12]
+  const sorted = [...new Set(thresholds)].sort((a, b) => a - b)
+  const next = sorted.find((t) => t > top)
+  return sorted.filter((t) => t <= top || (t === next && t < Math.max(top * 2.5, 1)))
+}
+
+/**
+ * Samples of one attribute in an NGSI-LD temporal entity (ETSI GS CIM 009 clause 4.5.6): one
+ * instance or a list of them, each with its value, `observedAt` and quality flags.
+ */
+export function samplesFrom(entity: unknown, attribute: string): Sample[] {
+  const found = (entity as Record<string, unknown> | null)?.[attribute]
+  const instances = Array.isArray(found) ? found : found ? [found] : []
+  return instances.flatMap((each: unknown) => {
+    const o = (each ?? {}) as Record<string, unknown>
+    const at_ms = instant(o['observedAt'])
+    if (at_ms === null) return []
+    const quality = (o['quality'] as { value?: unknown } | undefined)?.value
+    return [
+      {
+        at_ms,
+        value: typeof o['value'] === 'number' ? o['value'] : null,
+        quality: Array.isArray(quality) ? quality.map(String) : [],
+      },
+    ]
+  })
 }

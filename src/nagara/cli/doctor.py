@@ -16,7 +16,7 @@ from nagara.engines.binaries import nats_program, postgres_programs
 from nagara.engines.database import Database
 from nagara.engines.errors import PortInUse
 from nagara.engines.folder import Folder
-from nagara.engines.migrate import find_revision, newest_revision
+from nagara.engines.migrate import NEWEST, find_revision
 from nagara.engines.nats import check_port_free
 from nagara.engines.owner import check_reach, engine_owner
 from nagara.engines.postgres import running_socket_folder
@@ -225,13 +225,12 @@ async def _database(settings: Settings) -> list[Finding]:
             await connection.close()
     except Problem as problem:
         return [_finding_of(problem)]
-    newest = newest_revision()
-    if revision != newest:
+    if revision != NEWEST:
         return [
             Finding(
                 "bad",
-                f"ฐานข้อมูลเป็นรุ่น {revision} แต่โปรแกรมต้องการรุ่น {newest} เริ่มเมืองใหม่อีกครั้ง",
-                f"The database is of revision {revision}, this program wants {newest}:"
+                f"ฐานข้อมูลเป็นรุ่น {revision} แต่โปรแกรมต้องการรุ่น {NEWEST} เริ่มเมืองใหม่อีกครั้ง",
+                f"The database is of revision {revision}, this program wants {NEWEST}:"
                 " start the city again.",
             )
         ]

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import signal
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,6 +17,7 @@ from granian.server.embed import Server
 from nagara.cli.frame import DataOption, aside, in_words, run, say
 from nagara.engines.nats import check_port_free
 from nagara.engines.running import Engines
+from nagara.guard.accounts import Credentials
 from nagara.settings import Settings, read_settings
 
 DRAIN_S = 5  # what an answer may still take when the city is told to stop
@@ -109,15 +111,16 @@ async def _live(settings: Settings, stop: asyncio.Event) -> None:
             server = _server(settings, application.asgi)
             serving = asyncio.create_task(server.serve())
             await _until_served(settings, serving, stop)
+        credentials = [c for c in (application.first_administrator,) if c is not None]
         if settings.mode == "demo" and not stop.is_set():
             from nagara.demo import run_demo
 
-            await stack.enter_async_context(run_demo(application))
-        _announce(settings, application)
+            credentials += await stack.enter_async_context(run_demo(application))
+        _announce(settings, credentials)
         waiting = asyncio.create_task(stop.wait())
         await asyncio.wait({waiting, serving}, return_when=asyncio.FIRST_COMPLETED)
         waiting.cancel()
-        application.close_streams()
+        application.context.live.close()  # Granian waits for open streams
         server.stop()
         with contextlib.suppress(TimeoutError, asyncio.CancelledError):
             await asyncio.wait_for(serving, DRAIN_S + 1)
@@ -155,7 +158,7 @@ async def _until_served(
             return
 
 
-def _announce(settings: Settings, application: Any) -> None:
+def _announce(settings: Settings, credentials: Sequence[Credentials]) -> None:
     address = settings.address
     say(in_words("เมืองพร้อมแล้ว", "The city is up."))
     for path, thai, english in (
@@ -166,13 +169,13 @@ def _announce(settings: Settings, application: Any) -> None:
     ):
         say(f"  {address}{path:<8}{in_words(thai, english)}")
     say(f"  mqtt://{settings.host}:{settings.port + 1}  {in_words('อุปกรณ์ (MQTT)', 'devices')}")
-    if application.credentials:
+    if credentials:
         say(
             in_words(
                 "บัญชีผู้ใช้ (แสดงครั้งเดียว โปรดจดไว้)",
                 "Accounts (shown once: write them down):",
             )
         )
-        for one in application.credentials:
+        for one in credentials:
             say(f"  {one.username:<20} {one.password:<24} {', '.join(one.roles)}")
     say(in_words("กด Ctrl-C เพื่อหยุด", "Ctrl-C stops it."))

@@ -1,6 +1,6 @@
 """The first release: every part's tables, from the files of `migrations/first` in name order."""
 
-from nagara.engines.migrate import write_files
+from nagara.engines.revisions import write_files
 
 revision = "0001"
 down_revision = None

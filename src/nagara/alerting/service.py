@@ -23,7 +23,7 @@ from nagara.alerting.rules import RuleBook, RuleWords
 from nagara.alerting.standing import Contended, Kept, Key, Step
 from nagara.city.model import City
 from nagara.context import Change, Context, Create, Entity, Op, Patch
-from nagara.context.errors import EntityNotFound, VersionConflict
+from nagara.context.errors import EntityAlreadyExists, EntityNotFound, VersionConflict
 from nagara.context.model import default_instance
 from nagara.engines.database import Connection, Database
 from nagara.guard.identity import Actor, system
@@ -164,7 +164,7 @@ class Alerting:
             try:
                 await self._write(tenant, outcome)
                 return
-            except (Contended, VersionConflict):
+            except (Contended, VersionConflict, EntityAlreadyExists):
                 continue
         raise AlertContended()
 

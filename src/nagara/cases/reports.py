@@ -12,7 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from nagara.cases import errors, kept, story, tracking
-from nagara.cases.kept import Row, Step
+from nagara.cases.kept import Row
 from nagara.cases.model import WORDS_CHARACTERS_MAX, Command, Rate
 from nagara.cases.service import Casework, Doing, Opening
 from nagara.engines.database import Connection
@@ -201,7 +201,7 @@ class Reports:
                 found = work.photos.address(photo.id, wall)
                 addresses.setdefault(photo.n, []).append(found)
         return self.head(row) | {
-            "steps": story.tell(work.city, _for_residents(steps), row.source, sealed, addresses)
+            "steps": story.tell(work.city, steps, row.source, sealed, addresses)
         }
 
     def head(self, row: Row) -> dict[str, Any]:
@@ -235,12 +235,3 @@ async def sealed_fields(work: Casework, conn: Connection, row: Row) -> Mapping[s
         return {}
     found = await work.gate.persons.open_many(conn, [row.record])
     return found[row.record].fields if row.record in found else {}
-
-
-def _for_residents(steps: Sequence[Step]) -> list[Step]:
-    """All steps but the one that says a crew was chosen twice in a row: nothing is held back."""
-    return [
-        step
-        for i, step in enumerate(steps)
-        if not (step.kind == "assigned" and i and steps[i - 1].kind == "assigned")
-    ]

@@ -115,10 +115,10 @@ class Casework:
         done: list[Row] = []
 
         async def within(conn: Connection) -> None:
+            if origin is not None:
+                await kept.claim_origin(conn, *origin, row.case_id)
             final = row if prepare is None else await prepare(conn, row)
             await kept.insert(conn, final)
-            if origin is not None:
-                await kept.claim_origin(conn, *origin, final.case_id)
             await kept.add_steps(conn, final.case_id, steps)
             await kept.add_photos(conn, [photo for photo, _ in photos])
             await self.photos.keep(conn, photos, final.record)
@@ -127,7 +127,9 @@ class Casework:
         create = Create(Entity(row.case_id, (noun.TYPE,), record.attrs_of(row)))
         ops = [create, *(_pointing(op, row.case_id) for op in also)]
         try:
-            await self.context.write(*ops, actor=doing.actor.name_for_audit, within=within)
+            await self.context.write(
+                *ops, actor=doing.actor.name_for_audit, key=doing.key, within=within
+            )
         except kept.OriginTaken as taken:
             return await self.get(taken.case_id)
         log.info("case.opened", case=row.case_id, source=row.source, department=row.department)

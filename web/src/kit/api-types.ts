@@ -194,6 +194,7 @@ export interface Followed {
   state: CaseState
   steps: Step[]
   dueAt: Instant | null
+  resolvedAt?: Instant | null
   department: Named | null
   location: LonLat | null
   district?: string | null
@@ -203,10 +204,11 @@ export interface Followed {
 }
 
 export interface Notice {
-  purpose: string
-  retention: string
-  controller: string
-  rights: string
+  version?: string
+  purpose: Words
+  retention: Words
+  controller: Words
+  rights: Words
 }
 
 export interface CaseSummary {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from litestar import get, post
+from litestar.params import FromPath
 
 from nagara.context.context import Context
 from nagara.context.errors import DeadLetterNotFound
@@ -59,7 +60,7 @@ def reader_routes(context: Context) -> list[Any]:
         status_code=200,
         summary="Hand a change to its reader once more",
     )
-    async def retry(name: str, dead_id: int) -> dict[str, bool]:
+    async def retry(name: FromPath[str], dead_id: FromPath[int]) -> dict[str, bool]:
         runner = context.readers.get(name)
         if runner is None or not await runner.retry(dead_id):
             raise DeadLetterNotFound(reader=name, id=dead_id)

@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 import msgspec
 from litestar import Controller, Response, delete, get, patch, post, put
+from litestar.params import FromPath
 
 from nagara.context.context import Context
 from nagara.context.errors import AttributeNotFound, EntityInvalid, EntityNotFound
@@ -81,7 +82,7 @@ def entity_routes(context: Context, contexts: Contexts) -> type[Controller]:
             return await answer_query(context, request, wanted, terms, accept)
 
         @get("/{entity_id:str}", opt=READ, summary="Retrieve an entity")
-        async def retrieve(self, request: Asked, entity_id: str) -> Response[bytes]:
+        async def retrieve(self, request: Asked, entity_id: FromPath[str]) -> Response[bytes]:
             tenant = ask.tenant_of(request)
             terms = await ask.terms_of(request, contexts)
             accept = ask.accept_of(request, geo=True)
@@ -101,7 +102,7 @@ def entity_routes(context: Context, contexts: Contexts) -> type[Controller]:
             return ask.answer(request, render(entity, terms, view), terms, accept, headers=headers)
 
         @put("/{entity_id:str}", opt=WRITE, summary="Replace an entity")
-        async def replace(self, request: Asked, entity_id: str) -> Response[None]:
+        async def replace(self, request: Asked, entity_id: FromPath[str]) -> Response[None]:
             tenant = ask.tenant_of(request)
             sent = await ask.read_sent(request, contexts)
             before = await get_seen(context, request, entity_id, tenant)
@@ -113,7 +114,7 @@ def entity_routes(context: Context, contexts: Contexts) -> type[Controller]:
             return _nothing(request)
 
         @patch("/{entity_id:str}", opt=WRITE, summary="Merge an entity")
-        async def merge(self, request: Asked, entity_id: str) -> Response[None]:
+        async def merge(self, request: Asked, entity_id: FromPath[str]) -> Response[None]:
             tenant = ask.tenant_of(request)
             sent = await ask.read_sent(request, contexts)
             await get_seen(context, request, entity_id, tenant)
@@ -123,14 +124,14 @@ def entity_routes(context: Context, contexts: Contexts) -> type[Controller]:
             return _nothing(request)
 
         @delete("/{entity_id:str}", opt=WRITE, status_code=204, summary="Delete an entity")
-        async def remove(self, request: Asked, entity_id: str) -> Response[None]:
+        async def remove(self, request: Asked, entity_id: FromPath[str]) -> Response[None]:
             tenant = ask.tenant_of(request)
             await get_seen(context, request, entity_id, tenant)
             await self._write(request, Delete(entity_id, _if_match(request)), tenant)
             return _nothing(request)
 
         @post("/{entity_id:str}/attrs", opt=WRITE, summary="Append attributes")
-        async def append(self, request: Asked, entity_id: str) -> Response[Any]:
+        async def append(self, request: Asked, entity_id: FromPath[str]) -> Response[Any]:
             tenant = ask.tenant_of(request)
             sent = await ask.read_sent(request, contexts)
             await get_seen(context, request, entity_id, tenant)
@@ -140,7 +141,7 @@ def entity_routes(context: Context, contexts: Contexts) -> type[Controller]:
             return _partly(request, written, change, sent.terms, "is there already")
 
         @patch("/{entity_id:str}/attrs", opt=WRITE, summary="Update attributes")
-        async def update(self, request: Asked, entity_id: str) -> Response[Any]:
+        async def update(self, request: Asked, entity_id: FromPath[str]) -> Response[Any]:
             tenant = ask.tenant_of(request)
             sent = await ask.read_sent(request, contexts)
             await get_seen(context, request, entity_id, tenant)
@@ -150,7 +151,7 @@ def entity_routes(context: Context, contexts: Contexts) -> type[Controller]:
 
         @patch("/{entity_id:str}/attrs/{name:str}", opt=WRITE, summary="Change an attribute")
         async def change_attribute(
-            self, request: Asked, entity_id: str, name: str
+            self, request: Asked, entity_id: FromPath[str], name: FromPath[str]
         ) -> Response[None]:
             tenant = ask.tenant_of(request)
             sent = await ask.read_sent(request, contexts)
@@ -170,7 +171,7 @@ def entity_routes(context: Context, contexts: Contexts) -> type[Controller]:
 
         @put("/{entity_id:str}/attrs/{name:str}", opt=WRITE, summary="Replace an attribute")
         async def replace_attribute(
-            self, request: Asked, entity_id: str, name: str
+            self, request: Asked, entity_id: FromPath[str], name: FromPath[str]
         ) -> Response[None]:
             tenant = ask.tenant_of(request)
             sent = await ask.read_sent(request, contexts)
@@ -190,7 +191,7 @@ def entity_routes(context: Context, contexts: Contexts) -> type[Controller]:
             summary="Delete an attribute",
         )
         async def remove_attribute(
-            self, request: Asked, entity_id: str, name: str
+            self, request: Asked, entity_id: FromPath[str], name: FromPath[str]
         ) -> Response[None]:
             tenant = ask.tenant_of(request)
             terms = await ask.terms_of(request, contexts)

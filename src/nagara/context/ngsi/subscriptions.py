@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from asyncpg import Record
 from litestar import Controller, Response, delete, get, patch, post
+from litestar.params import FromPath
 
 from nagara.context.context import Context
 from nagara.context.errors import EntityAlreadyExists, EntityInvalid, EntityNotFound
@@ -132,13 +133,13 @@ def subscription_routes(
             return ask.answer(request, body, CORE, ask.accept_of(request), headers=headers)
 
         @get("/{name:str}", opt=READ, summary="Retrieve a subscription")
-        async def retrieve(self, request: Asked, name: str) -> Response[bytes]:
+        async def retrieve(self, request: Asked, name: FromPath[str]) -> Response[bytes]:
             row = await load(ask.tenant_of(request), name)
             body = render_subscription(row, datetime.now(UTC))
             return ask.answer(request, body, CORE, ask.accept_of(request))
 
         @patch("/{name:str}", opt=WRITE, summary="Change a subscription")
-        async def change(self, request: Asked, name: str) -> Response[None]:
+        async def change(self, request: Asked, name: FromPath[str]) -> Response[None]:
             tenant = ask.tenant_of(request)
             row = await load(tenant, name)
             sent = await ask.read_sent(request, contexts)
@@ -164,7 +165,7 @@ def subscription_routes(
             return Response(None, status_code=204)
 
         @delete("/{name:str}", opt=WRITE, status_code=204, summary="End a subscription")
-        async def remove(self, request: Asked, name: str) -> Response[None]:
+        async def remove(self, request: Asked, name: FromPath[str]) -> Response[None]:
             tenant = ask.tenant_of(request)
             await load(tenant, name)
             notifier.let_go((tenant, name))

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 from litestar import Controller, Response, get
+from litestar.params import FromPath
 from msgspec import Struct
 
 from nagara.context.context import SAMPLES_MAX, Context
@@ -96,7 +97,7 @@ def temporal_routes(context: Context, contexts: Contexts) -> type[Controller]:
             return ask.answer(request, body, terms, accept, headers=headers)
 
         @get("/{entity_id:str}", opt=READ, summary="Retrieve the history of an entity")
-        async def retrieve(self, request: Asked, entity_id: str) -> Response[bytes]:
+        async def retrieve(self, request: Asked, entity_id: FromPath[str]) -> Response[bytes]:
             tenant = ask.tenant_of(request)
             terms = await ask.terms_of(request, contexts)
             accept = ask.accept_of(request)

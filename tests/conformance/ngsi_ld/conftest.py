@@ -1,0 +1,59 @@
+"""The NGSI-LD API on a real store, over real HTTP routes."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+import httpx
+import pytest_asyncio
+from litestar import Litestar
+
+from nagara.context import Context
+from nagara.context.ngsi.batch import batch_routes
+from nagara.context.ngsi.entities import entity_routes
+from nagara.context.ngsi.fetch import Contexts, demand_public
+from nagara.context.ngsi.notify import Notifier
+from nagara.context.ngsi.subscriptions import subscription_routes
+from nagara.context.ngsi.temporal import temporal_routes
+from nagara.guard import Guard
+from nagara.http.problem import EXCEPTION_HANDLERS
+
+
+def ngsi_app(context: Context, guard: Guard) -> tuple[Litestar, Notifier]:
+    """The NGSI-LD part of the city alone."""
+    contexts = Contexts(allow_loopback=True)
+    notifier = Notifier(
+        context, contexts, lambda url: demand_public(url, frozenset(), allow_loopback=True)
+    )
+    numbers = itertools.count(1)
+    routes = subscription_routes(
+        context, contexts, notifier, lambda: f"urn:ngsi-ld:Subscription:{next(numbers)}"
+    )
+    app = Litestar(
+        route_handlers=[
+            entity_routes(context, contexts),
+            batch_routes(context, contexts),
+            temporal_routes(context, contexts),
+            routes,
+        ],
+        on_app_init=[guard.on_app_init],
+        exception_handlers=dict(EXCEPTION_HANDLERS),
+        openapi_config=None,
+    )
+    return app, notifier
+
+
+@pytest_asyncio.fixture
+async def ngsi(context: Context, city_root: Path) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the API in open mode."""
+    guard = Guard(context.db, city_root, wall=partial(datetime.now, UTC), open_mode=True)
+    await guard.start()
+    app, notifier = ngsi_app(context, guard)
+    context.add_reader(notifier.reader())
+    transport = httpx.ASGITransport(app, client=("127.0.0.1", 40000))
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+        yield client

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct, ValidationError, convert, field
@@ -22,7 +22,14 @@ from nagara.city.errors import (
     KitSettingInvalid,
     KitTableEmpty,
 )
-from nagara.city.model import ArchiveMap, Attribution, City, Controller, ShapeSource
+from nagara.city.model import (
+    ARCHIVE_ROLES,
+    ArchiveMap,
+    Attribution,
+    City,
+    Controller,
+    ShapeSource,
+)
 from nagara.city.table import read_text
 
 KITS = Path(__file__).parent.parent / "kits"
@@ -188,7 +195,12 @@ def _check(said: _Toml) -> None:
     _demand("bounds, centre", inside, "west < lon < east, south < lat < north")
     for text in (said.calendar.source, said.controller.source):
         _demand("source", bool(text.strip()), "source")
-    paths: list[Any] = [archive.path for archive in said.archives]
+    for archive in said.archives:
+        _demand(f"role {archive.role}", archive.role in ARCHIVE_ROLES, ", ".join(ARCHIVE_ROLES))
+        absent = [c for c in ARCHIVE_ROLES[archive.role] if c not in archive.columns]
+        _demand(f"{archive.path} columns {', '.join(absent)}", not absent, "columns")
+        _demand(f"{archive.path} options", "entity_type" in archive.options, "entity_type")
+    paths = [archive.path for archive in said.archives]
     paths += [path for shape in said.shapes for path in shape.paths]
     for path in paths:
         safe = not Path(path).is_absolute() and ".." not in Path(path).parts

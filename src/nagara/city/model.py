@@ -163,12 +163,20 @@ class Controller(Struct, frozen=True):
     source: str
 
 
-class Attribution(Struct, frozen=True):
+class Attribution(Struct, frozen=True, forbid_unknown_fields=True):
     """Whose data the city shows, and under which licence."""
 
     title: str
     licence: str
-    url: str | None
+    url: str | None = None
+
+
+#: Roles an archive can play, and the columns a reader cannot do without.
+ARCHIVE_ROLES: Mapping[str, tuple[str, ...]] = {
+    "air": ("time", "station"),
+    "rain": ("time", "name", "precipitation"),
+    "tickets": ("time", "id", "category"),
+}
 
 
 class ArchiveMap(Struct, frozen=True):

@@ -153,14 +153,14 @@ def read_rows(
     if not path.exists():
         return
     reader = csv.reader(io.StringIO(read_text(path)), strict=True)
-    heading = [cell.strip() for cell in next(reader, [])]
-    _check_heading(path.name, heading, [*required, "source"], optional)
     seen: dict[tuple[str, ...], int] = {}
     try:
+        heading = [cell.strip() for cell in next(reader, [])]
+        _check_heading(path.name, heading, [*required, "source"], optional)
         for cells in reader:
-            line = reader.line_num
             if not any(cell.strip() for cell in cells):
                 continue
+            line = reader.line_num
             if len(cells) != len(heading):
                 raise KitRowRagged(file=path.name, line=line, got=len(cells), expected=len(heading))
             row = Row(path.name, line, dict(zip(heading, cells, strict=True)))
@@ -168,9 +168,8 @@ def read_rows(
             _check_key(row, key, seen)
             yield row
     except csv.Error as error:
-        raise KitFileUnreadable(
-            file=path.name, reason=f"{error} (line {reader.line_num})"
-        ) from error
+        reason = f"{error} (line {reader.line_num})"
+        raise KitFileUnreadable(file=path.name, reason=reason) from error
 
 
 def read_text(path: Path) -> str:

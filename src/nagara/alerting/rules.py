@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from nagara.alerting.errors import RuleInvalid
 from nagara.alerting.model import Ladder, Rung
+from nagara.city.model import Threshold
 from nagara.pack import Localised, Pack, ThresholdRule
 from nagara.vocab.alert import SEVERITIES
 
@@ -50,6 +51,31 @@ class RuleBook(Struct, frozen=True):
     def ladder(self, ladder_id: str) -> Ladder | None:
         """The ladder of an id; None where its rules have gone."""
         return next((one for one in self.ladders if one.id == ladder_id), None)
+
+
+#: Rows of a city's thresholds table under this scale, whose `code` is a rule's id, change the rule.
+OVERRIDING_SCALE = "alert"
+
+
+def overrides_of(packs: Iterable[Pack], thresholds: Iterable[Threshold]) -> dict[str, Override]:
+    """The city's own numbers for the packs' rules. The distance between raising and clearing stays
+    the pack's, because it comes from the unrest of the measured value and not from the law.
+
+    Raises `RuleInvalid` for a row whose unit is not the rule's, or whose rule does not exist.
+    """
+    rules = {rule.id: rule for pack in packs for rule in pack.rules}
+    found = {}
+    for row in thresholds:
+        if row.scale != OVERRIDING_SCALE:
+            continue
+        rule = rules.get(row.code)
+        if rule is None:
+            raise RuleInvalid(rule=row.code, reason="the thresholds table names no rule of a pack")
+        if row.unit_code != rule.unit_code:
+            raise RuleInvalid(rule=row.code, reason=f"its unit is {rule.unit_code}")
+        clear_below = row.value_from - (rule.raise_above - rule.clear_below)
+        found[rule.id] = Override(row.value_from, clear_below, row.source, str(row.source_date))
+    return found
 
 
 def rule_book(packs: Iterable[Pack], overrides: Mapping[str, Override]) -> RuleBook:

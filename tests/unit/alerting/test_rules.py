@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import pytest
+from msgspec.structs import replace
 
 from nagara.alerting.errors import RuleInvalid
-from nagara.alerting.rules import Override, rule_book
+from nagara.alerting.rules import Override, overrides_of, rule_book
+from nagara.city import bundled_kit
 from nagara.pack import Pack, QualityLimits, ThresholdRule
 
 
@@ -55,6 +57,19 @@ def test_the_citys_own_number_wins_and_says_whose_it_is() -> None:
     (ladder,) = rule_book([Pack("air", rules=(rule("a", "watch"),))], {"a": own}).ladders
     assert ladder.rungs[0].raise_above == 30.0
     assert ladder.rungs[0].source == "the city council (2025-02-01)"
+
+
+def test_a_row_of_the_thresholds_table_changes_a_rule_and_keeps_its_hysteresis() -> None:
+    row = next(iter(bundled_kit("th-bkk").thresholds))
+    own = replace(row, scale="alert", code="a", value_from=30.0)
+    packs = [Pack("air", rules=(rule("a", "watch"),))]
+    (override,) = overrides_of(packs, [row, own]).values()
+    assert (override.raise_above, override.clear_below) == (30.0, 28.0)
+    assert override.source_date == str(row.source_date)
+    with pytest.raises(RuleInvalid):
+        overrides_of(packs, [replace(own, code="unheard of")])
+    with pytest.raises(RuleInvalid):
+        overrides_of(packs, [replace(own, unit_code="GP")])
 
 
 @pytest.mark.parametrize(

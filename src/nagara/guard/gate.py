@@ -10,7 +10,6 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 from uuid import UUID
 
 import structlog
@@ -37,7 +36,7 @@ from nagara.guard.limits import (
 )
 from nagara.guard.notices import CONTROLLER, Localised
 from nagara.guard.passwords import Passwords, needs_rehash
-from nagara.guard.persons import Persons
+from nagara.guard.persons import Persons, Record
 from nagara.guard.sessions import Devices, Sessions, Tokens, hash_of
 
 #: Seconds that a looked-up actor is believed. This process forgets at once when anything is
@@ -282,7 +281,7 @@ class Gate:
         self.forget_all()
         return done
 
-    async def list_records(self, person: str) -> list[Any]:
+    async def list_records(self, person: UUID) -> list[Record]:
         """What is kept of a person, for himself to see."""
         async with self.db.acquire() as conn:
-            return await self.persons.list_of(conn, UUID(person))
+            return await self.persons.list_of(conn, person)

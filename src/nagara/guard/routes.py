@@ -12,7 +12,7 @@ from uuid import UUID
 from litestar import Request, Response, delete, get, patch, post
 from litestar.datastructures import Cookie
 from litestar.handlers import HTTPRouteHandler
-from litestar.params import Parameter
+from litestar.params import FromPath, JSONBody, Parameter
 
 from nagara.guard import audit
 from nagara.guard.accounts import NewAccount
@@ -49,12 +49,12 @@ from nagara.guard.shapes import (
     NoticeView,
     PasswordBody,
     Records,
-    RecordView,
     RegisterBody,
     SessionView,
     TokenBody,
     Tokens,
     TokenView,
+    TrackingBody,
 )
 
 Asked = Request[Actor, str | None, Any]
@@ -90,12 +90,12 @@ def session_routes(gate: Gate) -> list[HTTPRouteHandler]:
         )
 
     @post(f"{_API}/session", opt={**PUBLIC, ORIGIN_ONLY: True}, status_code=200)
-    async def log_in(data: LogInBody, request: Asked) -> Response[SessionView]:
+    async def log_in(data: JSONBody[LogInBody], request: Asked) -> Response[SessionView]:
         """Log in. The session's secret is in the cookie alone."""
         return await logged_in(data.username, data.password, request)
 
     @post(f"{_API}/session/register", opt={**allow("account:open"), ORIGIN_ONLY: True})
-    async def register(data: RegisterBody, request: Asked) -> Response[SessionView]:
+    async def register(data: JSONBody[RegisterBody], request: Asked) -> Response[SessionView]:
         """Open a resident's account of one's own, and log in with it."""
         at = gate.wall()
         wait_s = gate.registering.take(address_of(request.scope), at.timestamp())
@@ -131,7 +131,9 @@ def session_routes(gate: Gate) -> list[HTTPRouteHandler]:
         return Response(None, status_code=204, cookies=[_cookie(gate, None)])
 
     @post(f"{_API}/session/password", opt=allow("account:self"), status_code=200)
-    async def change_password(data: PasswordBody, request: Asked) -> Response[SessionView]:
+    async def change_password(
+        data: JSONBody[PasswordBody], request: Asked
+    ) -> Response[SessionView]:
         """Change one's password. All one's sessions end; this browser gets a new one."""
         actor = request.user
         if actor.kind != "account":
@@ -165,7 +167,7 @@ def account_routes(gate: Gate) -> list[HTTPRouteHandler]:
             return Accounts([AccountView.of(a) for a in await gate.accounts.list_all(conn)])
 
     @post(f"{_API}/accounts", opt=allow("account:write"))
-    async def create_account(data: AccountBody, request: Asked) -> FreshAccount:
+    async def create_account(data: JSONBody[AccountBody], request: Asked) -> FreshAccount:
         """Make an account. Without a password a random one is drawn and shown this once."""
         new = NewAccount(
             username=data.username,
@@ -185,7 +187,9 @@ def account_routes(gate: Gate) -> list[HTTPRouteHandler]:
         return FreshAccount(AccountView.of(found[0]), made.password)
 
     @patch(f"{_API}/accounts/{{account:uuid}}", opt=allow("account:write"))
-    async def change_account(account: UUID, data: AccountPatch, request: Asked) -> AccountView:
+    async def change_account(
+        account: FromPath[UUID], data: JSONBody[AccountPatch], request: Asked
+    ) -> AccountView:
         """Disable, enable, give roles and departments. Never one's own."""
         async with gate.db.acquire() as conn:
             changed = await gate.accounts.change(
@@ -201,7 +205,7 @@ def account_routes(gate: Gate) -> list[HTTPRouteHandler]:
         return AccountView.of(changed)
 
     @post(f"{_API}/accounts/{{account:uuid}}/reset", opt=allow("account:write"), status_code=200)
-    async def reset_account(account: UUID, request: Asked) -> FreshPassword:
+    async def reset_account(account: FromPath[UUID], request: Asked) -> FreshPassword:
         """A new random password, shown this once; the account's sessions end."""
         async with gate.db.acquire() as conn:
             made = await gate.accounts.reset(
@@ -223,7 +227,7 @@ def token_routes(gate: Gate) -> list[HTTPRouteHandler]:
             return Tokens([TokenView.of(t) for t in await gate.tokens.list_all(conn)])
 
     @post(f"{_API}/tokens", opt=allow("token:write"))
-    async def create_token(data: TokenBody, request: Asked) -> FreshToken:
+    async def create_token(data: JSONBody[TokenBody], request: Asked) -> FreshToken:
         """Make a token; its secret is shown this once."""
         async with gate.db.acquire() as conn:
             token, secret = await gate.tokens.create(
@@ -232,7 +236,7 @@ def token_routes(gate: Gate) -> list[HTTPRouteHandler]:
         return FreshToken(TokenView.of(token), secret)
 
     @delete(f"{_API}/tokens/{{token:uuid}}", opt=allow("token:write"))
-    async def revoke_token(token: UUID, request: Asked) -> None:
+    async def revoke_token(token: FromPath[UUID], request: Asked) -> None:
         """Revoke a token for good."""
         async with gate.db.acquire() as conn:
             await gate.tokens.revoke(conn, token, at=gate.wall(), by=request.user)
@@ -265,36 +269,32 @@ def person_routes(gate: Gate) -> list[HTTPRouteHandler]:
         return {"items": [view(purpose, language) for purpose in sorted(NOTICES)]}
 
     @get(f"{_API}/notices/{{purpose:str}}", opt=allow("notice:read"))
-    async def read_notice(purpose: str, request: Asked) -> NoticeView:
+    async def read_notice(purpose: FromPath[str], request: Asked) -> NoticeView:
         """The privacy notice of one purpose in the language asked for."""
         return view(purpose, language_of(request))
 
     @get(f"{_API}/persons/mine", opt=allow("account:self"))
     async def my_records(request: Asked) -> Records:
         """Everything private that is kept of the account that asks."""
-        if request.user.person is None:
-            return Records([])
-        found = await gate.list_records(request.user.person)
-        return Records(
-            [
-                RecordView(
-                    purpose=one.purpose,
-                    fields=dict(one.fields),
-                    notice_version=one.notice_version,
-                    accepted_at=one.accepted_at,
-                    retain_until=one.retain_until,
-                )
-                for one in found
-            ]
-        )
+        person = request.user.person
+        return Records.of(await gate.list_records(UUID(person)) if person else [])
+
+    @post(f"{_API}/persons/kept", opt=allow("person:forget"), status_code=200)
+    async def kept_records(data: JSONBody[TrackingBody]) -> Records:
+        """Everything private that is kept with a report, for whoever has its tracking code.
+
+        A POST, so that the code stands in no log of addresses.
+        """
+        found = await gate.person_of("trackingCode", data.tracking_code)
+        return Records.of(await gate.list_records(found) if found else [])
 
     @post(f"{_API}/persons/erase", opt=allow("person:forget"), status_code=200)
-    async def erase(data: EraseBody, request: Asked) -> Erased:
+    async def erase(data: JSONBody[EraseBody], request: Asked) -> Erased:
         """Erase a person: whoever has the tracking code, the account's owner, the administrator."""
         person = await _whom(gate, data, request)
         return Erased(await gate.erase_person(person, request.user))
 
-    return [list_notices, read_notice, my_records, erase]
+    return [list_notices, read_notice, my_records, kept_records, erase]
 
 
 async def _whom(gate: Gate, data: EraseBody, request: Asked) -> UUID:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date, datetime
 from uuid import UUID
 
@@ -11,6 +12,7 @@ from nagara.guard.accounts import Account
 from nagara.guard.audit import AuditRow
 from nagara.guard.identity import Actor
 from nagara.guard.permission import PERMISSIONS
+from nagara.guard.persons import Record
 from nagara.guard.policy import may
 from nagara.guard.sessions import Token
 
@@ -62,6 +64,10 @@ class TokenBody(Taken, frozen=True):
     name: str
     role: str
     days: int = 365
+
+
+class TrackingBody(Taken, frozen=True):
+    tracking_code: str
 
 
 class EraseBody(Taken, frozen=True):
@@ -209,6 +215,21 @@ class RecordView(Given, frozen=True):
 class Records(Given, frozen=True):
     items: list[RecordView]
     next: str | None = None
+
+    @classmethod
+    def of(cls, records: Iterable[Record]) -> Records:
+        return cls(
+            [
+                RecordView(
+                    purpose=one.purpose,
+                    fields=dict(one.fields),
+                    notice_version=one.notice_version,
+                    accepted_at=one.accepted_at,
+                    retain_until=one.retain_until,
+                )
+                for one in records
+            ]
+        )
 
 
 class Erased(Given, frozen=True):

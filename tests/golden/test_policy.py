@@ -1,0 +1,100 @@
+"""The matrix of role and permission, as text: a change of rights is a diff."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from nagara.guard.identity import ANONYMOUS, Actor
+from nagara.guard.permission import PERMISSIONS
+from nagara.guard.policy import (
+    MATRIX,
+    ROLES,
+    TYPE_CLASS,
+    for_accounts,
+    for_tokens,
+    may,
+    may_give,
+    render,
+    visible_types,
+)
+
+GOLDEN = Path(__file__).with_name("policy.txt")
+
+
+def actor(*roles: str) -> Actor:
+    return Actor(kind="account", id="1", name="somebody", roles=roles)
+
+
+def test_the_policy_is_the_one_that_was_reviewed() -> None:
+    assert render() == GOLDEN.read_text(encoding="utf-8"), (
+        "rights have changed: review them, then run `python tests/golden/test_policy.py`"
+    )
+
+
+def test_every_permission_is_held_by_somebody_and_known() -> None:
+    assert set().union(*MATRIX.values()) == set(PERMISSIONS)
+
+
+def test_a_stranger_writes_nothing_but_a_report_and_what_is_his_own() -> None:
+    acts = {name for name in MATRIX["anonymous"] if not name.endswith(":read")}
+    assert acts == {
+        "account:open",
+        "person:forget",
+        "report:create",
+        "report:follow",
+        "report:rate",
+    }
+
+
+def test_a_device_only_sends() -> None:
+    assert MATRIX["device"] == {"ingest:write"}
+
+
+def test_residents_and_partners_see_no_private_data() -> None:
+    for role in ("anonymous", "resident", "partner", "device", "chief", "steward"):
+        assert "person:read" not in MATRIX[role]
+    for role in ("anonymous", "resident", "partner", "device"):
+        assert not {"case:read", "photo:read", "account:read", "audit:read"} & MATRIX[role]
+
+
+def test_an_administrator_can_give_every_role_and_nobody_else_his() -> None:
+    assert all(may_give(["administrator"], role) for role in ROLES)
+    for role in set(ROLES) - {"administrator"}:
+        assert not may_give([role], "administrator")
+
+
+def test_roles_that_are_nobodys() -> None:
+    assert for_accounts() == set(ROLES) - {"anonymous", "device"}
+    assert for_tokens() == set(ROLES) - {"anonymous", "resident"}
+
+
+@pytest.mark.parametrize("roles", [(), ("anonymous",), ("no-such-role",)])
+def test_an_unknown_role_adds_nothing(roles: tuple[str, ...]) -> None:
+    known = {name for name in PERMISSIONS if may(actor(*roles), name)}
+    assert known == (set() if roles == ("no-such-role",) else set(MATRIX["anonymous"]))
+
+
+def test_what_each_may_see_through_the_standard_apis() -> None:
+    stranger = visible_types(ANONYMOUS)
+    assert stranger.allows(["AirQualityObserved"])
+    assert stranger.allows(["Alert"])
+    assert not stranger.allows(["Case"])
+    assert not stranger.allows(["Device"])
+    assert not stranger.allows(["SomethingNobodyThoughtOf"])
+    # An entity of two types is as closed as the more closed of them.
+    assert not stranger.allows(["AirQualityObserved", "Device"])
+    assert visible_types(actor("crew")).allows(["Case"])
+    assert not visible_types(actor("crew")).allows(["Device"])
+    assert visible_types(actor("steward")).allows(["SomethingNobodyThoughtOf", "Device"])
+    assert visible_types(actor("crew", "chief")).allows(["Device"])
+    assert not visible_types(actor("partner")).allows(["Case"])
+    everything = visible_types(actor("administrator"))
+    assert all(everything.allows([name]) for name in TYPE_CLASS)
+
+
+if __name__ == "__main__":
+    GOLDEN.write_text(render(), encoding="utf-8")
+    sys.stdout.write(f"written: {GOLDEN}\n")

@@ -96,9 +96,9 @@ async def serve(settings: Settings) -> None:
 
 
 async def _live(settings: Settings, stop: asyncio.Event) -> None:
+    check_port_free(settings.host, settings.port, "HTTP")
     from nagara.app import assemble  # the whole city is loaded only by those who run one
 
-    check_port_free(settings.host, settings.port, "HTTP")
     async with contextlib.AsyncExitStack() as stack:
         with aside.status(in_words("กำลังเริ่มระบบของเมือง…", "Starting the engines…")):
             engines = await stack.enter_async_context(Engines.start(settings.engine_options()))

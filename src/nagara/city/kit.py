@@ -81,6 +81,7 @@ class _Toml(Struct, frozen=True, forbid_unknown_fields=True):
     attributions: list[Attribution] = field(default_factory=list)
     archives: list[_Archive] = field(default_factory=list)
     shapes: list[_Shape] = field(default_factory=list)
+    replay: Replay | None = None
 
 
 def bundled_kits() -> tuple[str, ...]:
@@ -158,6 +159,7 @@ def read_kit(path: Path) -> City:
         ),
         archives=tuple(_as(ArchiveMap, archive) for archive in said.archives),
         shape_sources=tuple(_as(ShapeSource, shape) for shape in said.shapes),
+        replay=said.replay,
     )
 
 

@@ -194,6 +194,17 @@ class ArchiveMap(Struct, frozen=True):
     title: str
 
 
+class Replay(Struct, frozen=True, forbid_unknown_fields=True):
+    """How the kit's archives are played: `days` whole days from the local midnight of `first_day`,
+    round and round, the clock starting at `starts` (HH:MM) of the first. `archive_days` says which
+    day of an archive, by its role, is played as the first; others play their own dates."""
+
+    first_day: date
+    days: int
+    starts: str
+    archive_days: Mapping[str, date] = {}
+
+
 class ShapeSource(Struct, frozen=True):
     """A GeoJSON file of the kit-data folder and the property names we read from it."""
 
@@ -231,6 +242,7 @@ class City(Struct, frozen=True, dict=True):
     aliases: tuple[Alias, ...]
     archives: tuple[ArchiveMap, ...]
     shape_sources: tuple[ShapeSource, ...]
+    replay: Replay | None = None  # None: nothing to play, the demo simulates
     shapes: Shapes | None = None
 
     def with_shapes(self, shapes: Shapes) -> City:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from unit.city import made
 
 from nagara.city import City, bundled_kit, read_kit
+from unit.city import made
 
 
 @pytest.fixture(scope="session")

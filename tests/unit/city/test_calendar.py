@@ -19,7 +19,8 @@ NEW_YORK = read_calendar(  # a zone that changes its clocks, and hours that end 
     "America/New_York", ["mon", "sat"], [("00:30", "02:30"), ("20:00", "23:59")], (), "made"
 )
 
-instants = st.datetimes(datetime(2021, 12, 1), datetime(2027, 11, 30), timezones=st.just(UTC))
+FIRST, LAST = datetime(2021, 12, 1), datetime(2027, 11, 30)  # noqa: DTZ001 - Hypothesis adds the zone
+instants = st.datetimes(FIRST, LAST, timezones=st.just(UTC))
 hours = st.integers(0, 60 * 24 * 60).map(lambda minutes: minutes / 60)
 calendars = st.sampled_from([CALENDAR, NEW_YORK])
 

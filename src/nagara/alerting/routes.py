@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from litestar import Request, get, post
 from litestar.handlers import HTTPRouteHandler
-from litestar.params import Parameter
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
 from nagara.alerting import shapes
 from nagara.alerting.service import Alerting
@@ -32,12 +32,12 @@ def alert_routes(context: Context, alerting: Alerting) -> list[HTTPRouteHandler]
 
     @get(f"{_API}/alerts", opt=allow("alert:read"))
     async def list_alerts(
-        alert_state: Annotated[str | None, Parameter(query="state")] = None,
-        severity: str | None = None,
-        category: str | None = None,
-        district: str | None = None,
-        after: str | None = None,
-        limit: int = 100,
+        alert_state: Annotated[str | None, QueryParameter(name="state")] = None,
+        severity: FromQuery[str | None] = None,
+        category: FromQuery[str | None] = None,
+        district: FromQuery[str | None] = None,
+        after: FromQuery[str | None] = None,
+        limit: FromQuery[int] = 100,
     ) -> dict[str, Any]:
         """Alerts, those that changed last first. `state` and the others may name several."""
         terms = [
@@ -58,18 +58,22 @@ def alert_routes(context: Context, alerting: Alerting) -> list[HTTPRouteHandler]
         return {"items": [shapes.alert_of(e) for e in page.entities], "next": page.next_cursor}
 
     @get(f"{_API}/alerts/{{alert_id:str}}", opt=allow("alert:read"))
-    async def one(request: Asked, alert_id: str) -> dict[str, Any]:
+    async def one(request: Asked, alert_id: FromPath[str]) -> dict[str, Any]:
         """One alert with its steps."""
         return await told(request, alert_id)
 
     @post(f"{_API}/alerts/{{alert_id:str}}/acknowledge", opt=allow("alert:act"), status_code=200)
-    async def acknowledge(request: Asked, alert_id: str, data: shapes.NoteBody) -> dict[str, Any]:
+    async def acknowledge(
+        request: Asked, alert_id: FromPath[str], data: JSONBody[shapes.NoteBody]
+    ) -> dict[str, Any]:
         """An officer takes the alert on."""
         await alerting.acknowledge(alert_id, request.user, data.note)
         return await told(request, alert_id)
 
     @post(f"{_API}/alerts/{{alert_id:str}}/resolve", opt=allow("alert:act"), status_code=200)
-    async def resolve(request: Asked, alert_id: str, data: shapes.NoteBody) -> dict[str, Any]:
+    async def resolve(
+        request: Asked, alert_id: FromPath[str], data: JSONBody[shapes.NoteBody]
+    ) -> dict[str, Any]:
         """An officer ends the alert, in words."""
         await alerting.resolve(alert_id, request.user, data.note)
         return await told(request, alert_id)

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from litestar import Request, Response, get, post
 from litestar.handlers import HTTPRouteHandler
-from litestar.params import Parameter
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
 from nagara.cases import kept, rights, shapes, story, worklist
 from nagara.cases.errors import CaseNotFound, ReportNotFound, TrackingCodeInvalid
@@ -77,7 +77,7 @@ def report_routes(work: Casework, reports: Reports) -> list[HTTPRouteHandler]:
         return {"items": items, "next": None}
 
     @get(f"{_API}/reports/mine/{{case_id:str}}", opt=allow("report:mine"))
-    async def one_of_mine(request: Asked, case_id: str) -> dict[str, Any]:
+    async def one_of_mine(request: Asked, case_id: FromPath[str]) -> dict[str, Any]:
         """One's own report with its steps, without the tracking code."""
         for row in await reports.mine(request.user):
             if row.case_id == case_id:
@@ -85,19 +85,23 @@ def report_routes(work: Casework, reports: Reports) -> list[HTTPRouteHandler]:
         raise CaseNotFound(id=case_id[:200])
 
     @get(f"{_API}/reports/{{code:str}}", opt=allow("report:follow"))
-    async def follow(request: Asked, code: str) -> Response[dict[str, Any]]:
+    async def follow(request: Asked, code: FromPath[str]) -> Response[dict[str, Any]]:
         """Follow a report by its tracking code."""
         told = await reports.tell(await find(request, code))
         return Response(told, headers={"cache-control": "no-store"})
 
     @post(f"{_API}/reports/{{code:str}}/rating", opt=allow("report:rate"), status_code=200)
-    async def rate(request: Asked, code: str, data: shapes.RatingBody) -> dict[str, Any]:
+    async def rate(
+        request: Asked, code: FromPath[str], data: JSONBody[shapes.RatingBody]
+    ) -> dict[str, Any]:
         """Say how well it was done."""
         row = await find(request, code)
         return await reports.tell(await reports.rate(row, request.user, data.stars, data.words))
 
     @post(f"{_API}/reports/{{code:str}}/reopen", opt=allow("report:rate"), status_code=200)
-    async def reopen(request: Asked, code: str, data: shapes.ReopenBody) -> dict[str, Any]:
+    async def reopen(
+        request: Asked, code: FromPath[str], data: JSONBody[shapes.ReopenBody]
+    ) -> dict[str, Any]:
         """Say that it is not done."""
         row = await find(request, code)
         return await reports.tell(await reports.reopen(row, request.user, data.reason))
@@ -111,15 +115,15 @@ def case_routes(work: Casework) -> list[HTTPRouteHandler]:
     @get(f"{_API}/cases", opt=allow("case:read"))
     async def list_cases(
         request: Asked,
-        department: str | None = None,
-        case_state: Annotated[str | None, Parameter(query="state")] = None,
-        district: str | None = None,
-        category: str | None = None,
-        source: str | None = None,
-        overdue: bool | None = None,
-        order: worklist.Order = "due",
-        after: str | None = None,
-        limit: int = 50,
+        department: FromQuery[str | None] = None,
+        case_state: Annotated[str | None, QueryParameter(name="state")] = None,
+        district: FromQuery[str | None] = None,
+        category: FromQuery[str | None] = None,
+        source: FromQuery[str | None] = None,
+        overdue: FromQuery[bool | None] = None,
+        order: FromQuery[worklist.Order] = "due",
+        after: FromQuery[str | None] = None,
+        limit: FromQuery[int] = 50,
     ) -> dict[str, Any]:
         """The work list of what one sees, the most urgent first."""
         asked = worklist.Filter(
@@ -130,13 +134,13 @@ def case_routes(work: Casework) -> list[HTTPRouteHandler]:
         return {"items": [shapes.summary(row) for row in rows], "next": cursor}
 
     @get(f"{_API}/cases/{{case_id:str}}", opt=allow("case:read"))
-    async def one(request: Asked, case_id: str) -> dict[str, Any]:
+    async def one(request: Asked, case_id: FromPath[str]) -> dict[str, Any]:
         """One case with its steps, and the acts that are possible now."""
         return await _detail(work, await work.get_seen(case_id, request.user), request.user)
 
     @post(f"{_API}/cases/{{case_id:str}}/{{act:str}}", opt=allow("case:act"), status_code=200,
           request_max_body_size=BODY_BYTES_MAX)  # fmt: skip
-    async def act(request: Asked, case_id: str, act: str) -> dict[str, Any]:
+    async def act(request: Asked, case_id: FromPath[str], act: FromPath[str]) -> dict[str, Any]:
         """Accept, start, assign, resolve, reject, note or reroute. Photos in a multipart form."""
         if act not in rights.known_acts():
             raise CaseNotFound(id=f"{case_id}/{act}"[:200])
@@ -154,10 +158,10 @@ def photo_routes(work: Casework) -> list[HTTPRouteHandler]:
     @get(f"{_API}/photos/{{photo_id:str}}", opt=allow("report:follow"))
     async def photo(
         request: Asked,
-        photo_id: str,
-        until: int = 0,
-        sign: str = "",
-        size: str = "",
+        photo_id: FromPath[str],
+        until: FromQuery[int] = 0,
+        sign: FromQuery[str] = "",
+        size: FromQuery[str] = "",
     ) -> Response[bytes]:
         """The photo as JPEG; `size=small` for the list."""
         async with work.db.acquire() as conn:

@@ -169,13 +169,6 @@ class FeedUnknown(Problem):
     status = 404
 
 
-class FeedResting(Problem):
-    """The feed failed often; it is asked again in `retry_after_s`."""
-
-    code = "feed-resting"
-    status = 503
-
-
 class FeedFailed(Problem):
     """A feed did not give a usable answer. `reason` says what happened."""
 

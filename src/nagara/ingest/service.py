@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import time
 from collections.abc import Sequence
@@ -83,11 +84,22 @@ class IngestService:
         self.city = city
         self.registry = Registry(context, db, city, codecs)
         self.intake = Intake(context, rules_of(packs))
+        self._loading = asyncio.Lock()
+        self._is_loaded = False
+
+    async def ready(self) -> None:
+        """Return when devices and counters are taken over from the database; else do it."""
+        if self._is_loaded:
+            return
+        async with self._loading:
+            if not self._is_loaded:
+                await self.load()
 
     async def load(self) -> None:
         """Take over devices and counters from the database; before anything is taken in."""
         await self.registry.load()
         await self.intake.ledger.load(self.db)
+        self._is_loaded = True
 
     # -- taking in ----------------------------------------------------------------------------
 
@@ -105,6 +117,7 @@ class IngestService:
         `source` names them in the counters. What cannot be stored is parked. Raises `IngestBusy`
         and the store's Problems, unless `patient`: then it waits until there is room.
         """
+        await self.ready()
         wall = self.context.clock.wall()
         arrived = self.city_time(wall)
         items = []
@@ -120,7 +133,7 @@ class IngestService:
                     wall,
                     arrived,
                     "observation",
-                    key=_digest(source, payload),
+                    key=digest(source, payload),
                     observation=observation,
                 )
             )
@@ -287,6 +300,6 @@ def outcome_of(items: Sequence[Item]) -> Outcome:
     return Outcome(len(items), **counts, troubles=tuple(troubles))
 
 
-def _digest(source: str, payload: bytes) -> str:
+def digest(source: str, payload: bytes) -> str:
     """Names a message that has no number of its own, so that it is not parked twice."""
     return source + ":" + hashlib.blake2b(payload, digest_size=16).hexdigest()

@@ -1,0 +1,160 @@
+"""The room, assembled."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import structlog
+from prometheus_client import CollectorRegistry
+
+from nagara.city import City
+from nagara.context import Task
+from nagara.context.room import Floor, Room
+from nagara.engines.nats import NatsEngine
+from nagara.ingest.adapters.feeds import make_feed
+from nagara.ingest.adapters.mqtt import SOURCE as MQTT
+from nagara.ingest.adapters.mqtt import MqttIntake, topic_of
+from nagara.ingest.adapters.mqtt_login import (
+    Grant,
+    LoginRequest,
+    LoginService,
+    is_own_client_id,
+    rights_of,
+)
+from nagara.ingest.adapters.polling import FeedRunner
+from nagara.ingest.adapters.violations import follow, log_size
+from nagara.ingest.errors import TopicForbidden
+from nagara.ingest.feed import Feed
+from nagara.ingest.ledger import register_metrics
+from nagara.ingest.routes import device_routes, feed_routes, parked_routes, push_routes
+from nagara.ingest.service import OWED_EVERY_S, SWEEP_EVERY_S, IngestService
+from nagara.pack import Pack
+
+#: Publishers that serve a whole country, by the kit's `country`. All are off until switched on.
+NATIONAL_FEEDS: Mapping[str, Sequence[str]] = {
+    "TH": ("air4thai", "thaiwater-rain", "thaiwater-level", "traffy"),
+}
+#: How often a log-in service that cannot reach NATS tries again.
+RETRY_S = 1.0
+
+log = structlog.get_logger("ingest")
+
+
+class IngestRoom(Room, frozen=True):
+    """The room, with what the demo and the bench drive directly."""
+
+    service: IngestService | None = None
+    feeds: FeedRunner | None = None
+    mqtt: MqttIntake | None = None
+
+
+def assemble(
+    floor: Floor,
+    nats: NatsEngine | None,
+    packs: Sequence[Pack] = (),
+    metrics: CollectorRegistry | None = None,
+) -> IngestRoom:
+    """Devices by MQTT and HTTP, polled feeds, parking and counters.
+
+    Without `nats` (a command that only loads an archive) nobody comes in by MQTT.
+    """
+    service = IngestService(floor.context, floor.db, floor.city, packs)
+    feeds = FeedRunner(service, floor.db, feeds_of(floor.city))
+    mqtt = MqttIntake(service, nats) if nats is not None else None
+    if metrics is not None:
+        register_metrics(metrics, service.intake.ledger)
+    tasks = [
+        Task("ingest.write", service.intake.run),
+        Task("ingest.tend", lambda: _tend(service)),
+        Task("ingest.feeds", lambda: _poll(service, feeds)),
+    ]
+    if mqtt is not None and nats is not None:
+        tasks.append(Task("ingest.mqtt", lambda: _listen(floor, service, mqtt, nats)))
+        if nats.child is not None:
+            path = nats.child.recipe.log_path
+            at = log_size(path)
+            tasks.append(
+                Task("ingest.violations", lambda: follow(path, at, _refuse_topic(service)))
+            )
+    return IngestRoom(
+        name="ingest",
+        routes=[
+            *push_routes(service),
+            *device_routes(service, floor),
+            *parked_routes(service),
+            *feed_routes(service, feeds),
+        ],
+        tasks=tasks,
+        service=service,
+        feeds=feeds,
+        mqtt=mqtt,
+    )
+
+
+def feeds_of(city: City) -> list[Feed]:
+    """The feeds that a city can switch on, cut to its bounds and its names."""
+    made = []
+    for connector in NATIONAL_FEEDS.get(city.country, ()):
+        options: dict[str, Any] = {}
+        if connector == "traffy":
+            options["districts"] = {
+                name: district.code
+                for district in city.districts
+                for name in district.name.values()
+            }
+        else:
+            options["bounds"] = city.bounds
+        made.append(make_feed(connector, options))
+    return made
+
+
+async def _tend(service: IngestService) -> None:
+    """Writes down refusals each second, and keeps parked messages within their limits."""
+    await service.ready()
+    loop = asyncio.get_running_loop()
+    swept_at = 0.0
+    while True:
+        await service.intake.pay_owed()
+        if loop.time() - swept_at > SWEEP_EVERY_S:
+            await service.sweep()
+            swept_at = loop.time()
+        await asyncio.sleep(OWED_EVERY_S)
+
+
+async def _poll(service: IngestService, feeds: FeedRunner) -> None:
+    await service.ready()
+    await feeds.load()
+    await feeds.run()
+
+
+async def _listen(floor: Floor, service: IngestService, mqtt: MqttIntake, nats: NatsEngine) -> None:
+    """Consumer first, log-ins second: nothing is acknowledged that nobody would read."""
+    await service.ready()
+    await mqtt.prepare()
+
+    async def decide(request: LoginRequest) -> Grant | None:
+        bound = service.registry.find(request.user)
+        if bound is None or not bound.device.enabled:
+            return None
+        if not is_own_client_id(request.user, request.client_id):
+            log.warning("login.client_id_refused", device=request.user)
+            return None
+        actor = await floor.guard.by_device(request.user, request.password)
+        return None if actor is None else rights_of(request.user)
+
+    login = await LoginService.start(nats, decide)
+    try:
+        await mqtt.run()
+    finally:
+        await login.close()
+
+
+def _refuse_topic(service: IngestService) -> Any:
+    def refuse(device: str | None, subject: str) -> None:
+        known = device if device is not None and service.registry.find(device) else None
+        topic = topic_of(subject)[:200]
+        service.intake.refuse(MQTT, TopicForbidden(topic=topic), known)
+
+    return refuse

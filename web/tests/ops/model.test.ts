@@ -77,8 +77,8 @@ describe('the chart of a station', () => {
     expect(usualPeriod([])).toBe(3600)
   })
 
-  it('draws the thresholds crossed and the next one, not one far away', () => {
-    expect(limitsNear([20, null, 30], [75, 25, 37.5])).toEqual([25, 37.5])
+  it('draws the highest threshold crossed and the next one, not one far away', () => {
+    expect(limitsNear([20, null, 30], [75, 15, 25, 37.5])).toEqual([25, 37.5])
     expect(limitsNear([3], [25, 37.5])).toEqual([])
     expect(limitsNear([], [])).toEqual([])
   })

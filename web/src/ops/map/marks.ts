@@ -1,6 +1,7 @@
 /** Pictures of the marks on the map, drawn when it first asks for them. */
 import { strokes } from '$kit/icons'
 import { token } from '$kit/theme.svelte'
+import { inkOn } from '../model/scale'
 import { severityOfRank } from '../model/urgency'
 
 /** Pixels of a mark at scale 1; pictures are drawn at twice that for sharp edges. */
@@ -70,7 +71,7 @@ function caseMark(color: string, sign: string): ImageData | null {
   pen.stroke()
   pen.translate(size * 0.19, size * 0.19)
   pen.scale((size * 0.62) / 24, (size * 0.62) / 24)
-  pen.strokeStyle = '#10130f'
+  pen.strokeStyle = inkOn(color)
   pen.lineWidth = 2.4
   pen.lineCap = pen.lineJoin = 'round'
   for (const [tag, attributes] of strokes(sign)) {

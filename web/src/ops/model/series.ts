@@ -51,8 +51,8 @@ export function usualPeriod(samples: readonly Sample[], fallback_s = 3600): numb
 }
 
 /**
- * Thresholds worth drawing: those crossed, and the next one above unless it is far away. Which one
- * comes next is the question; a far one would press the line flat.
+ * Thresholds worth drawing: the highest one crossed, and the next one above unless it is far away.
+ * How far it is to the next is the question; a far one would press the line flat.
  */
 export function limitsNear(
   values: Iterable<number | null>,
@@ -61,8 +61,11 @@ export function limitsNear(
   let top = 0
   for (const value of values) if (value !== null && value > top) top = value
   const sorted = [...new Set(thresholds)].sort((a, b) => a - b)
+  const crossed = sorted.findLast((t) => t <= top)
   const next = sorted.find((t) => t > top)
-  return sorted.filter((t) => t <= top || (t === next && t < Math.max(top * 2.5, 1)))
+  return [crossed, next].filter(
+    (t): t is number => t !== undefined && (t <= top || t < Math.max(top * 2.5, 1)),
+  )
 }
 
 /**

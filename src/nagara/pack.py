@@ -98,7 +98,7 @@ class QualityLimits(Struct, frozen=True):
     low: float
     high: float
     jump_max: float  # between neighbours one period apart
-    stuck_count: int  # equal values in a row before a sensor is called stuck
+    stuck_count: int  # equal values in a row that call a sensor stuck; 0: equality says nothing
     period_s: float
     reason: str
 

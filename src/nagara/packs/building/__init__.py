@@ -26,9 +26,9 @@ PACK = Pack(
         ),
     ),
     quality=(
-        _limits("temperature", "CEL", -30.0, 70.0, 15.0, 96, "Nagara default: sun on a casing"),
+        _limits("temperature", "CEL", -30.0, 70.0, 15.0, 48, "Nagara default: sun on a casing"),
         _limits(
-            "relativeHumidity", "P1", 0.0, 100.0, 60.0, 192, "Nagara default: 100 % for a wet night"
+            "relativeHumidity", "P1", 0.0, 100.0, 60.0, 0, "Nagara default: 100 % for a wet night"
         ),
         _limits(
             "atmosphericPressure",
@@ -36,10 +36,10 @@ PACK = Pack(
             600.0,
             1080.0,
             10.0,
-            192,
+            48,
             "Nagara default: from 4,000 m up to the highest pressure ever measured at sea level",
         ),
-        _limits("co2", "59", 300.0, 10_000.0, 3_000.0, 96, "Nagara default: a full room, aired"),
-        _limits("batteryVoltage", "2Z", 1_500.0, 4_500.0, 1_000.0, 10_000, "one or two cells"),
+        _limits("co2", "59", 300.0, 10_000.0, 3_000.0, 48, "Nagara default: a full room, aired"),
+        _limits("batteryVoltage", "2Z", 1_500.0, 4_500.0, 1_000.0, 0, "one or two cells"),
     ),
 )

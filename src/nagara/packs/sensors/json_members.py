@@ -157,4 +157,6 @@ def _at(row: Any, path: str) -> Any:
     return row
 
 
-CODEC = Codec("json-members", "An object of members with numbers; names, units, paths by profile", decode)
+CODEC = Codec(
+    "json-members", "An object of members with numbers; names, units, paths by profile", decode
+)

@@ -51,7 +51,7 @@ QUALITY = (
         0.0,
         700.0,
         150.0,
-        10_000,
+        0,
         HOUR_S,
         "24-hour sum. High: above the wettest day measured in Thailand. Jump: more than 150 mm in "
         "an hour is a spilt gauge. Stuck: days of 0 are usual, so equality says nothing.",
@@ -62,7 +62,7 @@ QUALITY = (
         0.0,
         200.0,
         150.0,
-        10_000,
+        0,
         HOUR_S,
         "Nagara default. Stuck: hours of 0 are usual.",
     ),

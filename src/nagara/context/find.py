@@ -32,6 +32,7 @@ from nagara.context.q_sql import Expand, to_jsonpath
 from nagara.context.store import COLUMNS, Conn, held_from
 from nagara.values.geo import GeometryInvalid, distance_m, read_geojson
 from nagara.values.time import parse_instant
+from nagara.vocab.observation import SUSPECT
 
 #: The largest page: about 2 MB of entities. A caller who wants more follows the cursor.
 LIMIT_MAX = 1_000
@@ -336,6 +337,7 @@ async def read_series(
            join context.change c on c.no = e.no and c.at >= $4 and c.at < $5
            where e.tenant = $1 and e.id = any($2::text[])
              and jsonb_typeof(c.attrs -> $3 -> 'value') = 'number'
+             and not coalesce(c.attrs -> $3 -> 'quality' -> 'value', '[]') ?| $7::text[]
            order by e.id, slot, c.at desc, c.seq desc""",
         tenant,
         list(ids),
@@ -343,6 +345,7 @@ async def read_series(
         start,
         end,
         step.total_seconds(),
+        sorted(SUSPECT),
     )
     series: dict[str, list[tuple[datetime, float | None]]] = {entity_id: [] for entity_id in ids}
     for row in rows:

@@ -7,6 +7,7 @@ A kit is `city.toml` and CSV tables (docs/reference/city-kit.md). Bundled kits l
 from __future__ import annotations
 
 import tomllib
+from datetime import time
 from pathlib import Path
 from typing import TypeVar
 from zoneinfo import ZoneInfo
@@ -28,6 +29,7 @@ from nagara.city.model import (
     Attribution,
     City,
     Controller,
+    Replay,
     ShapeSource,
 )
 from nagara.city.table import read_text
@@ -202,11 +204,24 @@ def _check(said: _Toml) -> None:
         absent = [c for c in ARCHIVE_ROLES[archive.role] if c not in archive.columns]
         _demand(f"{archive.path} columns {', '.join(absent)}", not absent, "columns")
         _demand(f"{archive.path} options", "entity_type" in archive.options, "entity_type")
+    if said.replay is not None:
+        _check_replay(said.replay, {archive.role for archive in said.archives})
     paths = [archive.path for archive in said.archives]
     paths += [path for shape in said.shapes for path in shape.paths]
     for path in paths:
         safe = not Path(path).is_absolute() and ".." not in Path(path).parts
         _demand(f"path {path}", safe, "a path inside the kit-data folder")
+
+
+def _check_replay(replay: Replay, roles: set[str]) -> None:
+    _demand("replay.days", replay.days >= 1, "1 …")
+    unknown = sorted(replay.archive_days.keys() - roles)
+    _demand(f"replay.archive_days {', '.join(unknown)}", not unknown, ", ".join(sorted(roles)))
+    try:
+        starts = time.fromisoformat(replay.starts)
+    except ValueError:
+        starts = None
+    _demand("replay.starts", starts is not None and starts.tzinfo is None, "12:00")
 
 
 def _demand(key: str, holds: bool, expected: str) -> None:

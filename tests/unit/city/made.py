@@ -84,6 +84,12 @@ other_category = "other"
 [archives.values]
 "รอรับเรื่อง" = "new"
 
+[replay]
+first_day = 2025-05-18
+days = 1
+starts = "01:00"
+archive_days = { rain = 2022-05-27 }
+
 [[shapes]]
 layer = "districts"
 paths = ["districts.geojson"]

@@ -22,6 +22,16 @@ from nagara.guard.policy import (
 )
 
 GOLDEN = Path(__file__).with_name("policy.txt")
+PAGE = Path(__file__).parents[2] / "docs" / "reference" / "roles.md"
+BEGIN, END = "<!-- policy: begin -->\n", "<!-- policy: end -->\n"
+
+
+def page_with_policy(text: str) -> str:
+    """The page of the manual with the table between its marks."""
+    before, _, rest = text.partition(BEGIN)
+    roles = "".join(f"| {role} | {said} |\n" for role, said in ROLES.items())
+    table = f"| role | who |\n| --- | --- |\n{roles}\n```text\n{render()}```\n"
+    return f"{before}{BEGIN}\n{table}\n{END}{rest.partition(END)[2]}"
 
 
 def actor(*roles: str) -> Actor:
@@ -32,6 +42,11 @@ def test_the_policy_is_the_one_that_was_reviewed() -> None:
     assert render() == GOLDEN.read_text(encoding="utf-8"), (
         "rights have changed: review them, then run `python tests/golden/test_policy.py`"
     )
+
+
+def test_the_manual_shows_the_same_table() -> None:
+    text = PAGE.read_text(encoding="utf-8")
+    assert text == page_with_policy(text)
 
 
 def test_every_permission_is_held_by_somebody_and_known() -> None:
@@ -97,4 +112,5 @@ def test_what_each_may_see_through_the_standard_apis() -> None:
 
 if __name__ == "__main__":
     GOLDEN.write_text(render(), encoding="utf-8")
-    sys.stdout.write(f"written: {GOLDEN}\n")
+    PAGE.write_text(page_with_policy(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    sys.stdout.write(f"written: {GOLDEN}, {PAGE}\n")

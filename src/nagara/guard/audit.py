@@ -148,6 +148,14 @@ async def list_rows(conn: Any, after: int, limit: int) -> list[AuditRow]:
     return [AuditRow(**dict(row)) for row in rows]
 
 
+async def list_latest(conn: Any, before: int, limit: int) -> list[AuditRow]:
+    """Up to `limit` rows with a number below `before`, the newest first."""
+    rows = await conn.fetch(
+        "select * from guard.audit where seq < $1 order by seq desc limit $2", before, limit
+    )
+    return [AuditRow(**dict(row)) for row in rows]
+
+
 def _clean(text: str) -> str:
     # PostgreSQL stores no NUL, UTF-8 no lone surrogate; a chain must never fail on a strange id.
     safe = text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")

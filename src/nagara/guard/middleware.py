@@ -11,6 +11,7 @@ import hmac
 import math
 from base64 import b64decode
 from binascii import Error as Base64Error
+from functools import lru_cache
 from http.cookies import CookieError, SimpleCookie
 from ipaddress import ip_address, ip_network
 from typing import Any, cast
@@ -221,6 +222,7 @@ def _basic(offered: str) -> tuple[str, str]:
     return device, secret
 
 
+@lru_cache(maxsize=8_192)  # reading an address takes longer than all the rest of the door
 def _group(address: str) -> str:
     """One subscriber: an IPv4 address, or the /64 that an IPv6 line is given."""
     try:

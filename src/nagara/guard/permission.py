@@ -86,11 +86,11 @@ def needed(handler: BaseRouteHandler) -> str | None:
     Litestar adds by itself tells only the methods, and is public.
     """
     named = handler.opt.get(OPT)
-    if named == _PUBLIC or _is_options(handler):
-        return None
-    if named not in PERMISSIONS:
+    if named in PERMISSIONS:
+        return str(named)
+    if named != _PUBLIC and not _is_options(handler):
         raise RouteWithoutPermission(f"{handler} names no permission (found {named!r})")
-    return str(named)
+    return None
 
 
 def check_routes(routes: Iterable[BaseRoute]) -> list[tuple[str, str, str | None]]:

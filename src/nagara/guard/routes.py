@@ -60,6 +60,7 @@ from nagara.guard.shapes import (
 Asked = Request[Actor, str | None, Any]
 _API = "/api/v1"
 AUDIT_PAGE_MAX = 500  # rows; about 150 kB of JSON
+SEQ_MAX = 2**63 - 1  # what PostgreSQL's bigint holds: "before" this is "the newest"
 
 
 def all_routes(gate: Gate) -> list[HTTPRouteHandler]:
@@ -328,15 +329,28 @@ def audit_routes(gate: Gate) -> list[HTTPRouteHandler]:
     @get(f"{_API}/audit", opt=allow("audit:read"))
     async def read_audit(
         after: Annotated[int, Parameter(ge=0)] = 0,
+        before: Annotated[int | None, Parameter(ge=1, le=SEQ_MAX)] = None,
         limit: Annotated[int, Parameter(ge=1, le=AUDIT_PAGE_MAX)] = 100,
     ) -> AuditPage:
-        """Rows of the audit with a number above `after`, in order."""
+        """Rows numbered above `after`, in order; or below `before`, the newest first."""
         async with gate.db.acquire() as conn:
-            rows = await audit.list_rows(conn, after, limit)
+            if before is not None:
+                rows = await audit.list_latest(conn, before, limit)
+            else:
+                rows = await audit.list_rows(conn, after, limit)
         last = str(rows[-1].seq) if len(rows) == limit else None
         return AuditPage([AuditView.of(row) for row in rows], last)
 
-    return [read_audit]
+    @get(f"{_API}/audit/verdict", opt=allow("audit:read"))
+    async def judge_audit(request: Asked) -> AuditVerdict:
+        """Walk the whole chain against the anchors: a second for some 100,000 rows."""
+        async with gate.db.acquire() as conn:
+            verdict = await verify(conn, anchor_path(gate.data_dir))
+        language = language_of(request)
+        faults = [problem_body(problem, language) for problem in verdict.problems]
+        return AuditVerdict(verdict.sound, verdict.rows, verdict.anchors, faults)
+
+    return [read_audit, judge_audit]
 
 
 def _cookie(gate: Gate, secret: str | None) -> Cookie:

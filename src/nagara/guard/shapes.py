@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date, datetime
+from typing import Any
 from uuid import UUID
 
 from msgspec import Struct
@@ -261,3 +262,12 @@ class AuditView(Given, frozen=True):
 class AuditPage(Given, frozen=True):
     items: list[AuditView]
     next: str | None
+
+
+class AuditVerdict(Given, frozen=True):
+    """What a walk of the chain found: `faults` in words, the first ones only."""
+
+    sound: bool
+    rows: int
+    anchors: int
+    faults: list[dict[str, Any]]

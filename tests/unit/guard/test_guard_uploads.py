@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from litestar import Litestar, Request, Response, get, post
 from litestar.datastructures import UploadFile
-from litestar.params import FromPath, MultiPartBody
+from litestar.params import FromPath, MultipartBody
 from litestar.testing import TestClient
 from PIL import Image, PngImagePlugin
 
@@ -225,7 +225,7 @@ def test_a_photos_path_leads_nowhere_else(path: str) -> None:
 def test_a_form_with_pictures_through_a_route() -> None:
     @post("/photos", request_max_body_size=BODY_BYTES_MAX)
     async def photos(
-        data: MultiPartBody[list[UploadFile]],
+        data: MultipartBody[list[UploadFile]],
     ) -> list[int]:
         drawn = await clean_pictures([await one.read() for one in data])
         return [one.width_px for one in drawn]

@@ -107,6 +107,24 @@ def free_ports(count: int) -> list[int]:
             probe.close()
 
 
+def free_port() -> int:
+    """The first of four ports in a row that nobody has: what a city needs."""
+    while True:
+        [port] = free_ports(1)
+        if port < 65_000 and all(_is_free(port + offset) for offset in range(4)):
+            return port
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
 @pytest.fixture
 def nats_root(make_city_root: Callable[[], Path]) -> Path:
     """The data folder of the test's NATS server."""

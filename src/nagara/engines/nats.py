@@ -20,6 +20,7 @@ import signal
 import socket
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import nkeys
 
@@ -251,6 +252,17 @@ async def _answers(host: str, port: int) -> bool:
         return False
     writer.close()
     return True
+
+
+async def wait_until_answers(url: str, patience_s: float) -> None:
+    """Waits for a server that somebody else runs. Raises `StreamUnreachable`."""
+    parts = urlsplit(url)
+    host, port = parts.hostname or "", parts.port or 4222
+    deadline = asyncio.get_running_loop().time() + patience_s
+    while not await _answers(host, port):
+        if asyncio.get_running_loop().time() > deadline:
+            raise StreamUnreachable(where=f"{host}:{port}", reason="connect")
+        await asyncio.sleep(0.1)
 
 
 async def open_mqtt_log(engine: NatsEngine, patience_s: float = 10.0) -> None:

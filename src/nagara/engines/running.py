@@ -24,10 +24,13 @@ from nagara.engines.nats import (
     NatsEngine,
     NatsOptions,
     NatsPorts,
+    wait_until_answers,
 )
 from nagara.engines.owner import Owner, engine_owner
 from nagara.engines.postgres import PostgresEngine, running_socket_folder
+from nagara.engines.stream_keeper import keep_stream
 
+EXTERNAL_S_MAX = 10.0  # how long a start waits for an engine that somebody else runs
 COMMAND_S_MAX = 15.0  # how long `up` waits for a command that has the folder for a moment
 
 
@@ -85,6 +88,9 @@ class Engines:
             await migrate(database)
             nats = await _start_nats(folder, owner, options)
             stack.push_async_callback(nats.stop)
+            if nats.child is not None:
+                keeper = asyncio.create_task(keep_stream(nats.child, folder.nats))
+                stack.callback(keeper.cancel)
             stack.push_async_callback(database.close)
             yield cls(folder, database, nats, postgres)
 
@@ -178,7 +184,7 @@ async def _start_database(
     folder: Folder, owner: Owner, options: EngineOptions, stack: contextlib.AsyncExitStack
 ) -> tuple[PostgresEngine | None, Database]:
     if options.postgres_url:
-        return None, await Database.external(options.postgres_url).open()
+        return None, await Database.external(options.postgres_url).open(EXTERNAL_S_MAX)
     postgres = await PostgresEngine.start(folder, owner, options.postgres_settings)
     stack.push_async_callback(postgres.stop)
     await create_database(postgres, DATABASE)
@@ -203,6 +209,7 @@ async def _start_nats(folder: Folder, owner: Owner, options: EngineOptions) -> N
             folder, owner, ports, NatsOptions(options.sync_always, options.payload_bytes_max)
         )
     url, user, password = _split_url("NAGARA_NATS_URL", options.nats_url)
+    await wait_until_answers(url, EXTERNAL_S_MAX)
     _, login_user, login_password = _split_url("NAGARA_NATS_LOGIN_URL", options.nats_login_url)
     return NatsEngine(
         url=url,

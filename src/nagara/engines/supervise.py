@@ -205,6 +205,12 @@ class Child:
         await self._end()
         self.state = "stopped"
 
+    def restart(self) -> None:
+        """Ends the process in order; the one who watches starts it again."""
+        if self.process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                self.process.send_signal(self.recipe.stops[0][0])
+
     async def _bring_up(self) -> None:
         recipe = self.recipe
         self.state = "starting"

@@ -8,7 +8,6 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -19,7 +18,7 @@ from typing import Any
 import nats
 import pytest
 
-from engine_fixtures import free_ports
+from engine_fixtures import free_port
 from nagara.engines.errors import FolderBusy, is_connection_loss
 from nagara.engines.running import EngineOptions, Engines, attach
 from nagara.engines.supervise import processes_in
@@ -46,24 +45,6 @@ def alive(pid: int) -> bool:
     except (FileNotFoundError, ProcessLookupError):
         return False
     return stat.rpartition(")")[2].split()[0] not in ("Z", "X")
-
-
-def free_port() -> int:
-    """The first of four ports in a row that nobody has."""
-    while True:
-        [port] = free_ports(1)
-        if port < 65000 and all(_is_free(port + offset) for offset in range(4)):
-            return port
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
 
 
 def options(root: Path) -> EngineOptions:

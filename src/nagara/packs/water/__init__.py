@@ -194,7 +194,7 @@ LAYERS = (
         unit="mm",
         name={"th": "ฝนสะสม 24 ชั่วโมง", "en": "Rain in 24 hours"},
         kind="station",
-        scale="rain-tmd",
+        scale="sequential",
         # steps of viridis, from light to dark with more rain
         breaks=(
             (0.1, "#FDE725", {"th": "ไม่มีฝน", "en": "None"}),
@@ -212,7 +212,7 @@ LAYERS = (
         unit="%",
         name={"th": "ระดับน้ำเทียบตลิ่ง", "en": "Water level against the bank"},
         kind="station",
-        scale="bankfull",
+        scale="sequential",
         breaks=(
             (30.0, "#FDE725", {"th": "น้ำน้อย", "en": "Low"}),
             (70.0, "#22A884", {"th": "ปกติ", "en": "Normal"}),

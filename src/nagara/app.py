@@ -48,6 +48,7 @@ from nagara.http.pages import Pages, static_folder
 from nagara.http.problem import EXCEPTION_HANDLERS
 from nagara.indicators.room import assemble as assemble_indicators
 from nagara.ingest.room import assemble as assemble_ingest
+from nagara.ingest.service import IngestService
 from nagara.overview.room import assemble as assemble_overview
 from nagara.pack import installed_packs
 from nagara.settings import Settings
@@ -93,15 +94,16 @@ class Application:
         self.floor = Floor(self.context, db, city, self.guard, settings.data / "files")
         self.rooms: list[Room] = []
         self.first_administrator: Credentials | None = None
-        self._tasks: list[asyncio.Task[None]] = []
 
     def build(self) -> None:
         """Assemble the rooms and the ASGI application."""
         packs = installed_packs()
-        self.ingest = assemble_ingest(self.floor, self.engines.nats, packs, self.registry)
+        ingest = assemble_ingest(self.floor, self.engines.nats, packs, self.registry)
+        assert ingest.service is not None
+        self.ingest_service: IngestService = ingest.service
         self.rooms = [
-            self.ingest,
-            assemble_alerting(self.floor),
+            ingest,
+            assemble_alerting(self.floor, packs),
             assemble_cases(self.floor),
             assemble_indicators(self.floor),
             assemble_overview(self.floor),

@@ -16,6 +16,7 @@ from litestar.params import FromPath, JSONBody, Parameter
 
 from nagara.guard import audit
 from nagara.guard.accounts import NewAccount
+from nagara.guard.anchors import anchor_path
 from nagara.guard.errors import (
     AccountUnknown,
     ErasureUnclear,
@@ -39,6 +40,7 @@ from nagara.guard.shapes import (
     Accounts,
     AccountView,
     AuditPage,
+    AuditVerdict,
     AuditView,
     EraseBody,
     Erased,
@@ -56,6 +58,7 @@ from nagara.guard.shapes import (
     TokenView,
     TrackingBody,
 )
+from nagara.guard.verify import verify
 
 Asked = Request[Actor, str | None, Any]
 _API = "/api/v1"
@@ -342,13 +345,10 @@ def audit_routes(gate: Gate) -> list[HTTPRouteHandler]:
         return AuditPage([AuditView.of(row) for row in rows], last)
 
     @get(f"{_API}/audit/verdict", opt=allow("audit:read"))
-    async def judge_audit(request: Asked) -> AuditVerdict:
+    async def judge_audit() -> AuditVerdict:
         """Walk the whole chain against the anchors: a second for some 100,000 rows."""
         async with gate.db.acquire() as conn:
-            verdict = await verify(conn, anchor_path(gate.data_dir))
-        language = language_of(request)
-        faults = [problem_body(problem, language) for problem in verdict.problems]
-        return AuditVerdict(verdict.sound, verdict.rows, verdict.anchors, faults)
+            return AuditVerdict.of(await verify(conn, anchor_path(gate.data_dir)))
 
     return [read_audit, judge_audit]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date, datetime
-from typing import Any
 from uuid import UUID
 
 from msgspec import Struct
@@ -16,6 +15,7 @@ from nagara.guard.permission import PERMISSIONS
 from nagara.guard.persons import Record
 from nagara.guard.policy import may
 from nagara.guard.sessions import Token
+from nagara.guard.verify import Verdict
 
 
 class Taken(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
@@ -264,10 +264,25 @@ class AuditPage(Given, frozen=True):
     next: str | None
 
 
+class AuditFault(Given, frozen=True):
+    """One fault of the chain: its code and where; the screen has the words."""
+
+    code: str
+    params: dict[str, str]
+
+
 class AuditVerdict(Given, frozen=True):
-    """What a walk of the chain found: `faults` in words, the first ones only."""
+    """What a walk of the chain found; of the faults the first ones only."""
 
     sound: bool
     rows: int
     anchors: int
-    faults: list[dict[str, Any]]
+    faults: list[AuditFault]
+
+    @classmethod
+    def of(cls, verdict: Verdict) -> AuditVerdict:
+        faults = [
+            AuditFault(one.code, {name: str(value) for name, value in one.params.items()})
+            for one in verdict.problems
+        ]
+        return cls(verdict.sound, verdict.rows, verdict.anchors, faults)

@@ -24,7 +24,7 @@ the first column; lists are TOML lists there and separated by commas in the envi
 | sync_always | NAGARA_SYNC_ALWAYS | false | each MQTT message is on the disk before its PUBACK: safe in a power cut, five times slower |
 | payload_bytes_max | NAGARA_PAYLOAD_BYTES_MAX | 1000000 | the largest message a device may send |
 | basemap | NAGARA_BASEMAP | none | a PMTiles file for the maps' ground |
-| log_level | NAGARA_LOG_LEVEL | info | debug, info, warning or error |
+| log_level | NAGARA_LOG_LEVEL | info (demo: warning) | debug, info, warning or error |
 | log_format | NAGARA_LOG_FORMAT | json | json, or console for a person at a terminal |
 | otel_endpoint | NAGARA_OTEL_ENDPOINT | none | OpenTelemetry traces are sent here (OTLP over HTTP), if set |
 """  # noqa: E501 - a row of the table is a line
@@ -165,6 +165,8 @@ def read_settings(
     data = Path(first.get("data") or default_data(mode, str(first.get("kit", "th-bkk"))))
     filed = _read_file(data / "city.toml")
     merged: dict[str, Any] = {**filed, **said, **given, "mode": mode, "data": data}
+    if mode == "demo":
+        merged.setdefault("log_level", "warning")  # the newcomer reads addresses, not a log
     if "kit" not in merged and (data / "kit" / "city.toml").is_file():
         merged["kit"] = str(data / "kit")  # `nagara load` put it there
     if "kit_data" not in merged and _KIT_DATA.is_dir():

@@ -14,10 +14,11 @@ import typer
 from granian.constants import Interfaces
 from granian.server.embed import Server
 
-from nagara.cli.frame import DataOption, aside, in_words, run, say
+from nagara.cli.frame import DataOption, aside, in_words, progress, run, say
 from nagara.engines.nats import check_port_free
 from nagara.engines.running import Engines
 from nagara.guard.accounts import Credentials
+from nagara.http.observe import configure_logs
 from nagara.settings import Settings, read_settings
 
 DRAIN_S = 5  # what an answer may still take when the city is told to stop
@@ -77,6 +78,7 @@ async def serve(settings: Settings) -> None:
 
     Raises the problems of starting: `PortInUse`, `FolderBusy`, `EngineFailed` …
     """
+    configure_logs(settings.log_level, settings.log_format)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
 
@@ -115,7 +117,8 @@ async def _live(settings: Settings, stop: asyncio.Event) -> None:
         if settings.mode == "demo" and not stop.is_set():
             from nagara.demo import run_demo
 
-            credentials += await stack.enter_async_context(run_demo(application))
+            with progress() as bar:
+                credentials += await stack.enter_async_context(run_demo(application, bar))
         _announce(settings, credentials)
         waiting = asyncio.create_task(stop.wait())
         await asyncio.wait({waiting, serving}, return_when=asyncio.FIRST_COMPLETED)

@@ -7,6 +7,7 @@ migration goes to the server as it is: a colon or a percent sign has no meaning 
 from __future__ import annotations
 
 import io
+import logging
 import re
 from importlib.resources import files
 from pathlib import Path
@@ -17,6 +18,7 @@ from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
 from alembic.script import ScriptDirectory
 
+logging.getLogger("alembic").setLevel(logging.WARNING)  # it tells of its plugins at INFO
 _FOLDER = Path(str(files("nagara.engines") / "migrations"))
 
 

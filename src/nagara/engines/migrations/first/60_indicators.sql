@@ -21,12 +21,3 @@ create table indicators.case_fact (
 create index case_fact_district on indicators.case_fact (district);
 create index case_fact_opened on indicators.case_fact (opened_at);
 
--- What was written last as an Indicator, so that only what changed is written again.
-create table indicators.written (
-    indicator_id text             primary key,
-    value        double precision,
-    numerator    double precision not null,
-    denominator  double precision not null,
-    missing      text,
-    as_of        timestamptz      not null
-);

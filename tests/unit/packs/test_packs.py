@@ -11,12 +11,17 @@ from pathlib import Path
 import pytest
 
 import nagara.packs
+from nagara.alerting.rules import rule_book
+from nagara.city import bundled_kit
 from nagara.http.words import catalogue
+from nagara.indicators.model import read_set
+from nagara.ingest.adapters.feeds.air4thai import MEASURES
+from nagara.ingest.profile import BUILT_IN
 from nagara.pack import Pack, PayloadUnreadable, installed_packs
 from nagara.packs import air, building, community, mobility, sensors, water
 from nagara.packs.sensors import csv_line  # its error is one of the family
 from nagara.values.errors import problem_classes
-from nagara.values.units import get_unit
+from nagara.values.units import convert, get_unit
 
 PACKS = (air.PACK, building.PACK, community.PACK, mobility.PACK, sensors.PACK, water.PACK)
 THAI = re.compile(r"[\u0e00-\u0e7f]")
@@ -128,3 +133,41 @@ def test_packs_are_pure_no_clock_no_chance_no_files_no_network() -> None:
                 assert node.id != "open" or file.name == "envelope.py", file
             if isinstance(node, ast.Attribute):
                 assert node.attr not in ("now", "utcnow", "today"), file
+
+
+def test_what_the_citys_own_profiles_send_is_in_a_unit_of_the_packs_quantity() -> None:
+    """Else a station that sends ozone beside its dust would have all of it parked."""
+    own = {limits.attribute: limits.unit_code for pack in PACKS for limits in pack.quality}
+    for profile in BUILT_IN:
+        for field in profile.fields.values():
+            if field.unit_code and field.attribute in own:
+                assert convert(1.0, field.unit_code, own[field.attribute]) >= 0.0
+
+
+def test_what_the_feeds_send_is_in_the_packs_own_unit() -> None:
+    own = {limits.attribute: limits.unit_code for pack in PACKS for limits in pack.quality}
+    assert dict(MEASURES.values()) == {
+        name: own[name] for name, _ in MEASURES.values()
+    }
+
+
+def test_a_formula_names_only_what_the_indicators_can_count() -> None:
+    for pack in PACKS:
+        for formula in pack.formulas:
+            assert read_set(formula.numerator) is not None, formula.code
+            assert read_set(formula.denominator) is not None, formula.code
+
+
+def test_the_rules_of_all_packs_stand_beside_each_other_in_one_book() -> None:
+    book = rule_book(PACKS, {})
+    assert [len(ladder.rungs) for ladder in book.ladders] == [3, 2, 2]
+    assert book.entity_types == ("AirQualityObserved", "WaterObserved", "WeatherObserved")
+
+
+def test_a_kit_answers_for_every_category_that_a_rule_raises() -> None:
+    city = bundled_kit("th-bkk")
+    for pack in PACKS:
+        for rule in pack.rules:
+            assert city.route_alert(rule.category, None) is not None, rule.category
+            if rule.case_category is not None:
+                assert city.find_category(rule.case_category) is not None, rule.case_category

@@ -9,7 +9,7 @@ import msgspec
 from litestar import Request, Response, delete, get, patch, post
 from litestar.exceptions import HTTPException
 from litestar.handlers import HTTPRouteHandler
-from litestar.params import Parameter
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
 from nagara.context.room import Floor
 from nagara.guard.identity import Actor
@@ -37,7 +37,7 @@ SOURCE = "http"
 _API = "/api/v1"
 _LIST_MAX = 1000
 _NO_STORE = {"cache-control": "no-store"}
-Limit = Annotated[int, Parameter(ge=1, le=_LIST_MAX)]
+Limit = Annotated[int, QueryParameter(ge=1, le=_LIST_MAX)]
 
 
 def push_routes(service: IngestService) -> list[HTTPRouteHandler]:
@@ -64,7 +64,7 @@ def push_routes(service: IngestService) -> list[HTTPRouteHandler]:
         request_max_body_size=None,
         status_code=200,
     )
-    async def push_one(request: Asked, device: str) -> Response[dict[str, Any]]:
+    async def push_one(request: Asked, device: FromPath[str]) -> Response[dict[str, Any]]:
         """One message of one device, in the form of its profile's codec."""
         await service.ready()
         body = await _body(request, PAYLOAD_BYTES_KEPT)
@@ -154,7 +154,7 @@ def device_routes(service: IngestService, floor: Floor) -> list[HTTPRouteHandler
         return await shapes.device_view(bound, registry, service.context)
 
     @get(f"{_API}/devices", opt=allow("device:read"))
-    async def list_devices(after: str = "", limit: Limit = 100) -> dict[str, Any]:
+    async def list_devices(after: FromQuery[str] = "", limit: Limit = 100) -> dict[str, Any]:
         """Devices in order of their id."""
         await service.ready()
         found = registry.list_devices(after, limit + 1)
@@ -163,20 +163,22 @@ def device_routes(service: IngestService, floor: Floor) -> list[HTTPRouteHandler
         return {"items": items, "next": following, "total": len(registry)}
 
     @post(f"{_API}/devices", opt=allow("device:write"), status_code=201)
-    async def add(request: Asked, data: shapes.DeviceBody) -> dict[str, Any]:
+    async def add(request: Asked, data: JSONBody[shapes.DeviceBody]) -> dict[str, Any]:
         """Register a device; its credential is asked for by itself."""
         await service.ready()
         device = shapes.registration(data, registry)
         return await view(await registry.add(device, request.user.name_for_audit))
 
     @get(f"{_API}/devices/{{device:str}}", opt=allow("device:read"))
-    async def one(device: str) -> dict[str, Any]:
+    async def one(device: FromPath[str]) -> dict[str, Any]:
         """One device."""
         await service.ready()
         return await view(registry.get(device))
 
     @patch(f"{_API}/devices/{{device:str}}", opt=allow("device:write"))
-    async def change(request: Asked, device: str, data: shapes.DevicePatch) -> dict[str, Any]:
+    async def change(
+        request: Asked, device: FromPath[str], data: JSONBody[shapes.DevicePatch]
+    ) -> dict[str, Any]:
         """Change a registration; switched off, its messages are refused."""
         await service.ready()
         known = registry.get(device).device
@@ -189,7 +191,7 @@ def device_routes(service: IngestService, floor: Floor) -> list[HTTPRouteHandler
         return await view(await registry.change(changed, request.user.name_for_audit))
 
     @delete(f"{_API}/devices/{{device:str}}", opt=allow("device:write"))
-    async def remove(request: Asked, device: str) -> None:
+    async def remove(request: Asked, device: FromPath[str]) -> None:
         """Take a device out, with its credential; what it measured stays."""
         await service.ready()
         actor = request.user.name_for_audit
@@ -200,7 +202,7 @@ def device_routes(service: IngestService, floor: Floor) -> list[HTTPRouteHandler
         await registry.remove(device, actor)
 
     @post(f"{_API}/devices/{{device:str}}/credential", opt=allow("device:write"), status_code=201)
-    async def credential(request: Asked, device: str) -> Response[dict[str, Any]]:
+    async def credential(request: Asked, device: FromPath[str]) -> Response[dict[str, Any]]:
         """A fresh secret, told this once; the one before stops working."""
         await service.ready()
         registry.get(device)
@@ -226,14 +228,14 @@ def device_routes(service: IngestService, floor: Floor) -> list[HTTPRouteHandler
         return {"items": profiles, "next": None, "codecs": [{"name": JSON_CODEC}, *codecs]}
 
     @post(f"{_API}/device-profiles", opt=allow("device:write"), status_code=201)
-    async def put_profile(data: Profile) -> Profile:
+    async def put_profile(data: JSONBody[Profile]) -> Profile:
         """Add a profile, or change one that was added."""
         await service.ready()
         await registry.put_profile(data)
         return data
 
     @delete(f"{_API}/device-profiles/{{profile:str}}", opt=allow("device:write"))
-    async def remove_profile(profile: str) -> None:
+    async def remove_profile(profile: FromPath[str]) -> None:
         """Remove a profile that no device uses."""
         await service.ready()
         await registry.remove_profile(profile)
@@ -257,17 +259,15 @@ def parked_routes(service: IngestService) -> list[HTTPRouteHandler]:
     @get(f"{_API}/parked", opt=allow("parked:read"))
     async def list_parked(
         request: Asked,
-        state: State = "parked",
-        reason: str | None = None,
-        source: str | None = None,
-        device: str | None = None,
-        after: int | None = None,
+        of: Annotated[State, QueryParameter(name="state")] = "parked",
+        reason: FromQuery[str | None] = None,
+        source: FromQuery[str | None] = None,
+        device: FromQuery[str | None] = None,
+        after: FromQuery[int | None] = None,
         limit: Limit = 50,
     ) -> dict[str, Any]:
         """Parked messages, newest first."""
-        found = await parking.list_parked(
-            service.db, state, reason, source, device, after, limit + 1
-        )
+        found = await parking.list_parked(service.db, of, reason, source, device, after, limit + 1)
         language = language_of(request)
         reasons = [
             {
@@ -286,7 +286,7 @@ def parked_routes(service: IngestService) -> list[HTTPRouteHandler]:
         }
 
     @post(f"{_API}/parked/{{number:int}}/replay", opt=allow("parked:act"), status_code=200)
-    async def replay(request: Asked, number: int) -> dict[str, Any]:
+    async def replay(request: Asked, number: FromPath[int]) -> dict[str, Any]:
         """Read one message again; it stays, with its reason of today, where it fails again."""
         await service.ready()
         outcome = await service.replay([await parking.get_parked(service.db, number)])
@@ -295,13 +295,13 @@ def parked_routes(service: IngestService) -> list[HTTPRouteHandler]:
         return {**shapes.counts_view(outcome), "problems": problems}
 
     @post(f"{_API}/parked/replay", opt=allow("parked:act"), status_code=200)
-    async def replay_all(data: shapes.ReplayBody) -> dict[str, Any]:
+    async def replay_all(data: JSONBody[shapes.ReplayBody]) -> dict[str, Any]:
         """Read again all that waits, or all of one reason or device."""
         await service.ready()
         return dict(shapes.counts_view(await service.replay_all(data.code, data.device)))
 
     @delete(f"{_API}/parked/{{number:int}}", opt=allow("parked:act"))
-    async def discard(request: Asked, number: int) -> None:
+    async def discard(request: Asked, number: FromPath[int]) -> None:
         """Throw a message away; it counts as refused."""
         await service.ready()
         await service.discard(number, request.user.name_for_audit)
@@ -311,6 +311,7 @@ def parked_routes(service: IngestService) -> list[HTTPRouteHandler]:
         """received = stored + duplicate + parked + refused + inFlight, in total and by source."""
         await service.ready()
         language = language_of(request)
+        await service.intake.pay_owed()
         held = service.intake.ledger
         why = [
             {
@@ -341,14 +342,16 @@ def feed_routes(service: IngestService, runner: FeedRunner) -> list[HTTPRouteHan
         return {"items": views, "next": None}
 
     @patch(f"{_API}/feeds/{{feed:str}}", opt=allow("feed:act"))
-    async def change(request: Asked, feed: str, data: shapes.FeedPatch) -> dict[str, Any]:
+    async def change(
+        request: Asked, feed: FromPath[str], data: JSONBody[shapes.FeedPatch]
+    ) -> dict[str, Any]:
         """Switch a feed on or off."""
         await service.ready()
         await runner.change(feed, data.enabled, data.url, data.period_s)
         return shapes.feed_view(runner, feed, language_of(request))
 
     @post(f"{_API}/feeds/{{feed:str}}/poll", opt=allow("feed:act"), status_code=200)
-    async def poll(request: Asked, feed: str) -> dict[str, Any]:
+    async def poll(request: Asked, feed: FromPath[str]) -> dict[str, Any]:
         """Ask a feed now, whether or not it is switched on."""
         await service.ready()
         outcome = await runner.poll(feed)

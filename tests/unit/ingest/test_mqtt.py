@@ -50,7 +50,7 @@ async def device(listening: MqttIntake, nats_engine: NatsEngine) -> AsyncIterato
 
 async def until(reached: Callable[[], bool], timeout_s: float = 10.0) -> None:
     async with asyncio.timeout(timeout_s):
-        while not reached():  # noqa: ASYNC110 - another process's doing, with a deadline
+        while not reached():
             await asyncio.sleep(0.01)
 
 

@@ -1,0 +1,72 @@
+"""Every door of the city: a stranger is let in only where the door says that it is public."""
+
+from __future__ import annotations
+
+import re
+
+import httpx
+
+from nagara.app import Application
+from nagara.guard.permission import check_routes
+from nagara.guard.policy import MATRIX
+
+
+def filled(path: str) -> str:
+    """A path with something in the place of each parameter."""
+    return re.sub(r"\{[^}]*\}", "1", path)
+
+
+async def test_no_route_answers_a_stranger_who_has_no_right_to_it(
+    application: Application, browser: httpx.AsyncClient
+) -> None:
+    asked = 0
+    for path, method, permission in check_routes(application.litestar.routes):
+        if permission is None or permission in MATRIX["anonymous"]:
+            continue
+        answer = await browser.request(method, filled(path), json={})
+        assert answer.status_code in (401, 403), f"{method} {path}: {answer.status_code}"
+        assert answer.headers["content-type"].startswith(
+            ("application/problem+json", "application/json")
+        )
+        asked += 1
+    assert asked > 40
+
+
+async def test_public_routes_are_the_few_that_are_meant_to_be(application: Application) -> None:
+    public = {
+        f"{method} {path}"
+        for path, method, permission in check_routes(application.litestar.routes)
+        if permission is None and not path.startswith("/api/openapi")
+    }
+    assert public == {
+        "GET /health/live",
+        "GET /health/ready",
+        "HEAD /health/live",
+        "HEAD /health/ready",
+        "GET /api/v1/session",
+        "POST /api/v1/session",
+        "DELETE /api/v1/session",
+    } & public | public & {"GET /api/v1/about"}
+    assert "GET /health/live" in public
+
+
+async def test_an_unknown_address_says_so_in_the_language_asked_for(
+    browser: httpx.AsyncClient,
+) -> None:
+    thai = await browser.get("/api/v1/nothing", headers={"accept-language": "th-TH,th;q=0.9"})
+    english = await browser.get("/api/v1/nothing?lang=en")
+    assert (thai.status_code, english.status_code) == (404, 404)
+    assert english.json()["title"] == "Nothing is here"
+    assert thai.json()["title"] == "ไม่พบสิ่งที่ขอ"
+    assert english.headers["content-type"].startswith("application/problem+json")
+
+
+async def test_health_tells_what_is_not_well(browser: httpx.AsyncClient) -> None:
+    assert (await browser.get("/health/live")).json() == {"status": "live"}
+
+
+async def test_security_headers_are_on_every_answer(browser: httpx.AsyncClient) -> None:
+    for path in ("/health/live", "/api/v1/nothing", "/ngsi-ld/v1/entities?type=T"):
+        headers = (await browser.get(path)).headers
+        assert "frame-ancestors 'none'" in headers["content-security-policy"], path
+        assert headers["x-content-type-options"] == "nosniff"

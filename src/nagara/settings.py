@@ -79,7 +79,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """What the module's table says; `mode` is the command that runs the city."""
 
     data: Path
-    mode: Literal["up", "demo"] = "up"
+    mode: Literal["up", "demo", "replay"] = "up"
     kit: str = "th-bkk"
     kit_data: Path | None = None
     host: str = "127.0.0.1"
@@ -147,7 +147,7 @@ def default_data(mode: str, kit: str) -> Path:
 
 
 def read_settings(
-    mode: Literal["up", "demo"],
+    mode: Literal["up", "demo", "replay"],
     flags: Mapping[str, Any],
     environment: Mapping[str, str] = os.environ,
 ) -> Settings:

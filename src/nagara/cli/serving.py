@@ -32,20 +32,26 @@ KitDataOption = Annotated[
     Path | None,
     typer.Option("--kit-data", metavar="DIR", help="The kit's archives and shapes."),
 ]
+KitOption = Annotated[
+    str | None, typer.Option("--kit", metavar="DIR", help="A city kit: a folder or a name.")
+]
+SpeedOption = Annotated[
+    float | None,
+    typer.Option("--speed", metavar="X", help="Seconds of the archive in one second."),
+]
 
 
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
     app.command("up")(up)
     app.command("demo")(demo)
+    app.command("replay")(replay)
 
 
 def up(
     data: DataOption = None,
     port: PortOption = None,
-    kit: Annotated[
-        str | None, typer.Option("--kit", metavar="DIR", help="A city kit: a folder or a name.")
-    ] = None,
+    kit: KitOption = None,
     kit_data: KitDataOption = None,
     host: Annotated[str | None, typer.Option("--host", help="The address to listen on.")] = None,
     open_: Annotated[
@@ -60,10 +66,7 @@ def up(
 def demo(
     city: Annotated[str, typer.Argument(help="The city to show: bangkok.")] = "bangkok",
     port: PortOption = None,
-    speed: Annotated[
-        float | None,
-        typer.Option("--speed", metavar="X", help="Seconds of the archive in one second."),
-    ] = None,
+    speed: SpeedOption = None,
     data: DataOption = None,
     kit_data: KitDataOption = None,
 ) -> None:
@@ -71,6 +74,18 @@ def demo(
     kit = CITIES.get(city.lower(), city)
     flags = {"data": data, "port": port, "kit": kit, "kit_data": kit_data, "speed": speed}
     run(serve(read_settings("demo", flags)))
+
+
+def replay(
+    data: DataOption = None,
+    port: PortOption = None,
+    kit: KitOption = None,
+    kit_data: KitDataOption = None,
+    speed: SpeedOption = None,
+) -> None:
+    """Run a city whose clock and sensors are played from its kit's archives; no demo accounts."""
+    flags = {"data": data, "port": port, "kit": kit, "kit_data": kit_data, "speed": speed}
+    run(serve(read_settings("replay", flags)))
 
 
 async def serve(settings: Settings) -> None:
@@ -114,7 +129,7 @@ async def _live(settings: Settings, stop: asyncio.Event) -> None:
             serving = asyncio.create_task(server.serve())
             await _until_served(settings, serving, stop)
         credentials = [c for c in (application.first_administrator,) if c is not None]
-        if settings.mode == "demo" and not stop.is_set():
+        if settings.mode != "up" and not stop.is_set():
             from nagara.demo import run_demo
 
             with progress() as bar:

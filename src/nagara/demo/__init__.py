@@ -135,7 +135,9 @@ async def run_demo(
         application.settings.kit_data,
         installed_packs(),
     )
-    accounts = await application.guard.demo_accounts(demo_people(application.city))
+    accounts: list[Credentials] = []
+    if application.settings.mode == "demo":  # a replay has the city's own people
+        accounts = await application.guard.demo_accounts(demo_people(application.city))
     player = Player(application, program)
     await player.begin(application.settings.speed, progress)
     application.context.spawn(Task("demo.player", player.run))

@@ -162,7 +162,9 @@ def test_every_command_and_option_the_readme_promises_is_there(nagara: Run) -> N
     promised: dict[str, list[str]] = {
         "up": ["--data", "--port", "--kit", "--kit-data", "--open"],
         "demo": ["--port", "--speed", "--data", "--kit-data"],
+        "replay": ["--data", "--kit-data", "--speed"],
         "load": ["KIT"],
+        "bench": [],
         "token": ["--role", "--data"],
         "doctor": ["--data"],
         "backup": ["FILE"],

@@ -13,8 +13,10 @@ from nagara.city import City, bundled_kit
 from nagara.context import Context
 from nagara.engines.database import Database
 from nagara.ingest.service import IngestService
-from nagara.packs import air, water
+from nagara.packs import air, building, sensors, water
 from unit.feeds.publisher import Publisher
+
+PACKS = [air.PACK, water.PACK, building.PACK, sensors.PACK]
 
 
 @pytest.fixture(scope="session")
@@ -32,7 +34,7 @@ async def publisher() -> AsyncIterator[Publisher]:
 
 @pytest_asyncio.fixture
 async def service(context: Context, database: Database, city: City) -> AsyncIterator[IngestService]:
-    made = IngestService(context, database, city, [air.PACK, water.PACK])
+    made = IngestService(context, database, city, PACKS)
     await made.load()
     task = asyncio.create_task(made.intake.run())
     yield made

@@ -25,8 +25,14 @@ class KitAbsent(KitProblem):
     status = 404
 
 
+class KitEncodingWrong(KitProblem):
+    """A file of the kit that is not UTF-8 text: the first byte that is not is named."""
+
+    code = "kit-encoding-wrong"
+
+
 class KitFileUnreadable(KitProblem):
-    """A file of the kit that is no UTF-8 text, or no TOML."""
+    """A file of the kit that is no TOML or no CSV, in the words of the parser."""
 
     code = "kit-file-unreadable"
 

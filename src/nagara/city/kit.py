@@ -6,6 +6,7 @@ A kit is `city.toml` and CSV tables (docs/reference/city-kit.md). Bundled kits l
 
 from __future__ import annotations
 
+import re
 import tomllib
 from datetime import time
 from pathlib import Path
@@ -33,9 +34,11 @@ from nagara.city.model import (
     ShapeSource,
 )
 from nagara.city.table import read_text
+from nagara.values.units import UNITS
 
 KITS = Path(__file__).parent.parent / "kits"
 T = TypeVar("T")
+_CODE = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 
 class _Hours(Struct, frozen=True, forbid_unknown_fields=True):
@@ -181,7 +184,12 @@ def _read_toml(path: Path) -> _Toml:
 
 
 def _check(said: _Toml) -> None:
+    _demand(f"code {said.code}", bool(_CODE.fullmatch(said.code)), "th-bkk")
     _demand("languages", bool(said.languages), '["th", "en"]')
+    _demand("buddhist_era", set(said.buddhist_era) <= set(said.languages), '["th"]')
+    layers = [shape.layer for shape in said.shapes]
+    named = len(set(layers)) == len(layers) and all(map(_CODE.fullmatch, layers))
+    _demand("shapes.layer", named, "districts, parks, water")
     for key, words in (
         ("name", said.name),
         ("controller.name", said.controller.name),
@@ -200,10 +208,7 @@ def _check(said: _Toml) -> None:
     for text in (said.calendar.source, said.controller.source):
         _demand("source", bool(text.strip()), "source")
     for archive in said.archives:
-        _demand(f"role {archive.role}", archive.role in ARCHIVE_ROLES, ", ".join(ARCHIVE_ROLES))
-        absent = [c for c in ARCHIVE_ROLES[archive.role] if c not in archive.columns]
-        _demand(f"{archive.path} columns {', '.join(absent)}", not absent, "columns")
-        _demand(f"{archive.path} options", "entity_type" in archive.options, "entity_type")
+        _check_archive(archive)
     if said.replay is not None:
         _check_replay(said.replay, {archive.role for archive in said.archives})
     paths = [archive.path for archive in said.archives]
@@ -211,6 +216,18 @@ def _check(said: _Toml) -> None:
     for path in paths:
         safe = not Path(path).is_absolute() and ".." not in Path(path).parts
         _demand(f"path {path}", safe, "a path inside the kit-data folder")
+
+
+def _check_archive(archive: _Archive) -> None:
+    _demand(f"role {archive.role}", archive.role in ARCHIVE_ROLES, ", ".join(ARCHIVE_ROLES))
+    absent = [c for c in ARCHIVE_ROLES[archive.role] if c not in archive.columns]
+    _demand(f"{archive.path} columns {', '.join(absent)}", not absent, "columns")
+    _demand(f"{archive.path} options", "entity_type" in archive.options, "entity_type")
+    units = [pair.partition("=") for pair in archive.options.get("units", "").split(",") if pair]
+    unknown = [unit for _, _, unit in units if unit.strip() not in UNITS]
+    _demand(f"{archive.path} units {', '.join(unknown)}", not unknown, "pm25=GQ")
+    period = archive.options.get("period_h", "24")
+    _demand(f"{archive.path} period_h {period}", period.isdecimal(), "24")
 
 
 def _check_replay(replay: Replay, roles: set[str]) -> None:

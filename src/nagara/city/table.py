@@ -20,6 +20,7 @@ from nagara.city.errors import (
     KitColumnsWrong,
     KitDateUnreadable,
     KitDuplicate,
+    KitEncodingWrong,
     KitFileUnreadable,
     KitNumberOutOfRange,
     KitNumberUnreadable,
@@ -173,11 +174,14 @@ def read_rows(
 
 
 def read_text(path: Path) -> str:
-    """The text of a UTF-8 file, with or without byte order mark. Raises `KitFileUnreadable`."""
+    """The text of a UTF-8 file, with or without byte order mark.
+
+    Raises `KitEncodingWrong`, `KitFileUnreadable`.
+    """
     try:
         return path.read_text(encoding="utf-8-sig")  # spreadsheets write the mark
     except UnicodeDecodeError as error:
-        raise KitFileUnreadable(file=path.name, reason=f"not UTF-8 (byte {error.start})") from error
+        raise KitEncodingWrong(file=path.name, byte=error.start) from error
     except OSError as error:
         raise KitFileUnreadable(file=path.name, reason=error.strerror or "OSError") from error
 

@@ -96,6 +96,17 @@ def test_every_row_of_a_bundled_kit_names_its_source(table):
         ("city.toml", 'role = "rain"', 'role = "snow"', "kit-setting-invalid", None),
         ("city.toml", 'time = "when", ', "", "kit-setting-invalid", None),
         ("city.toml", "currency", "curency", "kit-setting-invalid", None),
+        ("city.toml", "xx-made", "xx made", "kit-setting-invalid", None),
+        ("city.toml", "pm25=GQ", "pm25=ug", "kit-setting-invalid", None),
+        ("city.toml", 'period_h = "24"', 'period_h = "day"', "kit-setting-invalid", None),
+        ("city.toml", 'layer = "parks"', 'layer = "districts"', "kit-setting-invalid", None),
+        (
+            "city.toml",
+            'buddhist_era = ["th"]',
+            'buddhist_era = ["lo"]',
+            "kit-setting-invalid",
+            None,
+        ),
         ("city.toml", "days = 1", "days = 0", "kit-setting-invalid", None),
         ("city.toml", "01:00", "noon", "kit-setting-invalid", None),
         ("city.toml", "{ rain =", "{ snow =", "kit-setting-invalid", None),
@@ -137,8 +148,8 @@ def test_thai_in_another_encoding_is_refused(made_kit):
     path = made_kit / "districts.csv"
     path.write_bytes(path.read_text("utf-8").encode("cp874"))
     problem = refused(made_kit)
-    assert problem.code == "kit-file-unreadable"
-    assert "UTF-8" in problem.params["reason"]
+    assert problem.code == "kit-encoding-wrong"
+    assert problem.params["byte"] == path.read_bytes().index("ต".encode("cp874"))
 
 
 def test_an_absent_kit_names_those_that_are_there(tmp_path):

@@ -28,7 +28,7 @@ export interface ClockState {
   mode: 'live' | 'replay' | 'simulated'
   loop: number
   originalNow: Instant | null
-  paused: boolean
+  paused?: boolean
 }
 
 export interface Category {
@@ -134,6 +134,7 @@ export interface Alert {
   severity: Severity
   state: AlertState
   refEntity?: string
+  name?: Words
   entityName?: Words
   observedValue?: number | null
   unit?: string
@@ -161,6 +162,8 @@ export interface Account {
 export interface Session {
   account: Account | null
   csrf: string | null
+  /** What this reader may do (`case:act`, …): show no button that would be refused. */
+  permissions: string[]
 }
 
 export interface Named {
@@ -181,9 +184,11 @@ export interface Step {
   state: CaseState | string
   kind?: string
   title?: Words
-  /** What a person wrote; `words` says in each language what happened. */
-  text?: string | null
+  /** What happened, in the city's words. */
   words?: Words
+  /** What a person wrote about it. */
+  text?: string | null
+  stars?: number | null
   by?: Words
   photos?: string[]
 }
@@ -194,7 +199,8 @@ export interface Followed {
   state: CaseState
   steps: Step[]
   dueAt: Instant | null
-  resolvedAt?: Instant | null
+  createdAt?: Instant
+  overdue?: boolean
   department: Named | null
   location: LonLat | null
   district?: string | null
@@ -225,23 +231,26 @@ export interface CaseSummary {
   overdue: boolean
   acceptedAt?: Instant | null
   resolvedAt?: Instant | null
+  closedAt?: Instant | null
   resolution?: string | null
   rating?: number | null
   reopenedCount?: number
   refAlert?: string | null
   provenance?: Provenance
   priority?: string | null
-  assigned?: string | boolean | null
+  assigned?: boolean
   photoCount?: number
 }
+
+export type CaseAct = 'accept' | 'start' | 'assign' | 'resolve' | 'reject' | 'note' | 'reroute'
 
 export interface CaseDetail extends CaseSummary {
   steps: Step[]
   words?: string | null
   photos?: string[]
   contact?: { name?: string | null; contact?: string | null } | null
-  /** Acts this reader may do now. */
-  acts?: string[]
+  /** Acts that this reader may do now. */
+  acts: CaseAct[]
   departments?: Named[]
   crews?: { id: string; name: string }[]
 }

@@ -27,7 +27,7 @@ class CityStore {
 
   /** Set the clock by what the server says, in an answer or on the live stream. */
   hear(clock: ClockState): void {
-    this.clock = clock
+    this.clock = { ...clock, paused: clock.paused ?? this.clock?.paused ?? false }
     this.#heardAt = performance.now()
     this.now = new Date(clock.now)
     if (this.#ticking) return

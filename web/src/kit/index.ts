@@ -1,5 +1,5 @@
 /** The kit. `MapView` and `chart/*` are imported by their own paths: they are heavy. */
-export { api, asProblem, Problem } from './api'
+export { api, asProblem, Problem, type Query } from './api'
 export * from './api-types'
 export { city } from './city.svelte'
 export * from './format'

@@ -9,7 +9,7 @@ import { city } from './city.svelte'
 
 const FIRST_WAIT_MS = 1_000
 const LONGEST_WAIT_MS = 30_000
-const SILENCE_MS = 15_000 // a clock event comes each second: this long without one, the line is dead
+const SILENCE_MS = 40_000 // a heartbeat comes every 15 s at the latest: two missed, and it is dead
 
 export type LiveStatus = 'connecting' | 'live' | 'lost' | 'refused'
 
@@ -147,6 +147,11 @@ export class Live {
   #take(event: ServerEvent): void {
     if (event.event === 'clock') {
       city.hear(JSON.parse(event.data) as ClockState)
+      return
+    }
+    if (event.event === 'resync') {
+      // More was missed than the city keeps ready: what is shown has to be read again.
+      this.#returned.forEach((listener) => listener())
       return
     }
     if (event.event !== 'change') return

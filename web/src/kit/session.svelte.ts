@@ -1,15 +1,18 @@
 /** Who is signed in on this page. */
 import { api, keepCsrf } from './api'
 import type { Account, Session } from './api-types'
+import { lang } from './i18n.svelte'
 
 class SessionStore {
   account = $state.raw<Account | null>(null)
+  permissions = $state.raw<readonly string[]>([])
   /** Whether the server has said who this is. */
   known = $state(false)
 
   #take(session: Session): void {
     keepCsrf(session.csrf)
     this.account = session.account
+    this.permissions = session.permissions ?? []
     this.known = true
   }
 
@@ -22,9 +25,21 @@ class SessionStore {
     this.#take(await api.post<Session>('/session', { username, password }))
   }
 
+  /** Open a resident's account of one's own, and sign in with it. */
+  async register(username: string, password: string, noticeVersion: string): Promise<void> {
+    const body = { username, password, noticeVersion, language: lang() }
+    this.#take(await api.post<Session>('/session/register', body))
+  }
+
   async signOut(): Promise<void> {
     await api.delete('/session')
-    this.#take({ account: null, csrf: null })
+    keepCsrf(null)
+    await this.load()
+  }
+
+  /** Whether the reader may do something, such as `case:act`. */
+  may(permission: string): boolean {
+    return this.permissions.includes(permission)
   }
 
   has(...roles: string[]): boolean {

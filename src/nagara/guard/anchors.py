@@ -60,6 +60,15 @@ def write_anchor(path: Path, head: AuditHead, at: datetime) -> bool:
     return True
 
 
+def last_anchor(path: Path) -> Anchor | None:
+    """The newest anchor that can be read, or None."""
+    for line in reversed(_tail(path).splitlines(keepends=True)):
+        read = _parse(line)
+        if read is not None:
+            return read
+    return None
+
+
 def read_anchors(path: Path) -> Iterator[Anchor | AuditAnchorUnreadable]:
     """The anchors in the order of the file, line by line.
 

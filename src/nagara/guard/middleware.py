@@ -12,7 +12,6 @@ import math
 from base64 import b64decode
 from binascii import Error as Base64Error
 from functools import lru_cache
-from http.cookies import CookieError, SimpleCookie
 from ipaddress import ip_address, ip_network
 from typing import Any, cast
 from urllib.parse import urlsplit
@@ -204,13 +203,14 @@ def address_of(scope: Scope) -> str:
 
 
 def _cookie(header: str | None) -> str | None:
+    """The session's secret. Two different ones are none: a neighbour host under the same domain
+    could have planted the second (RFC 6265, 8.6)."""
     if header is None or COOKIE not in header:
         return None
-    try:
-        morsel = SimpleCookie(header).get(COOKIE)
-    except CookieError:
-        return None
-    return morsel.value if morsel is not None and is_secret(morsel.value) else None
+    named = (part.strip().partition("=") for part in header.split(";"))
+    found = {value for name, _, value in named if name == COOKIE}
+    secret = found.pop() if len(found) == 1 else ""
+    return secret if is_secret(secret) else None
 
 
 def _basic(offered: str) -> tuple[str, str]:

@@ -39,6 +39,7 @@ _LOCK = audit.CHAIN_LOCK + 1
 #: How long an erasure waits for writers before it lets them pass and tries again. Shorter than
 #: PostgreSQL's deadlock time-out (1 s): if they wait for each other, the erasure gives way.
 _LOCK_WAIT_MS = 300
+_GIVES_WAY = (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError)
 _TRIES = 20  # with the pauses between, about ten seconds
 
 _SELECT = "select r.*, s.key_id from persons.record r join persons.shelf s using (shelf)"
@@ -92,7 +93,8 @@ class Persons:
             lost = [r["shelf"] for r in rows if self._keys.get(r["key_id"]) is None]
             if lost:
                 raise PersonKeysMissing(shelves=len(lost))
-        await asyncio.to_thread(self._keys.keep_only, {r["key_id"] for r in rows})
+            # Under the lock: another process must not be turning a shelf meanwhile.
+            await asyncio.to_thread(self._keys.keep_only, {r["key_id"] for r in rows})
 
     async def keep(
         self,
@@ -107,9 +109,12 @@ class Persons:
         """Seal the fields that are given under a new key; kept as long as the purpose says.
 
         `at` is wall time; `person` groups the record with others of an account. Raises
-        `NoticeUnknown`, `NoticeOutdated`. Call it inside a transaction.
+        `NoticeUnknown`, `NoticeOutdated`; RuntimeError outside a transaction, whose end releases
+        the shelf to be turned.
         """
         notice = accept(purpose, notice_version)
+        if not conn.is_in_transaction():
+            raise RuntimeError("keep private data inside a transaction")
         record = uuid4()
         person = person or uuid4()
         await conn.execute("select pg_advisory_xact_lock_shared($1)", _LOCK)
@@ -193,20 +198,43 @@ class Persons:
     ) -> int:
         """Destroy all records of the persons, and these single records, with their keys; how many.
 
-        Opens its own transaction: the connection must not be in one. Audited as `act` by `by`, one
-        entry a person or record, by id alone. Raises `ErasureBusy`.
+        Opens its own transaction, after whose commit the old keys are destroyed: RuntimeError
+        inside another. Audited as `act` by `by`, one entry a person or record, by id alone. Raises
+        `ErasureBusy`.
         """
+        if conn.is_in_transaction():
+            raise RuntimeError("erase outside any other transaction")
         wanted = (list(persons), list(records))
         for attempt in range(_TRIES):
             try:
                 return await self._erase(conn, wanted, at, by, act)
-            except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError):
+            except _GIVES_WAY:
                 await asyncio.sleep(0.1 + 0.02 * attempt)
         raise ErasureBusy()
 
     async def _erase(
         self, conn: Any, wanted: tuple[list[UUID], list[UUID]], at: datetime, by: str, act: str
     ) -> int:
+        fresh: dict[int, str] = {}
+        try:
+            done, old = await self._erased(conn, wanted, at, by, act, fresh)
+        except _GIVES_WAY:
+            # Rolled back for certain. After any other fault, a lost connection say, the commit may
+            # have happened: then the fresh keys must stay, and `settle` sorts them out.
+            await asyncio.to_thread(self._keys.drop, list(fresh.values()))
+            raise
+        await asyncio.to_thread(self._keys.drop, old)
+        return done
+
+    async def _erased(
+        self,
+        conn: Any,
+        wanted: tuple[list[UUID], list[UUID]],
+        at: datetime,
+        by: str,
+        act: str,
+        fresh: dict[int, str],
+    ) -> tuple[int, set[str]]:
         async with conn.transaction():
             await conn.execute(f"set local lock_timeout = {_LOCK_WAIT_MS}")
             await conn.execute("select pg_advisory_xact_lock($1)", _LOCK)
@@ -218,17 +246,16 @@ class Persons:
             # Written before the commit: an erasure that was asked for and fell through is made up
             # for at the next start, one that a restored backup undid as well.
             await asyncio.to_thread(_note, self._journal, [row["id"] for row in gone])
-            old = await self._turn(conn, {row["shelf"] for row in gone})
+            old = await self._turn(conn, {row["shelf"] for row in gone}, fresh)
             whole = {row["person"] for row in gone} & set(wanted[0])
             subjects = [f"person:{person}" for person in sorted(whole)]
             subjects += [f"record:{row['id']}" for row in gone if row["person"] not in whole]
             if subjects:
                 await audit.record(conn, at, *(AuditEntry(by, act, one) for one in subjects))
-        await asyncio.to_thread(self._keys.drop, old)
-        return len(gone)
+        return len(gone), old
 
-    async def _turn(self, conn: Any, shelves: set[int]) -> set[str]:
-        """Seal what is left on the shelves under fresh keys; the ids of the old ones."""
+    async def _turn(self, conn: Any, shelves: set[int], fresh: dict[int, str]) -> set[str]:
+        """Seal what is left on the shelves under fresh keys, noted in `fresh`; ids of the old."""
         if not shelves:
             return set()
         rows = await conn.fetch(
@@ -236,7 +263,7 @@ class Persons:
             list(shelves),
         )
         old = {row["shelf"]: row["key_id"] for row in rows}
-        fresh = await asyncio.to_thread(self._keys.add, sorted(shelves))
+        fresh.update(await asyncio.to_thread(self._keys.add, sorted(shelves)))
         await conn.execute(
             "update persons.shelf s set key_id = w.key_id"
             " from unnest($1::smallint[], $2::text[]) w(shelf, key_id) where s.shelf = w.shelf",

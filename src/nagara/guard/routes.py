@@ -156,9 +156,12 @@ def session_routes(gate: Gate) -> list[HTTPRouteHandler]:
 
 
 async def confirm(gate: Gate, username: str, password: str, request: Asked) -> None:
-    """Ask for the password again before what cannot be undone; back-off as at log-in."""
-    _, secret = await gate.log_in(username, password, address_of(request.scope))
-    await gate.log_out(secret)
+    """Ask for the password again; a pause is said with its seconds."""
+    try:
+        await gate.confirm(username, password, address_of(request.scope))
+    except TooManyTries as problem:
+        wait_s = float(problem.params["retry_after_s"])
+        raise held_back(request.scope, TooManyTries, wait_s) from problem
 
 
 def account_routes(gate: Gate) -> list[HTTPRouteHandler]:

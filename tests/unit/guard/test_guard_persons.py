@@ -251,6 +251,38 @@ def test_secrets_that_others_can_read_are_refused(
         Guard(database, tmp_path, wall=wall)
 
 
+async def test_private_data_join_the_callers_transaction_and_erasure_refuses_to(
+    guard: Guard,
+) -> None:
+    kept = await keep(guard)
+    async with guard.db.acquire() as conn:
+        with pytest.raises(RuntimeError, match="inside a transaction"):
+            await guard.persons.keep(conn, "report", {"words": WORDS}, at=guard.wall())
+        async with conn.transaction():
+            with pytest.raises(RuntimeError, match="outside any other"):
+                await guard.persons.erase(
+                    conn, at=guard.wall(), by="x", act="person:erase", persons=[kept.person]
+                )
+        undone = conn.transaction()
+        await undone.start()
+        lost = await guard.persons.keep(conn, "report", {"words": WORDS}, at=guard.wall())
+        await undone.rollback()
+        assert set(await guard.persons.open_many(conn, [kept.record, lost.record])) == {kept.record}
+
+
+async def test_an_erasure_that_gave_way_leaves_no_litter(guard: Guard) -> None:
+    kept = await keep(guard)
+    async with guard.db.acquire() as conn, conn.transaction():
+        from nagara.guard import audit
+
+        await audit.lock_chain(conn)
+        erasing = asyncio.create_task(erase(guard, kept.person))
+        await asyncio.wait([erasing], timeout=1.0)  # it tries, gives way, tries again
+        assert not erasing.done()
+    assert await erasing == 1
+    assert len(all_keys(guard.data_dir)) == 256
+
+
 async def test_a_key_that_was_half_turned_is_settled_at_the_next_start(
     guard: Guard, make_guard: Callable[..., Guard]
 ) -> None:

@@ -101,6 +101,23 @@ async def test_a_tampered_cookie_is_a_stranger(guard: Guard, browse: Browse, cha
         assert answer.status_code == 401
 
 
+async def test_a_second_cookie_planted_by_a_neighbour_host_makes_a_stranger(
+    guard: Guard, browse: Browse
+) -> None:
+    who = await add_account(guard, "niran", "officer")
+    async with browse() as client:
+        await log_in(client, who)
+        good = client.cookies[COOKIE]
+        client.cookies.clear()
+        for header, status in (
+            (f"{COOKIE}={good}", 200),
+            (f'odd="[x]; other={{1}}; {COOKIE}={good}; lang=th', 200),
+            (f"{COOKIE}={new_secret()}; {COOKIE}={good}", 401),
+            (f"{COOKIE}={good}; {COOKIE}={new_secret()}", 401),
+        ):
+            assert (await client.get("/cases", headers={"Cookie": header})).status_code == status
+
+
 async def test_a_session_ends_after_a_night_unused_and_after_a_week_whatever_the_use(
     guard: Guard, browse: Browse, wall: Wall
 ) -> None:

@@ -141,9 +141,10 @@ def is_loopback(host: str) -> bool:
 
 
 def default_data(mode: str, kit: str) -> Path:
-    """Where a city of this kit keeps its data if nobody says otherwise; the demo's apart."""
+    """Where a city of this kit keeps its data if nobody says otherwise; a demo's and a replay's
+    apart, for their clock is not the world's."""
     name = Path(kit).name or "city"
-    return default_root(f"demo-{name}" if mode == "demo" else name)
+    return default_root(name if mode == "up" else f"{mode}-{name}")
 
 
 def read_settings(

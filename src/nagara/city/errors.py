@@ -116,10 +116,28 @@ class KitPlaceOutOfBounds(KitProblem):
 
 
 class NotInCity(Problem):
-    """A code of a district, department or category that this city does not have."""
+    """A code that this city does not have."""
 
     code = "not-in-city"
     status = 404
+
+
+class DistrictUnknown(NotInCity):
+    """A district that this city does not have."""
+
+    code = "district-unknown"
+
+
+class DepartmentUnknown(NotInCity):
+    """A department that this city does not have."""
+
+    code = "department-unknown"
+
+
+class CategoryUnknown(NotInCity):
+    """A category of cases that this city does not have."""
+
+    code = "category-unknown"
 
 
 class KitDataUnreadable(Problem):

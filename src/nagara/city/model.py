@@ -12,7 +12,12 @@ from msgspec.structs import replace
 
 from nagara.city.areas import DistrictIndex, Shapes, cells_index
 from nagara.city.calendar import Holiday, WorkingCalendar
-from nagara.city.errors import NotInCity
+from nagara.city.errors import (
+    CategoryUnknown,
+    DepartmentUnknown,
+    DistrictUnknown,
+    NotInCity,
+)
 
 Words = Mapping[str, str]  # language → text
 LonLat = tuple[float, float]
@@ -250,16 +255,16 @@ class City(Struct, frozen=True, dict=True):
         return replace(self, shapes=shapes)
 
     def get_district(self, code: str) -> District:
-        """The district of a code. Raises `NotInCity`."""
-        return _get(self._districts, code, "district", self.code)
+        """The district of a code. Raises `DistrictUnknown`."""
+        return _get(self._districts, code, DistrictUnknown, self.code)
 
     def get_department(self, code: str) -> Department:
-        """The department of a code. Raises `NotInCity`."""
-        return _get(self._departments, code, "department", self.code)
+        """The department of a code. Raises `DepartmentUnknown`."""
+        return _get(self._departments, code, DepartmentUnknown, self.code)
 
     def get_category(self, code: str) -> Category:
-        """The category or group of a code. Raises `NotInCity`."""
-        return _get(self._categories, code, "category", self.code)
+        """The category or group of a code. Raises `CategoryUnknown`."""
+        return _get(self._categories, code, CategoryUnknown, self.code)
 
     def find_category(self, code: str) -> Category | None:
         """The category or group of a code."""
@@ -385,8 +390,8 @@ class City(Struct, frozen=True, dict=True):
         return found | {(alias.kind, alias.name): alias.code for alias in self.aliases}
 
 
-def _get(table: Mapping[str, T], code: str, kind: str, city: str) -> T:
+def _get(table: Mapping[str, T], code: str, unknown: type[NotInCity], city: str) -> T:
     found = table.get(code)
     if found is None:
-        raise NotInCity(kind=kind, got=code[:64], city=city)
+        raise unknown(got=code[:64], city=city)
     return found

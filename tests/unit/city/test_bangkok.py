@@ -109,8 +109,14 @@ def test_the_thai_index_of_2023(bangkok):
 
 
 def test_the_air_pack_and_the_kit_speak_of_the_same_index(bangkok):
-    steps = bangkok.scale("aqi-th", "pm25")
-    assert tuple(index.SCALES["pm25"].up_to) == tuple(s.value_to for s in steps[:-1])
+    for measure, scale in index.SCALES.items():
+        steps = bangkok.scale("aqi-th", measure)
+        assert tuple(scale.up_to) == tuple(step.value_to for step in steps[:-1])
+        assert {(step.unit_code, step.period_h) for step in steps} == {
+            (scale.unit_code, scale.period_h)
+        }
+        for step, level in zip(steps, index.LEVELS, strict=True):
+            assert (step.code, step.colour, step.name) == (level.code, level.colour, level.words)
 
 
 def test_every_year_has_its_holidays(bangkok):

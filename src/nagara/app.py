@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-from litestar import Litestar
+from litestar import Litestar, Router
 from litestar.config.compression import CompressionConfig
 from litestar.openapi.config import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
 from prometheus_client import CollectorRegistry
 
 from nagara import __version__
@@ -39,7 +40,7 @@ from nagara.context.reader_routes import reader_routes
 from nagara.context.room import Floor, Room
 from nagara.context.stream import live_route
 from nagara.engines.running import Engines
-from nagara.guard import Guard, audit
+from nagara.guard import PUBLIC, Guard, audit
 from nagara.guard.accounts import Credentials
 from nagara.guard.headers import page_headers
 from nagara.http.health import health_routes
@@ -122,7 +123,13 @@ class Application:
             ],
             on_app_init=[self.guard.on_app_init],
             exception_handlers=dict(EXCEPTION_HANDLERS),
-            openapi_config=OpenAPIConfig("Nagara", __version__, path="/api/openapi"),
+            openapi_config=OpenAPIConfig(
+                "Nagara",
+                __version__,
+                # JSON alone: Litestar's viewers load their scripts from third-party hosts.
+                render_plugins=[JsonRenderPlugin()],
+                openapi_router=Router("/api/openapi", route_handlers=[], opt=PUBLIC),
+            ),
             compression_config=CompressionConfig("gzip", exclude=["/api/v1/live"]),
             request_max_body_size=REQUEST_BYTES_MAX,
             debug=False,

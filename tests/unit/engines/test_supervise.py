@@ -71,7 +71,7 @@ async def test_a_child_that_dies_at_once_is_tried_ever_more_slowly(city_root: Pa
     since = asyncio.get_running_loop().time()
     await until(lambda: child.restarts >= 3)
     assert asyncio.get_running_loop().time() - since >= 0.65  # 0.1 + 0.2 + 0.4 s of waiting
-    assert child.reason == "exit 3"
+    await until(lambda: child.reason == "exit 3")
     await child.stop()
 
 

@@ -332,11 +332,15 @@ def _observe(
 
 def _rows(op: str, attrs: Attrs, now: datetime) -> list[LogRow]:
     """The log rows of a write: values measured at one instant carry that instant."""
-    said = {i["observedAt"] for a in attrs.values() for i in instances_of(a) if "observedAt" in i}
-    if not said:
-        return [LogRow(op, now, dict(attrs))]
-    if len(said) == 1 and all("observedAt" in i for a in attrs.values() for i in instances_of(a)):
-        return [LogRow(op, parse_instant(said.pop()), dict(attrs))]
+    said: set[str | None] = set()
+    for attribute in attrs.values():
+        if isinstance(attribute, dict):
+            said.add(attribute.get("observedAt"))
+        else:
+            said.update(i.get("observedAt") for i in instances_of(attribute))
+    if len(said) <= 1:
+        at = said.pop() if said else None
+        return [LogRow(op, now if at is None else parse_instant(at), dict(attrs))]
     rows = [LogRow(op, now, {})]
     by_instant: dict[str, Attrs] = {}
     for name, attribute in attrs.items():

@@ -21,6 +21,8 @@ Bounds = tuple[float, float, float, float]
 
 #: Positions are sent with 5 decimals: about a metre, finer than any outline we are given.
 GRID_DEGREES = 1e-5
+#: About 30 m: a phone's fix is no better, and rounded neighbours may leave a gap of a metre.
+NEAR_DEGREES = 3e-4
 
 
 class DistrictIndex:
@@ -33,8 +35,16 @@ class DistrictIndex:
         self._tree = shapely.STRtree([outlines[code] for code in self._codes])
 
     def find(self, lon: float, lat: float) -> str | None:
-        """The code of the district at a WGS 84 position; on a border the lower code; else None."""
-        hits = self._tree.query(shapely.Point(lon, lat), predicate="intersects")
+        """The code of the district at a WGS 84 position; on a border the lower code.
+
+        Just outside (30 m) it is that of the nearest district, farther off None.
+        """
+        if not (math.isfinite(lon) and math.isfinite(lat)):
+            return None  # forms and payloads can say "nan"
+        point = shapely.Point(lon, lat)
+        hits = self._tree.query(point, predicate="intersects")
+        if not len(hits):
+            hits = self._tree.query_nearest(point, max_distance=NEAR_DEGREES)
         return self._codes[int(hits.min())] if len(hits) else None
 
     def outline(self, code: str) -> BaseGeometry:

@@ -37,8 +37,15 @@ def test_every_place_in_the_bounds_is_in_the_cell_of_the_nearest_centre(position
 
 @given(st.floats(-180, 180), st.floats(-90, 90))
 def test_outside_the_bounds_is_no_district(lon, lat):
-    if not (WEST <= lon <= EAST and SOUTH <= lat <= NORTH):
+    near = 0.001
+    if not (WEST - near <= lon <= EAST + near and SOUTH - near <= lat <= NORTH + near):
         assert BANGKOK.district_at(lon, lat) is None
+
+
+@pytest.mark.parametrize("lon", [math.nan, math.inf, -math.inf])
+def test_what_is_no_number_is_no_district(lon):
+    assert BANGKOK.district_at(lon, 13.7) is None
+    assert BANGKOK.district_at(100.5, lon) is None
 
 
 def test_each_centre_lies_in_its_own_cell():
@@ -68,6 +75,12 @@ def test_real_outlines_replace_the_cells(made_city, tmp_path):
     assert city.district_at(100.55, 13.4).code == "A"  # but west of the real border
     assert city.district_at(100.95, 13.9) is None
     assert not city.districts_approximate
+
+
+def test_a_step_outside_the_border_still_belongs_to_the_nearest(made_city, tmp_path):
+    city = made_city.with_shapes(read_shapes(made_city, made.write_shapes(tmp_path / "data"), None))
+    assert city.district_at(100.0999, 13.5).code == "A"
+    assert city.district_at(100.09, 13.5) is None
 
 
 def test_a_district_is_dissolved_from_its_parts(made_city, tmp_path):

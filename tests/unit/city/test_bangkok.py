@@ -43,6 +43,7 @@ def test_each_district_has_one_office(bangkok):
 def test_eighty_air_stations_matched_by_code(bangkok):
     assert len(bangkok.air_stations) == 80
     assert len({station.location for station in bangkok.air_stations}) == 80
+    assert len({station.name["en"] for station in bangkok.air_stations}) == 80
     assert [s.code for s in bangkok.air_stations if s.mobile] == ["bkp112t"]
     assert bangkok.find_code("district", "ราษฏร์บูรณะ") == "1024"  # as the archive misspells it
 

@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { describe, expect, it } from 'vitest'
 import { balanceOf, countersFrom } from '../../src/admin/model/balance'
 import { curlLine, mosquittoLine, quoted, samplePayload } from '../../src/admin/model/connect'
+import { perMinute, stateOf } from '../../src/admin/model/devices'
 
 describe('the balance', () => {
   const even = { received: 10, stored: 6, duplicate: 1, parked: 1, refused: 1, inFlight: 1 }
@@ -53,5 +54,23 @@ describe('lines to paste', () => {
       observedAt: '1970-01-01T00:00:00Z',
       pm10: 12.3,
     })
+  })
+})
+
+describe('devices', () => {
+  const now_ms = Date.parse('2026-11-21T10:00:00Z')
+  const device = { enabled: true, heardAt: '2026-11-21T09:58:00Z', periodS: 60 }
+
+  it('are silent after three missed messages, not after one', () => {
+    expect(stateOf(device, now_ms)).toBe('on')
+    expect(stateOf(device, now_ms + 61_000)).toBe('silent')
+    expect(stateOf({ ...device, heardAt: null }, now_ms)).toBe('new')
+    expect(stateOf({ ...device, enabled: false }, now_ms)).toBe('off')
+  })
+
+  it('have a rate once they were looked at twice', () => {
+    expect(perMinute(undefined, { messages: 5, at_ms: 0 })).toBeNull()
+    expect(perMinute({ messages: 5, at_ms: 0 }, { messages: 10, at_ms: 5_000 })).toBe(60)
+    expect(perMinute({ messages: 5, at_ms: 0 }, { messages: 1, at_ms: 5_000 })).toBeNull()
   })
 })

@@ -85,7 +85,9 @@ describe('the chart of a station', () => {
 
   it('reads a temporal entity with one instance or many', () => {
     const one = { value: 9, observedAt: '2025-05-22T05:00:00Z', quality: { value: ['jump'] } }
-    expect(samplesFrom({ pm25: one }, 'pm25')).toEqual([{ at_ms: NOW, value: 9, quality: ['jump'] }])
+    expect(samplesFrom({ pm25: one }, 'pm25')).toEqual([
+      { at_ms: NOW, value: 9, quality: ['jump'] },
+    ])
     expect(samplesFrom({ pm25: [one, { value: 'x' }] }, 'pm25')).toHaveLength(1)
     expect(samplesFrom(null, 'pm25')).toEqual([])
   })
@@ -99,7 +101,13 @@ describe('what the map is coloured by', () => {
   })
 
   it('colours a share in fifths and an official index in its own bands', () => {
-    expect(bandsFor('cases-in-time', [0.1], []).map((b) => b.upTo)).toEqual([0.2, 0.4, 0.6, 0.8, null])
+    expect(bandsFor('cases-in-time', [0.1], []).map((b) => b.upTo)).toEqual([
+      0.2,
+      0.4,
+      0.6,
+      0.8,
+      null,
+    ])
     const [pm25] = measuresFrom([{ code: 'pm25', breaks: [{ upTo: null, color: '#fff' }] }])
     expect(bandsFor('pm25-mean', [1], pm25 ? [pm25] : [])).toHaveLength(1)
   })

@@ -50,6 +50,7 @@ from nagara.http.problem import EXCEPTION_HANDLERS
 from nagara.indicators.room import assemble as assemble_indicators
 from nagara.ingest.room import assemble as assemble_ingest
 from nagara.ingest.service import IngestService
+from nagara.overview.room import Facts
 from nagara.overview.room import assemble as assemble_overview
 from nagara.pack import installed_packs
 from nagara.settings import Settings
@@ -106,8 +107,8 @@ class Application:
             ingest,
             assemble_alerting(self.floor, packs),
             assemble_cases(self.floor),
-            assemble_indicators(self.floor),
-            assemble_overview(self.floor),
+            assemble_indicators(self.floor, packs),
+            assemble_overview(self.floor, packs, self._facts()),
         ]
         self.registry.register(Gauges(self._gauges))
         litestar = Litestar(
@@ -137,6 +138,15 @@ class Application:
         self.litestar = litestar
         pages = Pages(litestar, static_folder(), page_headers(self.settings.https))
         self.asgi: Any = Watch(pages, self.registry, make_tracer(self.settings.otel_endpoint))
+
+    def _facts(self) -> Facts:
+        settings = self.settings
+        return Facts(
+            mqtt_port=settings.port + 1,
+            ws_port=settings.port + 2,
+            basemap=settings.basemap,
+            open=settings.open,
+        )
 
     async def start(self) -> None:
         """Begin: keys, first administrator, the kit's entities, readers, tasks."""
@@ -175,7 +185,7 @@ class Application:
 
     def _gauges(self) -> list[tuple[str, str, dict[str, str], float]]:
         context = self.context
-        rows = [
+        rows: list[tuple[str, str, dict[str, str], float]] = [
             ("nagara_log_head", "Number of the newest change", {}, float(context.tail.head)),
             ("nagara_commit_groups", "Groups committed", {}, float(context.committer.groups)),
             ("nagara_commit_changes", "Changes written", {}, float(context.committer.written)),

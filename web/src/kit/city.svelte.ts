@@ -1,8 +1,26 @@
 /** The city this page shows, and its clock: the time of the readings, which may be replayed. */
-import { api } from './api'
+import { api, asProblem } from './api'
 import type { City, ClockState } from './api-types'
 
 const TICK_MS = 1000
+const KEPT = 'city'
+
+/** The city's lasting facts as last read here; never its clock, lest an old hour look like now. */
+function keptInfo(): City | null {
+  try {
+    return JSON.parse(localStorage.getItem(KEPT) ?? 'null') as City | null
+  } catch {
+    return null // nothing kept, or storage switched off
+  }
+}
+
+function keep(info: City): void {
+  try {
+    localStorage.setItem(KEPT, JSON.stringify(info))
+  } catch {
+    // storage is full or switched off: the page works with a line
+  }
+}
 
 class CityStore {
   /** What GET /api/v1/city said; null until it has. */
@@ -15,14 +33,26 @@ class CityStore {
   #heardAt = 0
   #ticking = false
 
-  /** Read the city once for this page; later calls share the first answer, or try again. */
+  /**
+   * Read the city once for this page; later calls share the first answer, or try again.
+   *
+   * Without a line the facts last read here serve: names and categories hold for weeks, and a
+   * report can be written. There is no clock then.
+   */
   async load(): Promise<City> {
-    if (!this.info) {
+    if (this.info && this.clock) return this.info
+    try {
       const info = await api.get<City>('/city')
       this.info = info
       this.hear(info.clock)
+      keep(info)
+      return info
+    } catch (problem) {
+      const kept = this.info ?? keptInfo()
+      if (!kept || !asProblem(problem).offline) throw problem
+      this.info = kept
+      return kept
     }
-    return this.info
   }
 
   /** Set the clock by what the server says, in an answer or on the live stream. */

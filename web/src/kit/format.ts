@@ -59,7 +59,7 @@ export function sameDay(one: Moment, other: Moment): boolean {
 /** A moment as briefly as it is clear: the hour today, else the day too. */
 export function formatBrief(at: Moment | null | undefined): string {
   if (at === null || at === undefined) return ''
-  return formatTime(at, sameDay(at, city.now) ? 'time' : 'moment')
+  return formatTime(at, city.clock && sameDay(at, city.now) ? 'time' : 'moment')
 }
 
 /** A number with a fixed count of decimals, or as many as it has up to two. */

@@ -2,7 +2,8 @@
 /**
  * Keeps the resident page on the phone, so that it opens without a line.
  *
- * Only the page itself is kept: what the city says is never served from here, lest old news look new.
+ * Only the page itself is kept, and the few facts that a report needs: what the city says of today is
+ * never served from here, lest old news look new.
  */
 const worker = self as unknown as ServiceWorkerGlobalScope
 const SHELL = 'shell'
@@ -38,7 +39,9 @@ async function keepShell(): Promise<void> {
   await Promise.all(files.map(async (file) => (await cache.match(file)) ?? cache.add(file)))
   const wanted = new Set(files)
   for (const request of await cache.keys()) {
-    if (wanted.size > 0 && !wanted.has(new URL(request.url).pathname)) await cache.delete(request)
+    const { pathname } = new URL(request.url)
+    const isOld = !wanted.has(pathname) && !FACTS.includes(pathname)
+    if (wanted.size > 0 && isOld) await cache.delete(request)
   }
 }
 
@@ -64,6 +67,22 @@ async function page(request: Request): Promise<Response> {
   }
 }
 
+/** Facts that hold for weeks and that a report needs: fresh if the city answers, else as kept. */
+const FACTS = ['/api/v1/city/districts', '/api/v1/notices/report']
+
+async function fact(request: Request): Promise<Response> {
+  const cache = await caches.open(SHELL)
+  try {
+    const response = await fetch(request)
+    if (response.ok) await cache.put(request, response.clone())
+    return response
+  } catch (cause) {
+    const kept = await cache.match(request, { ignoreVary: true })
+    if (kept) return kept
+    throw cause
+  }
+}
+
 async function file(request: Request): Promise<Response> {
   const cache = await caches.open(SHELL)
   const kept = await cache.match(request)
@@ -81,6 +100,7 @@ worker.addEventListener('fetch', (event) => {
     if (url.pathname === '/') event.respondWith(page(event.request))
     return
   }
+  if (FACTS.includes(url.pathname)) event.respondWith(fact(event.request))
   const isFile = url.pathname.startsWith('/assets/') || url.pathname === '/first.js'
   if (isFile) event.respondWith(file(event.request))
 })

@@ -46,9 +46,12 @@ class Publisher:
         body += _text(self.device) + _text(self.device) + _text(self.secret)
         self._writer.write(_packet(0x10, body))
         try:
-            connack = await asyncio.wait_for(self._reader.readexactly(4), 10)
+            connack = await asyncio.wait_for(self._reader.readexactly(4), 2)
         except asyncio.IncompleteReadError as error:
             raise Refused("closed") from error
+        except TimeoutError:  # nobody answers log-ins yet
+            self._writer.close()
+            raise
         if connack[3] != 0:
             self._writer.close()
             raise Refused(connack[3])

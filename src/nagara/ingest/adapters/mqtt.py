@@ -32,9 +32,9 @@ STREAM = "$MQTT_msgs"
 CONSUMER = "ingest"
 SOURCE = "mqtt"
 
-#: A reading that was delivered and not acknowledged is delivered again after this; a commit takes
-#: 0.1 s, a restart of PostgreSQL under load a few seconds.
-ACK_WAIT_S = 15.0
+#: What was delivered and not acknowledged is delivered again after this; a commit takes
+#: 0.1 s. Too early costs a duplicate that is recognised, too late a wait after a restart.
+ACK_WAIT_S = 6.0
 #: Delivered and unacknowledged: four batches, one decoded, two written, one on its way.
 UNACKED_MAX = 4 * BATCH_MAX
 PULL_EXPIRES_S = 20.0

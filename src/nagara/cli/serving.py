@@ -188,12 +188,9 @@ def _announce(settings: Settings, credentials: Sequence[Credentials]) -> None:
         say(f"  {address}{path:<8}{in_words(thai, english)}")
     say(f"  mqtt://{settings.host}:{settings.port + 1}  {in_words('อุปกรณ์ (MQTT)', 'devices')}")
     if credentials:
-        say(
-            in_words(
-                "บัญชีผู้ใช้ (แสดงครั้งเดียว โปรดจดไว้)",
-                "Accounts (shown once: write them down):",
-            )
-        )
+        once = in_words("บัญชีผู้ใช้ (แสดงครั้งเดียว โปรดจดไว้)", "Accounts (shown once: write them down):")
+        again = in_words("บัญชีสำหรับการสาธิต", "Demo accounts:")
+        say(again if settings.mode == "demo" else once)
         for one in credentials:
             say(f"  {one.username:<20} {one.password:<24} {', '.join(one.roles)}")
     say(in_words("กด Ctrl-C เพื่อหยุด", "Ctrl-C stops it."))

@@ -7,12 +7,15 @@ import re
 import httpx
 
 from nagara.app import Application
+from nagara.guard.accounts import NewAccount
+from nagara.guard.identity import system
 from nagara.guard.permission import check_routes
-from nagara.guard.policy import MATRIX
+from nagara.guard.policy import MATRIX, for_tokens
 
 
 def filled(path: str) -> str:
     """A path with something in the place of each parameter."""
+    path = re.sub(r"\{[^}]*:uuid\}", "00000000-0000-0000-0000-000000000000", path)
     return re.sub(r"\{[^}]*\}", "1", path)
 
 
@@ -70,3 +73,43 @@ async def test_security_headers_are_on_every_answer(browser: httpx.AsyncClient) 
         headers = (await browser.get(path)).headers
         assert "frame-ancestors 'none'" in headers["content-security-policy"], path
         assert headers["x-content-type-options"] == "nosniff"
+
+
+async def test_no_role_passes_a_door_that_is_not_its_own(
+    application: Application, browser: httpx.AsyncClient
+) -> None:
+    guard, refused = application.guard, 0
+    doors = check_routes(application.litestar.routes)
+    for role in sorted(for_tokens()):
+        async with guard.db.acquire() as conn:
+            _, secret = await guard.tokens.create(
+                conn, f"test of {role}", role, at=guard.wall(), by=system("test")
+            )
+        headers = {"Authorization": f"Bearer {secret}"}
+        for path, method, permission in doors:
+            if permission is None or permission in MATRIX[role]:
+                continue
+            answer = await browser.request(method, filled(path), json={}, headers=headers)
+            assert answer.status_code == 403, f"{role}: {method} {path}: {answer.status_code}"
+            refused += 1
+    assert refused > 200
+
+
+async def test_no_cookie_writes_through_any_door_without_the_sessions_token(
+    application: Application, browser: httpx.AsyncClient
+) -> None:
+    guard, asked = application.guard, 0
+    new = NewAccount("the.admin", "Test", ("administrator",))
+    async with guard.db.acquire() as conn:
+        who = await guard.accounts.create(conn, new, at=guard.wall(), by="system:test")
+    _, secret = await guard.log_in(who.username, who.password, "127.0.0.1")
+    headers = {"Cookie": f"nagara_session={secret}"}
+    for path, method, _ in check_routes(application.litestar.routes):
+        if method in ("GET", "HEAD") or path in ("/api/v1/session", "/api/v1/session/register"):
+            continue
+        answer = await browser.request(method, filled(path), json={}, headers=headers)
+        assert answer.status_code == 403, f"{method} {path}: {answer.status_code}"
+        assert answer.json()["type"].endswith("csrf-refused"), path
+        asked += 1
+    assert asked > 30
+    assert (await guard.by_session(secret)).is_known

@@ -24,6 +24,7 @@ from nagara.city.errors import (
     KitSettingInvalid,
     KitTableEmpty,
 )
+from nagara.city.feeds import FeedSource
 from nagara.city.model import (
     ARCHIVE_ROLES,
     ArchiveMap,
@@ -87,6 +88,7 @@ class _Toml(Struct, frozen=True, forbid_unknown_fields=True):
     archives: list[_Archive] = field(default_factory=list)
     shapes: list[_Shape] = field(default_factory=list)
     replay: Replay | None = None
+    feeds: list[FeedSource] = field(default_factory=list)
 
 
 def bundled_kits() -> tuple[str, ...]:
@@ -165,6 +167,7 @@ def read_kit(path: Path) -> City:
         archives=tuple(_as(ArchiveMap, archive) for archive in said.archives),
         shape_sources=tuple(_as(ShapeSource, shape) for shape in said.shapes),
         replay=said.replay,
+        feeds=tuple(said.feeds),
     )
 
 
@@ -207,6 +210,7 @@ def _check(said: _Toml) -> None:
     _demand("bounds, centre", inside, "west < lon < east, south < lat < north")
     for text in (said.calendar.source, said.controller.source):
         _demand("source", bool(text.strip()), "source")
+    _check_feeds(said.feeds)
     for archive in said.archives:
         _check_archive(archive)
     if said.replay is not None:
@@ -228,6 +232,16 @@ def _check_archive(archive: _Archive) -> None:
     _demand(f"{archive.path} units {', '.join(unknown)}", not unknown, "pm25=GQ")
     period = archive.options.get("period_h", "24")
     _demand(f"{archive.path} period_h {period}", period.isdecimal(), "24")
+
+
+def _check_feeds(feeds: list[FeedSource]) -> None:
+    names = [feed.name or feed.connector for feed in feeds]
+    named = len(set(names)) == len(names) and all(map(_CODE.fullmatch, names))
+    _demand(f"feeds {', '.join(names)}", named, "a name of its own for each feed")
+    for feed in feeds:
+        _demand(f"feeds {feed.name or feed.connector} source", bool(feed.source.strip()), "source")
+        is_web = feed.url is None or feed.url.startswith(("http://", "https://"))
+        _demand(f"feeds url {feed.url}", is_web, "https://…")
 
 
 def _check_replay(replay: Replay, roles: set[str]) -> None:

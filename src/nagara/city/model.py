@@ -18,6 +18,7 @@ from nagara.city.errors import (
     DistrictUnknown,
     NotInCity,
 )
+from nagara.city.feeds import FeedSource
 
 Words = Mapping[str, str]  # language → text
 LonLat = tuple[float, float]
@@ -249,6 +250,7 @@ class City(Struct, frozen=True, dict=True):
     shape_sources: tuple[ShapeSource, ...]
     replay: Replay | None = None  # None: nothing to play, the demo simulates
     shapes: Shapes | None = None
+    feeds: tuple[FeedSource, ...] = ()
 
     def with_shapes(self, shapes: Shapes) -> City:
         """The same city, placing positions by these shapes."""

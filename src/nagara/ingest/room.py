@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import structlog
 from prometheus_client import CollectorRegistry
 
-from nagara.city import City
 from nagara.context import Task
 from nagara.context.room import Floor, Room
 from nagara.engines.nats import NatsEngine
-from nagara.ingest.adapters.feeds import make_feed
+from nagara.ingest.adapters.feeds import feed_of
 from nagara.ingest.adapters.mqtt import SOURCE as MQTT
 from nagara.ingest.adapters.mqtt import MqttIntake, topic_of
 from nagara.ingest.adapters.mqtt_login import (
@@ -26,16 +25,11 @@ from nagara.ingest.adapters.mqtt_login import (
 from nagara.ingest.adapters.polling import FeedRunner
 from nagara.ingest.adapters.violations import follow, log_size
 from nagara.ingest.errors import TopicForbidden
-from nagara.ingest.feed import Feed
 from nagara.ingest.ledger import register_metrics
 from nagara.ingest.routes import device_routes, feed_routes, parked_routes, push_routes
 from nagara.ingest.service import OWED_EVERY_S, SWEEP_EVERY_S, IngestService
 from nagara.pack import Pack
 
-#: Publishers that serve a whole country, by the kit's `country`. All are off until switched on.
-NATIONAL_FEEDS: Mapping[str, Sequence[str]] = {
-    "TH": ("air4thai", "thaiwater-rain", "thaiwater-level", "traffy"),
-}
 #: How often a log-in service that cannot reach NATS tries again.
 RETRY_S = 1.0
 
@@ -61,7 +55,9 @@ def assemble(
     Without `nats` (a command that only loads an archive) nobody comes in by MQTT.
     """
     service = IngestService(floor.context, floor.db, floor.city, packs)
-    feeds = FeedRunner(service, floor.db, feeds_of(floor.city))
+    feeds = FeedRunner(
+        service, floor.db, [feed_of(floor.city, source) for source in floor.city.feeds]
+    )
     mqtt = MqttIntake(service, nats) if nats is not None else None
     if metrics is not None:
         register_metrics(metrics, service.intake.ledger)
@@ -91,23 +87,6 @@ def assemble(
         feeds=feeds,
         mqtt=mqtt,
     )
-
-
-def feeds_of(city: City) -> list[Feed]:
-    """The feeds that a city can switch on, cut to its bounds and its names."""
-    made = []
-    for connector in NATIONAL_FEEDS.get(city.country, ()):
-        options: dict[str, Any] = {}
-        if connector == "traffy":
-            options["districts"] = {
-                name: district.code
-                for district in city.districts
-                for name in district.name.values()
-            }
-        else:
-            options["bounds"] = city.bounds
-        made.append(make_feed(connector, options))
-    return made
 
 
 async def _tend(service: IngestService) -> None:

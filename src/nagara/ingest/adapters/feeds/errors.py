@@ -8,6 +8,13 @@ from nagara.ingest.feed import FeedUnreadable
 from nagara.values.errors import Problem
 
 
+class FeedSettingInvalid(Problem):
+    """A feed of the city's kit that no connector can serve as it is written."""
+
+    code = "feed-setting-invalid"
+    status = 500
+
+
 class DocumentUnreadable(FeedUnreadable):
     """A document that is not what the connector reads; `reason` is the same in English."""
 

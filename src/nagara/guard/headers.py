@@ -43,7 +43,7 @@ _ALWAYS: tuple[tuple[bytes, bytes], ...] = (
     (
         b"permissions-policy",
         b"camera=(self), geolocation=(self), microphone=(), payment=(), usb=(), serial=(),"
-        b" bluetooth=(), midi=(), display-capture=(), browsing-topics=()",
+        b" midi=(), display-capture=(), browsing-topics=()",
     ),
     (b"cross-origin-opener-policy", b"same-origin"),
     (b"cross-origin-resource-policy", b"same-origin"),

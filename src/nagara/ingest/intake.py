@@ -11,7 +11,6 @@ import contextlib
 from collections import Counter, deque
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -224,8 +223,9 @@ class Intake:
         while batch.items:
             try:
                 await self._prime(batch.items)
+                city_now = self._context.clock.now()
                 for item in batch.items:
-                    self._weigh(item)
+                    self._weigh(item, city_now)
                 await self._compose(batch)
                 return True
             except Exception as error:
@@ -236,12 +236,12 @@ class Intake:
             pause = min(pause * 2, RETRY_S_MAX)
         return False
 
-    def _weigh(self, item: Item) -> None:
+    def _weigh(self, item: Item, city_now: datetime) -> None:
         observation = item.observation
         if observation is None:
             return
         try:
-            item.weighed = weigh(observation, self.rules, self.tracks, self._context.clock.now())
+            item.weighed = weigh(observation, self.rules, self.tracks, city_now)
         except Problem as problem:
             item.fail(problem)
         except Exception as error:  # one strange value must not stop the batch
@@ -492,8 +492,7 @@ def _quietly(done: asyncio.Future[None]) -> None:
 
 def _observes(observation: Observation, weighed: Sequence[Weighed]) -> list[Op]:
     types = (observation.entity_type,)
-    base: dict[str, Any] | None = dict(observation.base) if observation.base else None
-    entity_id = observation.entity_id
+    base, entity_id = observation.base, observation.entity_id
     return [Observe(entity_id, types, w.attrs, base, w.current) for w in weighed]
 
 

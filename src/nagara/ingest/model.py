@@ -9,7 +9,6 @@ Values that come late are judged by range alone: what stood around them then is 
 from __future__ import annotations
 
 import math
-from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
@@ -59,15 +58,15 @@ def check(
     than what was heard leaves the track as it is.
     """
     outside = not limits.low <= value <= limits.high
-    flags: list[QualityFlag] = ["range"] if outside else []
+    flags: tuple[QualityFlag, ...] = ("range",) if outside else ()
     if track is None:
-        return tuple(flags), Track(at_s, value, 1, value, 0)
+        return flags, Track(at_s, value, 1, value, 0)
     silence_s = at_s - track.at_s
     if silence_s <= 0:
-        return tuple(flags), track
+        return flags, track
     run = track.run + 1 if value == track.value else 1
-    if limits.stuck_count > 1 and run >= limits.stuck_count:
-        flags.append("stuck")
+    if run >= limits.stuck_count > 1:
+        flags += ("stuck",)
     periods = silence_s / limits.period_s if limits.period_s > 0 else 1.0
     trusted, suspects = track.trusted, track.suspects
     if outside:
@@ -75,19 +74,18 @@ def check(
     elif limits.jump_max <= 0:
         trusted = value
     else:
-        room = limits.jump_max * max(1.0, periods)
-        was_outside = not limits.low <= trusted <= limits.high
-        if was_outside or abs(value - trusted) <= room:
+        room = limits.jump_max if periods <= 1 else limits.jump_max * periods
+        if abs(value - trusted) <= room or not limits.low <= trusted <= limits.high:
             trusted, suspects = value, 0
         else:
             suspects = suspects + 1 if suspects and abs(value - track.value) <= room else 1
             if suspects >= SETTLED_COUNT:
                 trusted, suspects = value, 0
             else:
-                flags.append("jump")
-    if limits.period_s > 0 and periods > GAP_PERIODS:
-        flags.append("gap")
-    return tuple(flags), Track(at_s, value, run, trusted, suspects)
+                flags += ("jump",)
+    if periods > GAP_PERIODS and limits.period_s > 0:
+        flags += ("gap",)
+    return flags, Track(at_s, value, run, trusted, suspects)
 
 
 def retrace(limits: QualityLimits, samples: Iterable[tuple[float, float]]) -> Track | None:
@@ -99,11 +97,13 @@ def retrace(limits: QualityLimits, samples: Iterable[tuple[float, float]]) -> Tr
 
 
 class Tracks:
-    """Tracks by (entity id, attribute), the least recently heard out first."""
+    """Tracks by (entity id, attribute), bounded: the one known longest goes first, and is read
+    back from the history when it is heard again."""
 
     def __init__(self, tracks_max: int = TRACKS_MAX) -> None:
-        self._held: OrderedDict[tuple[str, str], Track | None] = OrderedDict()
+        self._held: dict[tuple[str, str], Track | None] = {}
         self._max = tracks_max
+        self.find = self._held.get  #: What is remembered of a key, or None.
 
     def __len__(self) -> int:
         return len(self._held)
@@ -111,16 +111,11 @@ class Tracks:
     def __contains__(self, key: tuple[str, str]) -> bool:
         return key in self._held
 
-    def find(self, key: tuple[str, str]) -> Track | None:
-        """What is remembered, or None."""
-        return self._held.get(key)
-
     def put(self, key: tuple[str, str], track: Track | None) -> None:
         """Remember; None says that the context was asked and knows nothing."""
         self._held[key] = track
-        self._held.move_to_end(key)
         if len(self._held) > self._max:
-            self._held.popitem(last=False)
+            del self._held[next(iter(self._held))]
 
     def forget(self, keys: Iterable[tuple[str, str]]) -> None:
         """Forget what was judged for a write that failed, so that it is read from the context."""
@@ -139,7 +134,7 @@ class Observation(Struct, frozen=True):
     entity_type: str
     observed_at: datetime
     readings: Sequence[Reading] = ()
-    base: Mapping[str, Any] | None = None
+    base: dict[str, Any] | None = None
     refresh: bool = False
     provenance: Provenance = "measured"
     original_observed_at: datetime | None = None
@@ -156,6 +151,7 @@ class Rules(Struct, frozen=True):
         return found.unit_code if found else None
 
 
+_AHEAD_S_MAX = AHEAD_MAX.total_seconds()
 #: Significant digits after a conversion of unit: what no sensor exceeds, without 25.000000000004.
 CONVERTED_DIGITS = 10
 TEXT_CHARS_MAX = 4096  # a state or a name; a longer text belongs in a document
@@ -199,71 +195,84 @@ def weigh(
     `tracks` learns what was heard. Raises the Problem that says why nothing of it can be stored:
     unit unknown or of another quantity, value unusable, more than 24 h ahead of the city.
     """
+    # This runs for every reading of the city: what is the same for all is worked out once.
     weighed: list[Weighed] = []
     learnt: dict[tuple[str, str], Track] = {}
+    entity_id, limits_of = observation.entity_id, rules.limits
+    moment = _moment(observation.observed_at, city_now)
+    shared = _shared(observation)
     for reading in observation.readings:
-        at = reading.observed_at or observation.observed_at
-        ahead_s = (at - city_now).total_seconds()
-        if ahead_s > AHEAD_MAX.total_seconds():
-            raise ObservedTooFarAhead(
-                observed_at=format_instant(at), city_time=format_instant(city_now)
-            )
-        is_ahead = ahead_s > CLOCK_SKEW_S
-        value, unit = reading.value, reading.unit_code
-        name = reading.attribute
+        said_own = reading.observed_at
+        at = moment if said_own is None else _moment(said_own, city_now)
+        name, value, unit = reading.attribute, reading.value, reading.unit_code
         flags: tuple[QualityFlag, ...] = ()
-        if isinstance(value, int | float) and not isinstance(value, bool):
+        kind = type(value)
+        if kind is float or kind is int:
             if not math.isfinite(value):
                 raise ValueUnusable(attribute=name, got=str(value))
-            limits = rules.limits.get(name)
-            value, unit = in_own_unit(value, unit, limits.unit_code if limits else None)
-            if limits is not None:
-                key = (observation.entity_id, name)
+            limits = limits_of.get(name)
+            if limits is None:
+                unit = None if unit is None else _known_unit(unit)
+            else:
+                if unit != limits.unit_code:
+                    value, unit = in_own_unit(value, unit, limits.unit_code)
+                key = (entity_id, name)
                 before = learnt[key] if key in learnt else tracks.find(key)
-                flags, track = check(limits, before, value, at.timestamp())
-                if not is_ahead:
+                flags, track = check(limits, before, value, at.at_s)
+                if not at.is_ahead:
                     learnt[key] = track
-        elif isinstance(value, str) and len(value) > TEXT_CHARS_MAX:
-            raise ValueUnusable(attribute=name, got=value[:40] + "…")
         elif value is None:
             raise ValueUnusable(attribute=name, got="null")
-        if is_ahead:  # an unwound clock: what it says is kept, and never shown as now
-            flags = (*(f for f in flags if f == "range"), "clock")
-        said = _instance(name, value, unit, at, flags, observation)
+        elif kind is str and len(value) > TEXT_CHARS_MAX:
+            raise ValueUnusable(attribute=name, got=value[:40] + "…")
+        if at.is_ahead:  # an unwound clock: what it says is kept, and never shown as now
+            flags = ("range", "clock") if "range" in flags else ("clock",)
+        is_place = name == "location" and kind is dict
+        said: dict[str, Any] = {
+            "type": "GeoProperty" if is_place else "Property",
+            "value": value,
+            "observedAt": at.said,
+        }
+        if unit is not None:
+            said["unitCode"] = unit
+        if flags:
+            said[QUALITY] = {"type": "Property", "value": list(flags)}
+        if shared:
+            said.update(shared)
         for together in weighed:
-            if together.current != is_ahead and name not in together.attrs:
+            if together.current != at.is_ahead and name not in together.attrs:
                 together.attrs[name] = said
                 break
         else:
-            weighed.append(Weighed({name: said}, not is_ahead))
+            weighed.append(Weighed({name: said}, not at.is_ahead))
     for key, track in learnt.items():
         tracks.put(key, track)
     return weighed
 
 
-def _instance(
-    name: str,
-    value: Any,
-    unit: str | None,
-    at: datetime,
-    flags: tuple[QualityFlag, ...],
-    observation: Observation,
-) -> dict[str, Any]:
-    is_place = name == "location" and isinstance(value, dict)
-    instance: dict[str, Any] = {
-        "type": "GeoProperty" if is_place else "Property",
-        "value": value,
-        "observedAt": said_at(at),
-    }
-    if unit is not None:
-        instance["unitCode"] = unit
-    if flags:
-        instance[QUALITY] = {"type": "Property", "value": list(flags)}
+class _Moment(Struct, frozen=True):
+    at_s: float
+    said: str
+    is_ahead: bool
+
+
+def _moment(at: datetime, city_now: datetime) -> _Moment:
+    ahead_s = (at - city_now).total_seconds()
+    if ahead_s > _AHEAD_S_MAX:
+        raise ObservedTooFarAhead(
+            observed_at=format_instant(at), city_time=format_instant(city_now)
+        )
+    return _Moment(at.timestamp(), said_at(at), ahead_s > CLOCK_SKEW_S)
+
+
+def _shared(observation: Observation) -> dict[str, Any]:
+    """What every instance of the observation says of itself."""
+    shared: dict[str, Any] = {}
     if observation.provenance != "measured":
-        instance[PROVENANCE] = {"type": "Property", "value": observation.provenance}
+        shared[PROVENANCE] = {"type": "Property", "value": observation.provenance}
     if observation.original_observed_at is not None:
-        instance[ORIGINAL_OBSERVED_AT] = property_of(observation.original_observed_at)
-    return instance
+        shared[ORIGINAL_OBSERVED_AT] = property_of(observation.original_observed_at)
+    return shared
 
 
 def said_at(at: datetime) -> str:

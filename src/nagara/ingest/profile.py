@@ -23,6 +23,7 @@ from nagara.values.time import parse_instant
 from nagara.values.units import get_unit
 
 OBSERVED_AT = "observedAt"
+RECEIVED_AT = "receivedAt"  # the option by which a codec is told when a payload arrived
 JSON_CODEC = "json"
 
 #: A device of the city's sends 1–60 values a minute; a catch-up after a day offline is 1,440.
@@ -137,7 +138,7 @@ def binding(
     profile: Profile,
     codecs: Mapping[str, Codec],
     entity_id: str,
-    base: Mapping[str, Any] | None,
+    base: dict[str, Any] | None,
 ) -> Decode:
     """The decoder of one device, with all look-ups done before the first message.
 
@@ -153,7 +154,7 @@ def binding(
     entity_type = profile.entity_type
 
     def decode(payload: bytes, arrived_at: datetime) -> Observation:
-        observed_at, readings = read_fields(payload)
+        observed_at, readings = read_fields(payload, arrived_at)
         return Observation(entity_id, entity_type, observed_at or arrived_at, readings, base)
 
     return decode
@@ -164,11 +165,15 @@ def read_instant(said: Any) -> datetime:
     return parse_instant(said)
 
 
-def _json_reader(profile: Profile) -> Callable[[bytes], tuple[datetime | None, list[Reading]]]:
+#: (payload, when it arrived) → the moment it tells, and its readings.
+ReadFields = Callable[[bytes, datetime], tuple[datetime | None, list[Reading]]]
+
+
+def _json_reader(profile: Profile) -> ReadFields:
     fields = {name: (to.attribute, to.unit_code) for name, to in profile.fields.items()}
     known = ", ".join(fields)
 
-    def read(payload: bytes) -> tuple[datetime | None, list[Reading]]:
+    def read(payload: bytes, _: datetime) -> tuple[datetime | None, list[Reading]]:
         try:
             said = _decode_json(payload)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -197,15 +202,14 @@ def _json_reader(profile: Profile) -> Callable[[bytes], tuple[datetime | None, l
     return read
 
 
-def _codec_reader(
-    profile: Profile, codec: Codec
-) -> Callable[[bytes], tuple[datetime | None, list[Reading]]]:
+def _codec_reader(profile: Profile, codec: Codec) -> ReadFields:
     fields = profile.fields
     options = dict(profile.options)
 
-    def read(payload: bytes) -> tuple[datetime | None, list[Reading]]:
+    def read(payload: bytes, arrived_at: datetime) -> tuple[datetime | None, list[Reading]]:
         try:
-            decoded = codec.decode(payload, options)
+            # formats with times relative to now (SenML) need to know when now is
+            decoded = codec.decode(payload, {**options, RECEIVED_AT: arrived_at})
         except Problem:
             raise
         except Exception as error:  # a codec may be a stranger's: whatever it does stays its own

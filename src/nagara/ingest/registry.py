@@ -15,7 +15,6 @@ from msgspec import Struct
 from nagara.city import City
 from nagara.context import Context, Delete, Entity, Upsert
 from nagara.engines.database import Connection, Database
-from nagara.guard.limits import Buckets, Limit
 from nagara.ingest.errors import (
     DeviceExists,
     DeviceInvalid,
@@ -69,8 +68,27 @@ class Bound(Struct):
     device: Device
     profile: Profile
     decode: Decode
+    rate_per_s: float
+    burst: float
     heard_at: datetime | None = None  # wall time of the last message, since this process started
     messages: int = 0
+    level: float = 0.0  # of the token bucket, at `level_at_s`
+    level_at_s: float = 0.0
+
+    def wait_s(self, now_s: float) -> float:
+        """Seconds that the device must wait; 0 when a message was taken from its rate.
+
+        `now_s` is of any clock that only goes forward.
+        """
+        level = self.level + (now_s - self.level_at_s) * self.rate_per_s
+        if level > self.burst:
+            level = self.burst
+        self.level_at_s = now_s
+        if level < 1.0:
+            self.level = level
+            return (1.0 - level) / self.rate_per_s
+        self.level = level - 1.0
+        return 0.0
 
 
 class Registry:
@@ -85,7 +103,6 @@ class Registry:
         self.codecs: dict[str, Codec] = {codec.name: codec for codec in codecs}
         self.profiles: dict[str, Profile] = {}
         self._bound: dict[str, Bound] = {}
-        self._rates: dict[str, Buckets] = {}
 
     async def load(self) -> None:
         """Read profiles and devices; a device whose profile is broken is logged and left out."""
@@ -96,7 +113,6 @@ class Registry:
         for row in specs:
             profile = msgspec.convert(row["spec"], Profile)
             self.profiles[profile.name] = profile
-        self._rates.clear()
         held, self._bound = self._bound, {}
         for row in rows:
             device = _device_from(row)
@@ -106,9 +122,8 @@ class Registry:
                 log.error("device.unusable", device=device.id, problem=str(problem))
                 continue
             if device.id in held:
-                bound = self._bound[device.id]
-                bound.heard_at = held[device.id].heard_at
-                bound.messages = held[device.id].messages
+                before, bound = held[device.id], self._bound[device.id]
+                bound.heard_at, bound.messages = before.heard_at, before.messages
 
     def __len__(self) -> int:
         return len(self._bound)
@@ -125,15 +140,6 @@ class Registry:
         if bound is None:
             raise DeviceUnknown(device=device_id)
         return bound
-
-    def wait_s(self, bound: Bound, now_s: float, messages: int = 1) -> float:
-        """Seconds that the device must wait; 0 when the messages were taken from its rate."""
-        rate = self._rates.get(bound.profile.name)
-        if rate is None:
-            per_minute = bound.profile.rate_per_minute
-            limit = Limit(rate_per_s=per_minute / 60, burst=per_minute * BURST_MINUTES)
-            rate = self._rates[bound.profile.name] = Buckets(limit, DEVICES_MAX)
-        return rate.take(bound.device.id, now_s, messages)
 
     # -- what a steward asks ------------------------------------------------------------------
 
@@ -207,7 +213,10 @@ class Registry:
     def _bind(self, device: Device) -> Bound:
         profile = self.get_profile(device.profile)
         decode = binding(profile, self.codecs, device.entity_id, self._base(device))
-        bound = self._bound[device.id] = Bound(device, profile, decode)
+        rate_per_s = profile.rate_per_minute / 60
+        burst = float(profile.rate_per_minute * BURST_MINUTES)
+        bound = Bound(device, profile, decode, rate_per_s, burst, level=burst)
+        self._bound[device.id] = bound
         return bound
 
     def _base(self, device: Device) -> dict[str, Any]:

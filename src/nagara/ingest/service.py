@@ -170,7 +170,7 @@ class IngestService:
         elif len(payload) > PAYLOAD_BYTES_KEPT:
             item.fail(PayloadTooLarge(bytes=len(payload), most=PAYLOAD_BYTES_KEPT), refused=told)
             item.kind = "fragment"
-        elif limited and (wait_s := self.registry.wait_s(bound, time.monotonic())) > 0:
+        elif limited and (wait_s := bound.wait_s(time.monotonic())) > 0:
             item.fail(
                 RateExceeded(
                     device=device_id,

@@ -117,6 +117,7 @@ class Step(Struct, frozen=True):
     status: Status | None = None
     words: str | None = None
     sealed: str | None = None
+    key: str | None = None
 
 
 class Photo(Struct, frozen=True):
@@ -218,15 +219,27 @@ async def add_steps(conn: Connection, case_id: str, steps: Sequence[Step]) -> No
     """Append numbered steps, after the row of the case has been written."""
     await conn.executemany(
         "insert into cases.step (case_id, n, at, kind, state, department, who, role, stars,"
-        " status, words, sealed) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+        " status, words, sealed, key)"
+        " values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
         [(case_id, *asdict(step).values()) for step in steps],
     )
+
+
+async def is_done(conn: Connection, case_id: str, who: str, key: str) -> bool:
+    """Whether somebody's request or change was heard before and is a step of the case."""
+    found: bool = await conn.fetchval(
+        "select exists (select from cases.step where case_id = $1 and who = $2 and key = $3)",
+        case_id,
+        who,
+        key,
+    )
+    return found
 
 
 async def list_steps(conn: Connection, case_id: str) -> list[Step]:
     """The steps of a case in order."""
     rows = await conn.fetch(
-        "select n, at, kind, state, department, who, role, stars, status, words, sealed"
+        "select n, at, kind, state, department, who, role, stars, status, words, sealed, key"
         " from cases.step where case_id = $1 order by n",
         case_id,
     )

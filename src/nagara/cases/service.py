@@ -127,9 +127,7 @@ class Casework:
         create = Create(Entity(row.case_id, (noun.TYPE,), record.attrs_of(row)))
         ops = [create, *(_pointing(op, row.case_id) for op in also)]
         try:
-            await self.context.write(
-                *ops, actor=doing.actor.name_for_audit, key=doing.key, within=within
-            )
+            await self.context.write(*ops, actor=doing.actor.name_for_audit, within=within)
         except kept.OriginTaken as taken:
             return await self.get(taken.case_id)
         log.info("case.opened", case=row.case_id, source=row.source, department=row.department)
@@ -185,6 +183,8 @@ class Casework:
         """
         for _ in range(TRIES_MAX):
             before = await self.get(case_id)
+            if await self._is_done(case_id, doing):
+                return before
             at = now or self.context.clock.now()
             events = decide(before.case(), command, at)
             if not events:
@@ -197,13 +197,18 @@ class Casework:
                 await self.context.write(
                     Patch(case_id, record.patch_of(before, after)),
                     actor=doing.actor.name_for_audit,
-                    key=doing.key,
                     within=within,
                 )
             except (Contended, VersionConflict):
                 continue
             return await self.get(case_id)
         raise CaseContended()
+
+    async def _is_done(self, case_id: str, doing: Doing) -> bool:
+        if doing.key is None:
+            return False
+        async with self.db.acquire() as conn:
+            return await kept.is_done(conn, case_id, doing.actor.name_for_audit, doing.key)
 
     def _after(self, before: Row, events: Sequence[Event], doing: Doing) -> tuple[Row, list[Step]]:
         case = before.case()
@@ -317,7 +322,7 @@ def _steps(row: Row, last: int, events: Sequence[Event], doing: Doing) -> list[S
         )
         for i, event in enumerate(events, 1)
     ]
-    steps[-1] = replace(steps[-1], words=doing.words, sealed=doing.sealed)
+    steps[-1] = replace(steps[-1], words=doing.words, sealed=doing.sealed, key=doing.key)
     return steps
 
 

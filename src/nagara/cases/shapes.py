@@ -134,6 +134,7 @@ def summary(row: Row) -> dict[str, Any]:
         "acceptedAt": _instant(row.accepted_at),
         "resolvedAt": _instant(row.resolved_at),
         "closedAt": _instant(row.closed_at),
+        "endedAt": _instant(row.ended_at),
         "resolution": row.resolution,
         "rating": row.rating,
         "reopenedCount": row.reopened_count,

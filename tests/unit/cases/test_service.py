@@ -274,6 +274,19 @@ async def test_two_who_act_at_once_do_it_once(town: Town, office: Office) -> Non
     assert [s["kind"] for s in told["steps"]] == ["opened", "routed", "accepted"]
 
 
+async def test_an_act_sent_again_under_its_key_is_done_once(town: Town, office: Office) -> None:
+    made = await office.report()
+    for _ in range(2):
+        row = await office.act(made.row, "accept", Accept(), key="press-1")
+        assert row.state == "accepted"
+    done = await asyncio.gather(
+        *(office.act(made.row, "note", Note("ok"), words="ok", key="press-2") for _ in range(4))
+    )
+    assert {row.step_count for row in done} == {4}
+    told = await office.reports.tell(await office.reports.find(made.code))
+    assert [s["kind"] for s in told["steps"]] == ["opened", "routed", "accepted", "noted"]
+
+
 async def test_a_note_and_a_new_department_are_steps(town: Town, office: Office) -> None:
     made = await office.report()
     await office.act(made.row, "note", Note("ขอรายละเอียด"), words="ขอรายละเอียด")

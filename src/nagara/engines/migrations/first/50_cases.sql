@@ -71,8 +71,10 @@ create table cases.step (
     status     text,
     words      text,
     sealed     text,
+    key        text,                -- the request or change that asked for it: heard twice, done once
     primary key (case_id, n)
 );
+create unique index step_key on cases.step (case_id, who, key) where key is not null;
 
 create function cases.refuse_rewriting() returns trigger language plpgsql as $$
 begin

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from nagara.ingest.profile import Profile
@@ -107,3 +107,21 @@ async def test_a_day_of_the_archives_messages_is_stored_once_and_ends_at_its_las
     newest = max(messages, key=lambda message: message["reported_at"])
     tower = await service.context.get(ENTITY)
     assert tower.value("temperature") == newest["decoded"]["payload"]["temperature"]
+
+
+async def test_a_relative_time_is_counted_from_the_arrival(service: IngestService) -> None:
+    await service.registry.put_profile(
+        Profile(name="senml-room", codec="senml", entity_type="IndoorEnvironmentObserved")
+    )
+    await service.registry.add(Device("room", "senml-room", ENTITY), "account:tester")
+    arrived = datetime.now(UTC)
+    item = service.read_message(
+        "room",
+        b'[{"n": "temperature", "u": "Cel", "v": 24.5, "t": -60}]',
+        source="mqtt",
+        topic="devices/room/up",
+        received_at=arrived,
+    )
+    assert item.observation is not None
+    (reading,) = item.observation.readings
+    assert reading.observed_at == arrived - timedelta(minutes=1)

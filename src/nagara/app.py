@@ -43,6 +43,7 @@ from nagara.engines.running import Engines
 from nagara.guard import PUBLIC, Guard, audit
 from nagara.guard.accounts import Credentials
 from nagara.guard.headers import page_headers
+from nagara.http.about import about_route
 from nagara.http.health import health_routes
 from nagara.http.observe import Gauges, Watch, make_tracer
 from nagara.http.pages import Pages, static_folder
@@ -114,6 +115,7 @@ class Application:
         litestar = Litestar(
             route_handlers=[
                 *health_routes(self._health, self.registry),
+                about_route(__version__, self.city.attributions),
                 live_route(self.context),
                 *reader_routes(self.context),
                 entity_routes(self.context, self.contexts),

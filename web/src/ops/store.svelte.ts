@@ -7,6 +7,7 @@ import {
   alertFrom,
   caseFrom,
   districtsFrom,
+  readingFrom,
   stationFrom,
   type Alert,
   type CaseItem,
@@ -22,7 +23,9 @@ const SHOW_EVERY_MS = 400
 const REREAD_EVERY_MS = 4_000
 /** Lists are read in pages up to this many: what one officer can overlook, and a map can draw. */
 const ROWS_MAX = 2_000
-const PAGE = 500
+const PAGE = 200
+/** Finished ones shown beside the open: enough for a shift, and for the day on the slider. */
+const FINISHED_MAX = 600
 
 const TYPES = ['AirQualityObserved', 'WeatherObserved', 'WaterObserved', 'Alert', 'Case']
 
@@ -30,14 +33,18 @@ export type Part = 'alerts' | 'cases' | 'stations' | 'districts' | 'measures' | 
 type Raw = Record<string, unknown>
 type Page = { items?: Raw[]; next?: string | null }
 
-async function readAll(path: string, query: Record<string, string>): Promise<Raw[]> {
+async function readAll(
+  path: string,
+  query: Record<string, string>,
+  most = ROWS_MAX,
+): Promise<Raw[]> {
   const rows: Raw[] = []
   let after: string | null = null
   do {
     const page: Page = await api.get<Page>(path, { ...query, limit: PAGE, after })
     rows.push(...(page.items ?? []))
     after = page.next ?? null
-  } while (after !== null && rows.length < ROWS_MAX)
+  } while (after !== null && rows.length < most)
   return rows
 }
 
@@ -99,12 +106,19 @@ class Operations {
       this.#readStations(),
       this.#readNow(),
       this.#part('alerts', async () => {
-        const rows = await readAll('/alerts', {})
+        const rows = [
+          ...(await readAll('/alerts', { state: 'open,acknowledged' })),
+          ...(await readAll('/alerts', { state: 'resolved' }, FINISHED_MAX)),
+        ]
         this.#rawAlerts = new Map(rows.map((row) => [String(row['id']), row]))
         this.#showAlerts()
       }),
       this.#part('cases', async () => {
-        const rows = await readAll('/cases', {})
+        const finished = { state: 'resolved,closed,rejected', order: 'newest' }
+        const rows = [
+          ...(await readAll('/cases', { state: 'open' })),
+          ...(await readAll('/cases', finished, FINISHED_MAX)),
+        ]
         this.#rawCases = new Map(rows.map((row) => [String(row['id'] ?? row['caseId']), row]))
         this.#showCases()
       }),
@@ -183,7 +197,14 @@ class Operations {
   #hearAlert(change: LiveChange): void {
     const isNew = change.op === 'create' && !this.#rawAlerts.has(change.id)
     keep(this.#rawAlerts, change)
-    if (isNew) this.announced = alertFrom(this.#rawAlerts.get(change.id)) ?? this.announced
+    if (isNew) void this.#announce(change.id)
+  }
+
+  /** Read a new alert whole (a change carries no unit sign) and say it. */
+  async #announce(id: string): Promise<void> {
+    const row = await api.get<Raw>(`/alerts/${encodeURIComponent(id)}`).catch(() => null)
+    if (row) this.takeAlert(row)
+    this.announced = alertFrom(this.#rawAlerts.get(id)) ?? this.announced
   }
 
   #showAlerts(): void {
@@ -217,14 +238,21 @@ function keep(rows: Map<string, Raw>, change: LiveChange): void {
   rows.set(change.id, { ...rows.get(change.id), ...change.attrs, id: change.id })
 }
 
-/** The station with the values a change carries; their whole story comes with the next reading. */
+/** The station with the readings a change carries. */
 function withReadings(station: Station | undefined, attrs: Raw): Station | null {
   if (!station) return null
   let measures = station.measures
   for (const [code, reading] of Object.entries(measures)) {
     const heard = attrs[code]
-    const value = typeof heard === 'number' ? heard : null
-    if (value !== null) measures = { ...measures, [code]: { ...reading, value, stale: false } }
+    if (heard === undefined || heard === null) continue
+    // Bare, or with its own hour and flags; what a change leaves out stays as it was.
+    const told = typeof heard === 'object' ? readingFrom(heard) : null
+    const value = told ? told.value : typeof heard === 'number' ? heard : null
+    if (value === null) continue
+    const fresh = told
+      ? { ...told, unit: reading.unit, period_s: reading.period_s, stale: false }
+      : { ...reading, value, stale: false }
+    measures = { ...measures, [code]: fresh }
   }
   return measures === station.measures ? null : { ...station, measures }
 }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import {
   alertFrom,
+  alertStepsFrom,
   caseFrom,
   stationFrom,
   type Alert,
@@ -142,9 +143,11 @@ describe('the keyboard', () => {
 
 describe("an alert's story", () => {
   const base = { id: 'a', dateIssued: '2025-05-22T05:00:00Z' }
+  const kinds = (told: { kind: string; done: boolean }[]) => told.map((s) => [s.kind, s.done])
+
   it('tells what happened in order, then what is to come', () => {
     const open = alertFrom({ ...base, refCase: 'c' }) as Alert
-    expect(storyOf(open, NOW + 1).map((s) => [s.kind, s.done])).toEqual([
+    expect(kinds(storyOf(open, [], NOW + 1))).toEqual([
       ['raised', true],
       ['case', true],
       ['acknowledged', false],
@@ -152,8 +155,28 @@ describe("an alert's story", () => {
     ])
   })
 
-  it('ends when it is resolved', () => {
-    const ended = alertFrom({ ...base, state: 'resolved', resolvedAt: '2025-05-22T09:00:00Z' })
-    expect(storyOf(ended as Alert, null).map((s) => s.kind)).toEqual(['raised', 'resolved'])
+  it('takes the steps that the city keeps, with their values, before its own guess', () => {
+    const ended = alertFrom({ ...base, state: 'resolved', observedValue: 20 }) as Alert
+    const kept = alertStepsFrom({
+      steps: [
+        { kind: 'raised', at: '2025-05-22T05:00:00Z', value: 26, by: 'system' },
+        { kind: 'resolved', at: '2025-05-22T09:00:00Z', value: 20, by: 'system' },
+      ],
+    })
+    const story = storyOf(ended, kept, null)
+    expect(kinds(story)).toEqual([
+      ['raised', true],
+      ['resolved', true],
+    ])
+    expect(story[0]?.value).toBe(26)
+  })
+
+  it('tells a case of unknown hour right after what made it', () => {
+    const alert = alertFrom({ ...base, refCase: 'c', acknowledgedAt: '2025-05-22T06:00:00Z' })
+    expect(
+      storyOf(alert as Alert, [], null)
+        .map((s) => s.kind)
+        .slice(0, 3),
+    ).toEqual(['raised', 'case', 'acknowledged'])
   })
 })

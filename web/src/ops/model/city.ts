@@ -55,6 +55,9 @@ export interface Alert {
   readonly location: LonLat | null
   readonly district: string | null
   readonly provenance: Provenance
+  /** What is the matter: the rule's name. */
+  readonly name: Words
+  /** What to do: the rule's advice. */
   readonly description: Words
   readonly caseId: string | null
 }
@@ -194,9 +197,39 @@ export function alertFrom(x: unknown): Alert | null {
     location: lonLat(o['location']),
     district: text(o['district']),
     provenance: provenance(o['provenance']),
+    name: words(o['name']),
     description: words(o['description']),
     caseId: text(o['refCase']),
   }
+}
+
+/** A step in an alert's life, as the city keeps it. */
+export interface AlertStep {
+  readonly kind: string
+  readonly at_ms: number | null
+  readonly severity: string
+  /** What was measured then, in the alert's unit. */
+  readonly value: number | null
+  /** A role, or "system". */
+  readonly by: string | null
+  readonly note: string | null
+}
+
+/** The steps of `GET /alerts/{id}`, in their order. */
+export function alertStepsFrom(x: unknown): AlertStep[] {
+  const steps = record(x)['steps']
+  if (!Array.isArray(steps)) return []
+  return steps.map((each: unknown) => {
+    const o = record(each)
+    return {
+      kind: text(o['kind']) ?? '',
+      at_ms: instant(o['at']),
+      severity: text(o['severity']) ?? '',
+      value: number(o['value']),
+      by: text(o['by']),
+      note: text(o['note']),
+    }
+  })
 }
 
 /** A case from the list or from a change; null when it has no id. */

@@ -1,40 +1,57 @@
-/** An alert told step by step. */
-import type { Alert } from './city'
+/** An alert told step by step: what happened, then what is still to come. */
+import type { Alert, AlertStep } from './city'
 
-export interface Step {
-  readonly kind: 'raised' | 'escalated' | 'case' | 'acknowledged' | 'resolved'
+export interface Told {
+  readonly kind: string
   readonly at_ms: number | null
   readonly by: string | null
+  readonly severity: string
+  readonly value: number | null
+  readonly note: string | null
   /** False for what is still to come. */
   readonly done: boolean
 }
 
-/** Raised, worsened, case opened, acknowledged, resolved: what happened with its time, then what is next. */
-export function storyOf(alert: Alert, caseOpenedAt_ms: number | null): Step[] {
-  const done: Step[] = [{ kind: 'raised', at_ms: alert.issuedAt_ms, by: null, done: true }]
+const told = (kind: string, at_ms: number | null, by: string | null, alert: Alert): Told => ({
+  kind,
+  at_ms,
+  by,
+  severity: alert.severity,
+  value: null,
+  note: null,
+  done: true,
+})
+
+/** The steps that an alert's own attributes tell, while the kept ones are not there yet. */
+function stepsOf(alert: Alert): Told[] {
+  const steps = [told('raised', alert.issuedAt_ms, null, alert)]
   if (alert.escalatedAt_ms !== null) {
-    done.push({ kind: 'escalated', at_ms: alert.escalatedAt_ms, by: null, done: true })
+    steps.push(told('escalated', alert.escalatedAt_ms, null, alert))
   }
-  if (alert.caseId !== null) {
-    done.push({ kind: 'case', at_ms: caseOpenedAt_ms, by: null, done: true })
-  }
-  if (alert.acknowledgedAt_ms !== null || alert.state === 'acknowledged') {
-    done.push({
-      kind: 'acknowledged',
-      at_ms: alert.acknowledgedAt_ms,
-      by: alert.acknowledgedBy,
-      done: true,
-    })
+  if (alert.acknowledgedAt_ms !== null) {
+    steps.push(told('acknowledged', alert.acknowledgedAt_ms, alert.acknowledgedBy, alert))
   }
   if (alert.state === 'resolved') {
-    done.push({ kind: 'resolved', at_ms: alert.resolvedAt_ms, by: alert.resolvedBy, done: true })
+    steps.push(told('resolved', alert.resolvedAt_ms, alert.resolvedBy, alert))
   }
-  done.sort((a, b) => (a.at_ms ?? Infinity) - (b.at_ms ?? Infinity))
-  const told = new Set(done.map((step) => step.kind))
-  const ahead: Step['kind'][] =
-    alert.state === 'resolved' ? [] : (['acknowledged', 'resolved'] as const).slice()
-  const open = ahead
-    .filter((kind) => !told.has(kind))
-    .map((kind): Step => ({ kind, at_ms: null, by: null, done: false }))
-  return [...done, ...open]
+  return steps
+}
+
+/**
+ * The story in the order of time. `kept` are the steps the city keeps; the opening of the case
+ * (`caseOpenedAt_ms`) is told among them; what an officer may still do comes last.
+ */
+export function storyOf(
+  alert: Alert,
+  kept: readonly AlertStep[],
+  caseOpenedAt_ms: number | null,
+): Told[] {
+  const done = kept.length > 0 ? kept.map((step) => ({ ...step, done: true })) : stepsOf(alert)
+  if (alert.caseId !== null) done.push(told('case', caseOpenedAt_ms, null, alert))
+  // A case without a known hour is told right after the raising that made it.
+  const hour = (step: Told) => step.at_ms ?? alert.issuedAt_ms ?? 0
+  done.sort((a, b) => hour(a) - hour(b))
+  if (alert.state === 'resolved') return done
+  const ahead = alert.state === 'open' ? ['acknowledged', 'resolved'] : ['resolved']
+  return [...done, ...ahead.map((kind) => ({ ...told(kind, null, null, alert), done: false }))]
 }

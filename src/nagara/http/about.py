@@ -51,9 +51,9 @@ def _folded(name: str) -> str:
 
 
 def _licence(one: Distribution) -> str:
-    said = one.metadata.get("License-Expression")
+    said = _said(one, "License-Expression")
     if said:
-        return str(said)
+        return said
     classes = [
         value.removeprefix(_LICENCE_CLASS)
         for value in one.metadata.get_all("Classifier") or ()
@@ -61,7 +61,7 @@ def _licence(one: Distribution) -> str:
     ]
     if classes:
         return ", ".join(classes)
-    plain = (one.metadata.get("License") or "").strip()
+    plain = _said(one, "License")
     return plain.splitlines()[0][:60] if plain else "see the package"
 
 
@@ -70,7 +70,11 @@ def _address(one: Distribution) -> str:
         label, _, url = entry.partition(",")
         if label.strip().lower() in ("homepage", "source", "repository", "source code", "github"):
             return str(url.strip())
-    return str(one.metadata.get("Home-page") or "")
+    return _said(one, "Home-page")
+
+
+def _said(one: Distribution, member: str) -> str:
+    return ((one.metadata.get_all(member) or [""])[0] or "").strip()
 
 
 def about_route(version: str, attributions: Sequence[Attribution]) -> Any:

@@ -10,6 +10,11 @@ export function categoryIcon(code: string): string {
   return city.info?.categories.find((each) => each.code === code)?.icon ?? 'dots'
 }
 
+/** The name of the head that a kind of problem belongs to. */
+export function groupName(code: string | null | undefined): string {
+  return words(city.info?.groups?.find((each) => each.code === code)?.name)
+}
+
 export function departmentName(code: string | null): string {
   return words(city.info?.departments?.find((each) => each.code === code)?.name) || code || ''
 }

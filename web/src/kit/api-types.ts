@@ -31,11 +31,16 @@ export interface ClockState {
   paused?: boolean
 }
 
-export interface Category {
+/** A head of the tree of problems. */
+export interface CategoryGroup {
   code: string
   name: Words
   icon?: string
-  group?: string
+}
+
+/** A kind of problem that can be reported. */
+export interface Category extends CategoryGroup {
+  group?: string | null
   photoAdvised?: boolean
 }
 
@@ -55,8 +60,7 @@ export interface City {
   clock: ClockState
   shapes: { districts: 'exact' | 'approximate'; layers: string[] }
   categories: Category[]
-  /** Names of groups of categories, where the city gives any. */
-  groups?: { code: string; name: Words; icon?: string }[]
+  groups?: CategoryGroup[]
   departments?: { code: string; name: Words }[]
   attributions: Attribution[]
   mqttPort?: number

@@ -65,6 +65,15 @@ class CityStore {
     setInterval(() => this.#tick(), TICK_MS)
   }
 
+  /**
+   * How long to wait (milliseconds) before reading again what changes every `period_s` seconds of
+   * the city's time: sooner where the clock is replayed faster than life.
+   */
+  pace_ms(period_s: number): number {
+    const speed = this.clock?.speed ?? 1
+    return Math.min(60_000, Math.max(5_000, (period_s * 1000) / Math.max(1, speed)))
+  }
+
   #tick(): void {
     const clock = this.clock
     if (!clock || clock.paused) return

@@ -16,6 +16,12 @@ export function loadDistricts(): Promise<Districts> {
   return districts
 }
 
+/** Buildings are two megabytes: not for a small screen, nor for who asked to save data. */
+function wantsBuildings(): boolean {
+  const line = (navigator as { connection?: { saveData?: boolean } }).connection
+  return matchMedia('(min-width: 48rem)').matches && !line?.saveData
+}
+
 /** The whole ground. A layer that fails is left out: the map stays of use without a park. */
 export async function loadGround(): Promise<Ground> {
   const info = await city.load()
@@ -27,7 +33,7 @@ export async function loadGround(): Promise<Ground> {
     loadDistricts().catch(() => undefined),
     layer('water'),
     layer('parks'),
-    layer('buildings'),
+    wantsBuildings() ? layer('buildings') : undefined,
   ])
   return { districts: shapes, water, parks, buildings, basemap: info.basemap }
 }

@@ -1,19 +1,22 @@
 /** The city's tree of problems, as a resident walks it. Pure. */
-import type { Category } from '$kit'
+import type { Category, CategoryGroup } from '$kit'
 
 export interface Group {
-  head: Category
+  head: CategoryGroup
   leaves: Category[]
 }
 
-/** Heads with their leaves; a head without leaves is one itself. */
-export function groupsOf(categories: readonly Category[]): Group[] {
-  return categories
-    .filter((category) => !category.group)
-    .map((head) => {
-      const leaves = categories.filter((category) => category.group === head.code)
-      return { head, leaves: leaves.length > 0 ? leaves : [head] }
-    })
+/** Heads with their leaves, then what belongs to no head: each is one itself. */
+export function groupsOf(
+  categories: readonly Category[],
+  groups: readonly CategoryGroup[],
+): Group[] {
+  const headed = groups
+    .map((head) => ({ head, leaves: categories.filter((each) => each.group === head.code) }))
+    .filter(({ leaves }) => leaves.length > 0)
+  const heads = new Set(groups.map(({ code }) => code))
+  const alone = categories.filter((each) => !each.group || !heads.has(each.group))
+  return [...headed, ...alone.map((each) => ({ head: each, leaves: [each] }))]
 }
 
 function plain(text: string): string {
@@ -24,7 +27,7 @@ function plain(text: string): string {
 export function searchCategories(groups: readonly Group[], typed: string): Category[] {
   const wanted = plain(typed)
   if (!wanted) return []
-  const holds = (category: Category) => {
+  const holds = (category: CategoryGroup) => {
     const names = typeof category.name === 'string' ? [category.name] : Object.values(category.name ?? {})
     return names.some((name) => plain(name).includes(wanted))
   }

@@ -5,15 +5,18 @@ import { groupsOf, searchCategories } from '../../src/resident/categories'
 import { afterSending, isBegun, newDraft } from '../../src/resident/drafts'
 import { districtAt, metresBetween } from '../../src/resident/place'
 
-const CATEGORIES = [
+const HEADS = [
   { code: 'water', name: { th: 'น้ำ', en: 'Water' } },
+  { code: 'empty', name: { th: 'ว่าง', en: 'Empty' } },
+]
+const CATEGORIES = [
   { code: 'flood', name: { th: 'น้ำท่วม', en: 'Flooding' }, group: 'water' },
   { code: 'drain', name: { th: 'ท่อระบายน้ำ', en: 'Drain' }, group: 'water' },
   { code: 'other', name: { th: 'อื่น ๆ', en: 'Something else' } },
 ]
 
-test('a head without kinds can be chosen itself', () => {
-  const groups = groupsOf(CATEGORIES)
+test('a head without kinds is not shown, a kind without a head stands alone', () => {
+  const groups = groupsOf(CATEGORIES, HEADS)
   expect(groups.map(({ head, leaves }) => [head.code, leaves.map((leaf) => leaf.code)])).toEqual([
     ['water', ['flood', 'drain']],
     ['other', ['other']],
@@ -21,7 +24,7 @@ test('a head without kinds can be chosen itself', () => {
 })
 
 test('search finds in either language, names before heads', () => {
-  const groups = groupsOf(CATEGORIES)
+  const groups = groupsOf(CATEGORIES, HEADS)
   expect(searchCategories(groups, 'flood').map((found) => found.code)).toEqual(['flood'])
   expect(searchCategories(groups, 'ท่อ').map((found) => found.code)).toEqual(['drain'])
   expect(searchCategories(groups, 'water').map((found) => found.code)).toEqual(['flood', 'drain'])

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nagara.ingest.model import check
 from nagara.packs.air import PACK, index
 from nagara.packs.air.simulator import pm25_mean_24h
 
@@ -99,6 +100,27 @@ def test_the_jump_limit_flags_station_54t_and_hardly_anything_else(nagara_archiv
             before[station] = value
     assert ("54t", "2025-05-24 21:00:00") in jumps
     assert len(jumps) <= 4  # the others are the way out of a zero
+
+
+def test_two_wrong_hours_in_a_row_are_both_flagged_and_the_right_one_after_them_is_not() -> None:
+    """Made after what station 54t showed on 24 May 2025."""
+    limits = next(limit for limit in PACK.quality if limit.attribute == "pm25")
+    track, flags = None, []
+    for hour, value in enumerate((22.6, 23.0, 43.7, 44.8, 17.9)):
+        found, track = check(limits, track, value, hour * 3600.0)
+        flags.append(found)
+    assert flags == [(), (), ("jump",), ("jump",), ()]
+
+
+def test_a_day_of_one_value_is_a_stuck_sensor_and_a_zero_is_no_clean_air() -> None:
+    limits = next(limit for limit in PACK.quality if limit.attribute == "pm25")
+    track, flags = None, []
+    for hour in range(24):
+        found, track = check(limits, track, 29.3, hour * 3600.0)
+        flags.append(found)
+    assert flags[10] == ()
+    assert flags[11] == flags[23] == ("stuck",)
+    assert check(limits, None, 0.0, 0.0)[0] == ("range",)
 
 
 def hours(seed: int, place: str, *local_hours: float) -> list[float]:

@@ -146,9 +146,7 @@ def test_what_the_citys_own_profiles_send_is_in_a_unit_of_the_packs_quantity() -
 
 def test_what_the_feeds_send_is_in_the_packs_own_unit() -> None:
     own = {limits.attribute: limits.unit_code for pack in PACKS for limits in pack.quality}
-    assert dict(MEASURES.values()) == {
-        name: own[name] for name, _ in MEASURES.values()
-    }
+    assert dict(MEASURES.values()) == {name: own[name] for name, _ in MEASURES.values()}
 
 
 def test_a_formula_names_only_what_the_indicators_can_count() -> None:

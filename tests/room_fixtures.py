@@ -82,7 +82,7 @@ class Town(Struct):
         head = -1
         while head != self.context.tail.head:
             head = self.context.tail.head
-            await self.context.caught_up()
+            await self.context.caught_up(60.0)
 
 
 @pytest_asyncio.fixture

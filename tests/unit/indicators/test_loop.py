@@ -210,7 +210,7 @@ async def test_the_tasks_of_the_rooms_do_their_work(town: Town, city: City) -> N
     town.stand_at(made.row.due_at + timedelta(minutes=1))
     tasks = [asyncio.ensure_future(t.run()) for room in city.rooms for t in room.tasks]
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not (await city.work.get(made.row.case_id)).overdue:
                 await asyncio.sleep(0.02)
             while not await city.all_of(indicator.TYPE):

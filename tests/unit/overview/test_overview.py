@@ -109,7 +109,7 @@ async def test_a_reading_is_on_the_board_with_its_story(
 
 
 async def eventually(client: httpx.AsyncClient, path: str, true: Any) -> Any:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not true(told := await get(client, path)):
             await asyncio.sleep(0.01)
     return told

@@ -118,8 +118,29 @@ def _demand_version(state: State, expected: int | None) -> None:
         raise VersionConflict(id=state.id, expected=expected, found=state.version)
 
 
-def _fresh_sys(attrs: Attrs, stamp: str) -> dict[str, Any]:
-    return {name: [stamp, stamp] for name in attrs}
+def attribute_times(
+    sys: dict[str, Any], name: str, modified_at: datetime | None
+) -> tuple[str, str] | None:
+    """createdAt and modifiedAt of an attribute.
+
+    Kept only where they differ from the entity's modifiedAt: an entity that is written whole, as
+    batches do, has nothing to keep.
+    """
+    kept = sys.get(name)
+    if kept is not None:
+        return kept[0], kept[1]
+    return None if modified_at is None else (format_instant(modified_at),) * 2
+
+
+def _settled_sys(state: State) -> dict[str, Any]:
+    """The times of all attributes made explicit, before the entity's own move on."""
+    if state.modified_at is None:
+        return {}
+    stamp = format_instant(state.modified_at)
+    sys = {name: state.sys.get(name) or [stamp, stamp] for name in state.attrs}
+    if AHEAD in state.sys:
+        sys[AHEAD] = state.sys[AHEAD]
+    return sys
 
 
 def _create(state: State, entity: Entity, now: datetime) -> tuple[State, list[LogRow], Written]:
@@ -134,7 +155,7 @@ def _create(state: State, entity: Entity, now: datetime) -> tuple[State, list[Lo
         version=state.version + 1,
         types=entity.types,
         attrs=entity.attrs,
-        sys=_fresh_sys(entity.attrs, format_instant(now)),
+        sys={},
         scopes=entity.scopes,
         created_at=now,
         modified_at=now,
@@ -155,7 +176,7 @@ def _replace(state: State, entity: Entity, now: datetime) -> tuple[State, list[L
         version=state.version + 1,
         types=types,
         attrs=entity.attrs,
-        sys=_fresh_sys(entity.attrs, format_instant(now)),
+        sys={},
         scopes=entity.scopes or state.scopes,
         created_at=state.created_at,
         modified_at=now,
@@ -185,7 +206,7 @@ def _patch(state: State, op: Patch, now: datetime) -> tuple[State, list[LogRow],
         raise EntityNotFound(id=state.id)
     _demand_version(state, op.if_version)
     stamp = format_instant(now)
-    attrs, sys = dict(state.attrs), dict(state.sys)
+    attrs, sys = dict(state.attrs), _settled_sys(state)
     patch: Attrs = {}
     untouched: list[str] = []
     for name, new in op.attrs.items():
@@ -242,7 +263,7 @@ def _delete_attribute(
     if old is None or (not op.everything and len(kept) == len(instances_of(old))):
         raise AttributeNotFound(id=state.id, attribute=op.name)
     new: Any = None if not kept else kept[0] if len(kept) == 1 else kept
-    attrs, sys = dict(state.attrs), dict(state.sys)
+    attrs, sys = dict(state.attrs), _settled_sys(state)
     if new is None:
         del attrs[op.name]
         sys.pop(op.name, None)
@@ -275,11 +296,11 @@ def _observe(
     if created:
         base = {k: v for k, v in (op.base or {}).items() if k not in op.attrs}
         attrs: Attrs = base
-        sys = _fresh_sys(base, stamp)
+        sys: dict[str, Any] = {}
         types = op.types
         rows = [LogRow("c", now, dict(base))]
     else:
-        attrs, sys, types, rows = dict(state.attrs), dict(state.sys), state.types, []
+        attrs, sys, types, rows = dict(state.attrs), _settled_sys(state), state.types, []
     by_instant: dict[datetime, Attrs] = {}
     stored = duplicate = 0
     ahead: str | None = sys.get(AHEAD)

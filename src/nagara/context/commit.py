@@ -118,7 +118,7 @@ class Pending(Struct):
 class _Row(Struct):
     key: Key
     row: LogRow
-    patch: str
+    patch: bytes
 
 
 class _Stale(Exception):
@@ -160,12 +160,15 @@ class Plan:
         for op in pending.ops:
             key = (pending.tenant, entity_id(op))
             before = states.get(key) or self.state(key)
+            if isinstance(op, Observe):
 
-            def heard(name: str, at: datetime, key: Key = key) -> bool:
-                said = (*key, name, at)
-                return said in self.heard or said in fresh
+                def heard(name: str, at: datetime, key: Key = key) -> bool:
+                    said = (*key, name, at)
+                    return said in self.heard or said in fresh
 
-            after, made, written = apply(before, op, now, heard)
+                after, made, written = apply(before, op, now, heard)
+            else:
+                after, made, written = apply(before, op, now, _nothing_heard)
             results.append(written)
             if not made and after is before:
                 continue
@@ -173,7 +176,7 @@ class Plan:
             if after.attrs.get("location") is not before.attrs.get("location"):
                 placed[key] = place(after.attrs.get("location"))
             for row in made:
-                rows.append(_Row(key, row, encode(row.attrs).decode()))
+                rows.append(_Row(key, row, encode(row.attrs)))
                 if isinstance(op, Observe):
                     fresh.update((*key, name, row.at) for name in row.attrs)
         self.states.update(states)
@@ -183,6 +186,10 @@ class Plan:
         self.heard.update(fresh)
         pending.results = results
         self.members.append(pending)
+
+
+def _nothing_heard(_name: str, _at: datetime) -> bool:
+    return False
 
 
 def entity_id(op: Op) -> str:
@@ -506,7 +513,7 @@ async def _append(conn: Conn, plan: Plan, nos: dict[Key, int], recorded: datetim
         [made.row.at for made in plan.rows],
         recorded,
         [made.row.op for made in plan.rows],
-        [made.patch for made in plan.rows],
+        [made.patch.decode() for made in plan.rows],
     )
     assert row is not None
     return row
@@ -517,7 +524,7 @@ def _audit_entries(plan: Plan) -> list[AuditEntry]:
     digest = hashlib.sha256()
     for made in plan.rows:
         digest.update(f"{made.key[0]}\0{made.key[1]}\0{made.row.op}\0".encode())
-        digest.update(made.patch.encode())
+        digest.update(made.patch)
     actors = sorted({p.actor for p in plan.members})
     subjects = list(dict.fromkeys(made.key[1] for made in plan.rows[:1]))
     return [

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
+from nagara.context.apply import attribute_times
 from nagara.context.model import Entity, default_instance, instances_of
 from nagara.context.ngsi.read import HOLDERS
 from nagara.context.ngsi.terms import TermMap
@@ -63,7 +64,8 @@ def render(entity: Entity, terms: TermMap, view: View) -> dict[str, Any]:
     for name, attribute in entity.attrs.items():
         if (view.attrs is not None and name not in view.attrs) or name in view.omit:
             continue
-        found = _attribute(attribute, entity.sys.get(name), terms, view)
+        times = attribute_times(entity.sys, name, entity.modified_at) if view.sys_attrs else None
+        found = _attribute(attribute, times, terms, view)
         if found is not None:
             made[terms.compact(name)] = found
     return made
@@ -118,7 +120,7 @@ def _instance(instance: dict[str, Any], times: Any, terms: TermMap, view: View) 
         else:
             subs = [_instance(s, None, terms, view) for s in instances_of(member)]
             made[terms.compact(name)] = subs[0] if len(subs) == 1 else subs
-    if view.sys_attrs and isinstance(times, list):
+    if times is not None:
         made["createdAt"], made["modifiedAt"] = times
     if view.form == "concise":
         del made["type"]

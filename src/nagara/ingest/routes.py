@@ -24,7 +24,7 @@ from nagara.ingest.errors import (
     PayloadTooLarge,
     RateExceeded,
 )
-from nagara.ingest.intake import Item
+from nagara.ingest.item import Item
 from nagara.ingest.parking import PAYLOAD_BYTES_KEPT, State
 from nagara.ingest.profile import JSON_CODEC, Profile
 from nagara.ingest.push import BATCH_BYTES_MAX, BATCH_ITEMS_MAX, Pushed, read_batch

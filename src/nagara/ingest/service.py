@@ -26,7 +26,8 @@ from nagara.ingest.errors import (
     PayloadUnreadable,
     RateExceeded,
 )
-from nagara.ingest.intake import BATCH_MAX, Intake, Item, observation_from, payload_of
+from nagara.ingest.intake import BATCH_MAX, Intake
+from nagara.ingest.item import Item, observation_from, payload_of
 from nagara.ingest.ledger import Delta
 from nagara.ingest.model import Observation, Rules
 from nagara.ingest.parking import PAYLOAD_BYTES_KEPT, Parked

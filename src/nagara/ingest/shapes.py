@@ -11,7 +11,7 @@ from msgspec import Struct
 from nagara.context import Context
 from nagara.http.problem import problem_body
 from nagara.ingest.adapters.polling import FeedRunner
-from nagara.ingest.intake import Item
+from nagara.ingest.item import Item
 from nagara.ingest.parking import Parked
 from nagara.ingest.registry import Bound, Device, Registry
 from nagara.ingest.service import Outcome

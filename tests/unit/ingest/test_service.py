@@ -12,7 +12,7 @@ import pytest
 from nagara.context import Context
 from nagara.engines.database import Database
 from nagara.ingest import parking
-from nagara.ingest.intake import Item
+from nagara.ingest.item import Item
 from nagara.ingest.model import Observation
 from nagara.ingest.parking import ParkedUnknown
 from nagara.ingest.service import IngestService

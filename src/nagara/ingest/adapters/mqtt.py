@@ -25,7 +25,8 @@ from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 from nagara.engines.nats import NatsEngine, open_mqtt_log
 from nagara.ingest.adapters.nats_lines import Delivered, Lines, LinesClosed, connect
 from nagara.ingest.errors import IngestBusy, TopicUnknown
-from nagara.ingest.intake import BATCH_MAX, Item
+from nagara.ingest.intake import BATCH_MAX
+from nagara.ingest.item import Item
 from nagara.ingest.service import IngestService
 
 STREAM = "$MQTT_msgs"

@@ -20,7 +20,7 @@ from nagara import __version__
 from nagara.engines.database import Database
 from nagara.ingest.errors import FeedFailed, FeedUnknown, RowUnreadable
 from nagara.ingest.feed import Feed, FeedBatch, FeedObservation, FeedUnreadable, FetchMeta
-from nagara.ingest.intake import Item
+from nagara.ingest.item import Item
 from nagara.ingest.model import Observation
 from nagara.ingest.service import IngestService, Outcome, digest
 from nagara.values.errors import Problem

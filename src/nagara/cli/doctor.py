@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import time
@@ -17,7 +18,7 @@ from nagara.engines.database import Database
 from nagara.engines.errors import PortInUse
 from nagara.engines.folder import Folder
 from nagara.engines.migrate import NEWEST, find_revision
-from nagara.engines.nats import check_port_free
+from nagara.engines.nats import check_port_free, wait_until_answers
 from nagara.engines.owner import check_reach, engine_owner
 from nagara.engines.postgres import running_socket_folder
 from nagara.http.pages import static_folder
@@ -57,6 +58,7 @@ async def examine(data: Path | None, port: int | None) -> list[Finding]:
             Finding("good", f"เมืองทำงานอยู่ (โปรเซส {running})", f"The city runs as {running}.")
         )
         found += await _database(settings)
+        found += await _stream(settings)
     return found
 
 
@@ -241,3 +243,17 @@ async def _database(settings: Settings) -> list[Finding]:
             f"The database answers (PostgreSQL {version}, revision {revision}).",
         )
     ]
+
+
+async def _stream(settings: Settings) -> list[Finding]:
+    """Whether the embedded NATS takes log-ins of clients, on the port it was given."""
+    config = Folder.at(settings.data).nats / "server.conf"
+    try:
+        address = str(json.loads(config.read_text(encoding="utf-8"))["listen"])
+    except (OSError, ValueError, KeyError):
+        return []  # an external one is asked by the city itself, on /health/ready
+    try:
+        await wait_until_answers(f"nats://{address}", patience_s=2.0)
+    except Problem as problem:
+        return [_finding_of(problem)]
+    return [Finding("good", f"ระบบส่งข้อความตอบสนอง (NATS {address})", f"NATS answers on {address}.")]

@@ -115,9 +115,11 @@ class Progress:
 async def city(city_root: Path) -> AsyncIterator[City]:
     (port,) = free_ports(1)
     made = City(city_root, port)
-    await made.start()
-    yield made
-    await made.stop()
+    try:
+        await made.start()
+        yield made
+    finally:
+        await made.stop()
 
 
 def reading(number: int) -> dict[str, Any]:

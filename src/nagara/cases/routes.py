@@ -186,8 +186,7 @@ async def _read_act(request: Asked, act: str) -> tuple[Command, Doing]:
     form: Any = {}
     pictures: Any = []
     if request.content_type[0] == "application/json":
-        body = await request.json()
-        form = body if isinstance(body, dict) else {}
+        form = shapes.read_object(await request.body())
     elif request.content_type[0]:
         form = await request.form()
         pictures = await shapes.read_pictures(form.getall("photos", []))

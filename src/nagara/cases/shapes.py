@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import msgspec
 from litestar.datastructures import UploadFile
 from msgspec import Struct
 
@@ -12,6 +13,7 @@ from nagara.cases.errors import ReportPlaceMissing
 from nagara.cases.kept import Row
 from nagara.cases.reports import Report
 from nagara.guard.uploads import clean_pictures
+from nagara.http.problem import RequestMalformed
 from nagara.values.time import format_instant
 from nagara.vocab.case import OPEN
 
@@ -86,6 +88,14 @@ async def read_report(form: Mapping[str, Any], parts: Sequence[Any]) -> Report:
         notice_version=_text(form, "noticeVersion") or None,
         pictures=await clean_pictures(await _contents(parts)),
     )
+
+
+def read_object(body: bytes) -> dict[str, Any]:
+    """The JSON object of a body; an empty body is an empty one. Raises `RequestMalformed`."""
+    try:
+        return msgspec.json.decode(body or b"{}", type=dict[str, Any])
+    except msgspec.DecodeError as error:
+        raise RequestMalformed(reason=str(error)[:200]) from error
 
 
 async def read_pictures(parts: Sequence[Any]) -> Any:

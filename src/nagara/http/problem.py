@@ -154,7 +154,8 @@ def on_defect(request: Request[Any, Any, Any], error: Exception) -> Response[byt
         problem = DefectFound(error=type(error).__name__)
         log.error(
             "http.defect",
-            path=request.url.path,
+            # not the whole path: the one of a report ends in its tracking code
+            path="/".join(request.url.path.split("/", 4)[:4]),
             method=request.method,
             error=type(error).__name__,
             exc_info=error,

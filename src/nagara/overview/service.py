@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections import Counter
 from collections.abc import Mapping
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime, timedelta
+from datetime import time as time_of_day
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -23,6 +26,9 @@ from nagara.vocab import case, indicator
 from nagara.vocab.attribute import point_of
 
 WORST_MAX = 5
+#: Wall seconds that the list of stations is told again: nothing changed (values grow stale slowly),
+#: or something did (2,000 values a second must not make the list 2,000 times).
+TOLD_S, TOLD_CHANGED_S = 1.0, 0.1
 #: Five minutes a step through a day; a finer slider shows no more on any screen.
 FRAMES_MAX = 288
 #: Indicators are written when they change: how far back the last change is looked for.
@@ -54,6 +60,7 @@ class Overview:
         self.facts = facts
         self._districts: bytes | None = None
         self._layers: dict[str, bytes] = {}
+        self._told: tuple[float, int, list[dict[str, Any]]] = (-math.inf, -1, [])
 
     def clock(self) -> dict[str, Any]:
         """What the city clock says."""
@@ -149,14 +156,20 @@ class Overview:
         return self._layers[name]
 
     async def stations(self, entity_type: str | None = None) -> list[dict[str, Any]]:
-        """All stations that were heard, by id."""
+        """All stations that were heard, by id; at most a moment old."""
         await self.board.ready()
+        at_s = time.monotonic()
+        said_s, version, told = self._told
+        if at_s - said_s > (TOLD_S if version == self.board.version else TOLD_CHANGED_S):
+            version, told = self.board.version, self._tell_stations()
+            self._told = (at_s, version, told)
+        return [s for s in told if entity_type is None or s["type"] == entity_type]
+
+    def _tell_stations(self) -> list[dict[str, Any]]:
         now = self._context.clock.now()
         found = []
         for entity_id in sorted(self.board.stations):
             entity = self.board.stations[entity_id]
-            if entity_type and entity_type not in entity.types:
-                continue
             told = model.station_of(entity, self.catalogue, now)
             if told is not None:
                 if told["district"] is None:
@@ -273,4 +286,4 @@ class Overview:
 
     def _day_start(self, now: datetime) -> datetime:
         zone = ZoneInfo(self._city.time_zone)
-        return datetime.combine(now.astimezone(zone).date(), time(), zone).astimezone(UTC)
+        return datetime.combine(now.astimezone(zone).date(), time_of_day(), zone).astimezone(UTC)

@@ -149,6 +149,34 @@ async def test_the_same_form_sent_again_is_one_report(resident: httpx.AsyncClien
     assert first == second
 
 
+async def test_a_reporter_has_his_words_erased_with_his_code(resident: httpx.AsyncClient) -> None:
+    code = (await resident.post("/api/v1/reports", data=FORM)).json()["trackingCode"]
+    done = await resident.post("/api/v1/persons/erase", json={"trackingCode": code})
+    assert done.status_code in (200, 201), done.text
+    followed = (await resident.get(f"/api/v1/reports/{code}")).json()
+    assert followed["state"] == "routed"
+    assert followed["steps"][0]["text"] is None
+
+
+async def test_what_cannot_be_read_is_said_and_is_no_defect(
+    town: Town, app: Litestar, resident: httpx.AsyncClient
+) -> None:
+    made = (await resident.post("/api/v1/reports", data=FORM)).json()
+    officer = await signed_in(app, town, ("officer",))
+    path = f"/api/v1/cases/{made['caseId']}"
+    broken = {"content-type": "application/json"}
+    for answer in (
+        await officer.post(f"{path}/note", content=b"{", headers=broken),
+        await officer.post(f"{path}/note", content=b"[1]", headers=broken),
+        await officer.post(f"{path}/dance", json={}),
+        await resident.post("/api/v1/reports", content=b"--x", headers={
+            "content-type": "multipart/form-data; boundary=x"}),
+        await resident.post("/api/v1/reports", json={"category": "drain"}),
+    ):  # fmt: skip
+        assert 400 <= answer.status_code < 500, answer.text
+        assert answer.json()["hint"]
+
+
 async def test_a_chief_sees_cases_but_not_who_reported(
     town: Town, app: Litestar, resident: httpx.AsyncClient
 ) -> None:

@@ -104,8 +104,11 @@ async def test_a_reading_is_on_the_board_with_its_story(
     assert stations["54t"]["name"]["th"]
     assert (await get(client, "/stations?type=WaterObserved"))["items"] == []
     town.pass_(hours=3)
-    told = {s["code"]: s for s in (await get(client, "/stations"))["items"]}
-    assert told["54t"]["measures"]["pm25"]["stale"] is True
+    await eventually(
+        client,
+        "/stations",
+        lambda told: all(s["measures"]["pm25"]["stale"] for s in told["items"]),
+    )
 
 
 async def eventually(client: httpx.AsyncClient, path: str, true: Any) -> Any:

@@ -21,6 +21,7 @@ from nagara.guard import audit
 from nagara.guard.audit import AuditEntry, digest_of
 from nagara.guard.errors import (
     AccountUnknown,
+    DepartmentInvalid,
     LastAdministrator,
     OwnRights,
     RoleUnknown,
@@ -36,6 +37,7 @@ from nagara.guard.policy import for_accounts
 #: Letters and digits of any script, and . _ - @ inside: 3 to 40 characters.
 _USERNAME = re.compile(r"[^\W_](?:[\w.@-]|[\u0e30-\u0e4e]){1,38}(?:[^\W_]|[\u0e30-\u0e4e])")
 NAME_MAX = 80
+_DEPARTMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,79}")
 _LANGUAGE = re.compile(r"[a-z]{2,3}")
 
 _SELECT = (
@@ -116,6 +118,15 @@ def check_roles(roles: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(roles))
 
 
+def check_departments(departments: Sequence[str]) -> tuple[str, ...]:
+    """The codes without repetition. Raises `DepartmentInvalid`; whether the city has them, the
+    city knows."""
+    for code in departments:
+        if not _DEPARTMENT.fullmatch(code):
+            raise DepartmentInvalid(got="".join(filter(str.isprintable, code))[:40])
+    return tuple(dict.fromkeys(departments))
+
+
 class Accounts:
     """The accounts of the city. `key` hashes log-in names; `at` is always wall time."""
 
@@ -134,6 +145,7 @@ class Accounts:
         """Make the account. Raises `UsernameTaken`, `UsernameInvalid`, `RoleUnknown`, and what a
         chosen password that is too weak raises."""
         roles = check_roles(new.roles)
+        departments = check_departments(new.departments)
         username = fold_username(new.username)
         password = new.password or random_password()
         if new.password is not None:
@@ -156,7 +168,7 @@ class Accounts:
                     self.login_hash(username),
                     hashed,
                     list(roles),
-                    list(new.departments),
+                    list(departments),
                     language,
                     kept.person,
                     kept.record,
@@ -220,12 +232,13 @@ class Accounts:
         if by.kind == "account" and by.id == str(account):
             raise OwnRights()
         wanted = check_roles(roles) if roles is not None else None
+        belongs = check_departments(departments) if departments is not None else None
         async with conn.transaction():
             await _lock_accounts(conn)
             before = await self.get(conn, account)
             now_roles = wanted or before.roles
             now_disabled = before.disabled if disabled is None else disabled
-            now_departments = before.departments if departments is None else tuple(departments)
+            now_departments = before.departments if belongs is None else belongs
             if "administrator" in before.roles and (
                 now_disabled or "administrator" not in now_roles
             ):

@@ -106,6 +106,12 @@ class RoleUnknown(Problem):
     code = "role-unknown"
 
 
+class DepartmentInvalid(Problem):
+    """A text that cannot be the code of a department."""
+
+    code = "department-invalid"
+
+
 class OwnRights(Problem):
     """Nobody changes his own roles or disables himself."""
 

@@ -142,7 +142,7 @@ class Tokens:
             raise RoleUnknown(got=role[:40], known=", ".join(possible))
         if not 1 <= days <= TOKEN_DAYS_MAX:
             raise TokenLifeInvalid(most=TOKEN_DAYS_MAX)
-        if not 1 <= len(name.strip()) <= 80:
+        if not 1 <= len(name.strip()) <= 80 or not name.strip().isprintable():
             raise TokenNameInvalid()
         secret = TOKEN_PREFIX + new_secret()
         token = Token(
@@ -284,6 +284,8 @@ class Devices:
 
     async def find_actor(self, conn: Any, device: str, secret: str) -> Actor | None:
         """The device as one who acts, when the secret is its own; else None."""
+        if not device.isprintable():  # PostgreSQL takes no NUL, and no device has such an id
+            return None
         stored = await conn.fetchval(
             "select hash from guard.device_credential where device = $1", device
         )

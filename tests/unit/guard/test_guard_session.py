@@ -82,23 +82,23 @@ async def test_logging_in_again_ends_the_older_session_of_the_browser(
         assert (await client.get("/cases")).status_code == 401
 
 
-@pytest.mark.parametrize("change", ["flip", "cut", "longer", "quote", "foreign"])
-async def test_a_tampered_cookie_is_a_stranger(guard: Guard, browse: Browse, change: str) -> None:
+async def test_a_tampered_cookie_is_a_stranger(guard: Guard, browse: Browse) -> None:
     who = await add_account(guard, "niran", "officer")
     async with browse() as client:
         await log_in(client, who)
         good = client.cookies[COOKIE]
-        flipped = good[:-2] + ("A" if good[-2] != "A" else "B") + good[-1]
-        bad = {
-            "flip": flipped,
-            "cut": good[:-1],
-            "longer": good + "A",
-            "quote": "' or 1=1 --",
-            "foreign": new_secret(),
-        }[change]
         client.cookies.clear()
-        answer = await client.get("/cases", headers={"Cookie": f"{COOKIE}={bad}"})
-        assert answer.status_code == 401
+        for bad in (
+            good[:-2] + ("A" if good[-2] != "A" else "B") + good[-1],
+            good[:-1],
+            good + "A",
+            good.swapcase(),
+            "' or 1=1 --",
+            "",
+            new_secret(),
+        ):
+            answer = await client.get("/cases", headers={"Cookie": f"{COOKIE}={bad}"})
+            assert answer.status_code == 401, bad
 
 
 async def test_a_second_cookie_planted_by_a_neighbour_host_makes_a_stranger(
@@ -265,19 +265,25 @@ async def test_a_resident_opens_an_account_and_cannot_slip_in_a_role(
         assert taken.json()["code"] == "username-taken"
 
 
-@pytest.mark.parametrize(
-    "username", ["", "ab", "x" * 41, "a\r\nSet-Cookie: b=c", "a b", "../etc/passwd", "'; drop--"]
-)
-async def test_strange_names_are_refused_in_words_and_reflected_nowhere(
-    guard: Guard, browse: Browse, username: str
-) -> None:
+async def test_strange_names_are_refused_in_words_and_reflected_nowhere(browse: Browse) -> None:
+    strange = (
+        "",
+        "ab",
+        "x" * 41,
+        "a\r\nSet-Cookie: b=c",
+        "a b",
+        "../etc/passwd",
+        "'; drop--",
+        "\0",
+    )
     async with browse() as client:
-        answer = await client.post(
-            "/api/v1/session", json={"username": username, "password": "some password"}
-        )
-        assert answer.status_code == 401
-        assert "set-cookie" not in answer.headers
-        assert "b=c" not in str(answer.headers)
+        for username in strange:
+            answer = await client.post(
+                "/api/v1/session", json={"username": username, "password": "some password"}
+            )
+            assert answer.status_code == 401, username
+            assert "set-cookie" not in answer.headers
+            assert "b=c" not in str(answer.headers)
 
 
 async def test_log_in_from_another_site_is_refused(guard: Guard, browse: Browse) -> None:

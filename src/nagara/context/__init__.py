@@ -1,7 +1,8 @@
 """The NGSI-LD context store: the one place that everybody in the city reads and writes."""
 
 from nagara.context.context import Context, Task
-from nagara.context.log import Live, Reader, ReaderState, Watcher
+from nagara.context.live import Live, Watcher
+from nagara.context.log import Reader, ReaderState
 from nagara.context.model import (
     Change,
     Create,

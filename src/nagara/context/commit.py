@@ -18,37 +18,21 @@ from typing import Any
 import msgspec
 import structlog
 from asyncpg import Record, UniqueViolationError
-from msgspec import Struct
 
-from nagara.context.apply import AHEAD, LogRow, State, apply
 from nagara.context.clock import CityClock
 from nagara.context.errors import StoreBusy, StoreUnavailable
-from nagara.context.geometry import Placed, place
 from nagara.context.log import Tail, change_op
 from nagara.context.model import (
     Change,
-    Create,
-    Observe,
     Op,
-    Replace,
-    Upsert,
     Written,
-    default_instance,
 )
+from nagara.context.plan import Pending, Plan, Within, WithResults, columns_of, doubtful, entity_id
 from nagara.context.store import Cache, Conn, Held, Key, encode, load, load_heard
 from nagara.engines.database import Database
 from nagara.engines.errors import is_connection_loss
 from nagara.guard.audit import AuditEntry
-from nagara.values.time import parse_instant
 
-
-class WithResults(Struct, frozen=True):
-    """Private SQL that has to know what the operations did (ingest counts what was stored)."""
-
-    run: Callable[[Conn, list[Written]], Awaitable[None]]
-
-
-Within = Callable[[Conn], Awaitable[None]] | WithResults
 AuditAppend = Callable[[Conn, datetime, Sequence[AuditEntry]], Awaitable[Any]]
 
 #: Operations in one transaction: 2,000 take about 60 ms, a wait that nobody at a screen feels.
@@ -102,99 +86,11 @@ from unnest($1::text[], $2::text[], $3::text[], $4::text[]) as w(t, s, k, r)
 log = structlog.get_logger("context")
 
 
-class Pending(Struct):
-    """A call of `write` that waits for its commit."""
-
-    ops: tuple[Op, ...]
-    actor: str
-    key: str | None
-    tenant: str
-    within: Within | None
-    future: asyncio.Future[list[Written]]
-    until: float
-    results: list[Written] = []
-
-
-class _Row(Struct):
-    key: Key
-    row: LogRow
-    patch: bytes
-
-
 class _Stale(Exception):
     """Another process wrote one of our entities first."""
 
     def __init__(self, keys: list[Key]) -> None:
         self.keys = keys
-
-
-class Plan:
-    """The outcome of a group before it is written."""
-
-    def __init__(self, held: dict[Key, Held]) -> None:
-        self.held = held
-        self.states: dict[Key, State] = {}
-        self.changed: dict[Key, None] = {}
-        self.placed: dict[Key, Placed | None] = {}
-        self.rows: list[_Row] = []
-        self.heard: set[tuple[str, str, str, datetime]] = set()
-        self.members: list[Pending] = []
-        self.keys: dict[tuple[str, str, str], list[Written]] = {}
-        self.docs: dict[Key, tuple[bytes, bytes]] = {}  # state and sys, encoded
-
-    def state(self, key: Key) -> State:
-        """The state of an entity as the group has made it so far."""
-        state = self.states.get(key)
-        if state is None:
-            held = self.held.get(key)
-            state = self.states[key] = held.state() if held else State(key[1])
-        return state
-
-    def add(self, pending: Pending, now: datetime) -> None:
-        """Apply all operations of one call, or none of them."""
-        states: dict[Key, State] = {}
-        placed: dict[Key, Placed | None] = {}
-        rows: list[_Row] = []
-        results: list[Written] = []
-        fresh: set[tuple[str, str, str, datetime]] = set()
-        for op in pending.ops:
-            key = (pending.tenant, entity_id(op))
-            before = states.get(key) or self.state(key)
-            if isinstance(op, Observe):
-
-                def heard(name: str, at: datetime, key: Key = key) -> bool:
-                    said = (*key, name, at)
-                    return said in self.heard or said in fresh
-
-                after, made, written = apply(before, op, now, heard)
-            else:
-                after, made, written = apply(before, op, now, _nothing_heard)
-            results.append(written)
-            if not made and after is before:
-                continue
-            states[key] = after
-            if after.attrs.get("location") is not before.attrs.get("location"):
-                placed[key] = place(after.attrs.get("location"))
-            for row in made:
-                rows.append(_Row(key, row, encode(row.attrs)))
-                if isinstance(op, Observe):
-                    fresh.update((*key, name, row.at) for name in row.attrs)
-        self.states.update(states)
-        self.changed.update(dict.fromkeys(states))
-        self.placed.update(placed)
-        self.rows.extend(rows)
-        self.heard.update(fresh)
-        pending.results = results
-        self.members.append(pending)
-
-
-def _nothing_heard(_name: str, _at: datetime) -> bool:
-    return False
-
-
-def entity_id(op: Op) -> str:
-    """The id of the entity that an operation is about."""
-    return op.entity.id if isinstance(op, Create | Upsert | Replace) else op.id
 
 
 class Committer:
@@ -317,7 +213,7 @@ class Committer:
             if not plan.changed and not any(p.within for p in plan.members):
                 self._resolve(plan)
                 return
-            upserts = _columns(plan)
+            upserts = columns_of(plan)
             recorded = datetime.now(UTC)
             appended: Record | None = None
             nos: dict[Key, int] = {}
@@ -345,7 +241,7 @@ class Committer:
         keys = {(p.tenant, entity_id(op)): None for p in group for op in p.ops}
         plan = Plan(await load(conn, self._cache, keys))
         known = await _known_keys(conn, group)
-        plan.heard = await load_heard(conn, _doubtful(plan, group))
+        plan.heard = await load_heard(conn, doubtful(plan, group))
         for pending in group:
             if pending.future.done():  # the caller has gone
                 continue
@@ -442,67 +338,6 @@ class Committer:
         for pending in plan.members:
             if not pending.future.done():
                 pending.future.set_result(pending.results)
-
-
-def _doubtful(plan: Plan, group: list[Pending]) -> list[tuple[str, str, int, datetime]]:
-    """Observations that may have been heard before: not newer than all that is known."""
-    wanted: list[tuple[str, str, int, datetime]] = []
-    for pending in group:
-        for op in pending.ops:
-            if not isinstance(op, Observe):
-                continue
-            key = (pending.tenant, op.id)
-            held = plan.held.get(key)
-            if held is None:
-                continue
-            state = plan.state(key)
-            ahead = state.sys.get(AHEAD)
-            for name, instance in op.attrs.items():
-                said = instance.get("observedAt")
-                if said is None:
-                    continue  # `apply` refuses it in words
-                at = parse_instant(said)
-                current = default_instance(state.attrs.get(name))
-                known = current.get("observedAt") if current else None
-                if (
-                    not op.current
-                    or (known is not None and parse_instant(known) >= at)
-                    or (ahead is not None and parse_instant(ahead) >= at)
-                ):
-                    wanted.append((*key, held.no, at))
-    return wanted
-
-
-def _columns(plan: Plan) -> list[list[Any]]:
-    """The arrays of the upsert, ordered by key so that two processes cannot deadlock."""
-    columns: list[list[Any]] = [[] for _ in range(15)]
-    for key in sorted(plan.changed):
-        state = plan.states[key]
-        held = plan.held.get(key)
-        doc, sys = encode(state.attrs), encode(state.sys)
-        plan.docs[key] = (doc, sys)
-        placed = plan.placed.get(key)
-        many = state.types if len(state.types) > 1 else None
-        values = (
-            key[0],
-            key[1],
-            state.types[0],
-            None if many is None else encode(many).decode(),
-            encode(state.scopes).decode() if state.scopes else None,
-            doc.decode(),
-            sys.decode(),
-            state.version,
-            held.version if held else 0,
-            state.created_at,
-            state.modified_at,
-            state.expires_at,
-            not state.exists,
-            placed[0] if placed else None,
-            placed[1] if placed else None,
-        )
-        for column, value in zip(columns, values, strict=True):
-            column.append(value)
-    return columns
 
 
 async def _append(conn: Conn, plan: Plan, nos: dict[Key, int], recorded: datetime) -> Record:

@@ -11,11 +11,13 @@ import structlog
 from msgspec import Struct
 
 from nagara.context.clock import CityClock
-from nagara.context.commit import AuditAppend, Committer, Within
+from nagara.context.commit import AuditAppend, Committer
 from nagara.context.errors import EntityNotFound
 from nagara.context.find import count, query_page, read_history, read_series
-from nagara.context.log import Live, Reader, ReaderRunner, ReaderState, Tail
+from nagara.context.live import Live
+from nagara.context.log import Reader, ReaderRunner, ReaderState, Tail
 from nagara.context.model import Entity, Op, Page, Query, Sample, Written
+from nagara.context.plan import Within
 from nagara.context.q_sql import Expand
 from nagara.context.store import Cache, Held, load
 from nagara.engines.database import Database

@@ -13,7 +13,7 @@ from litestar.response import Stream
 
 from nagara.context.context import Context
 from nagara.context.errors import QueryInvalid
-from nagara.context.log import Watcher
+from nagara.context.live import Watcher
 from nagara.context.model import Change, default_instance, plain_value
 from nagara.guard.identity import Actor
 from nagara.guard.permission import allow

@@ -17,7 +17,7 @@ import asyncpg
 import structlog
 
 from nagara.context import Context, Written
-from nagara.context.commit import WithResults
+from nagara.context.plan import WithResults
 from nagara.engines.database import Connection
 from nagara.engines.errors import DatabaseUnreachable, as_problem
 from nagara.ingest.batch import Batch, Submission, book, compose

@@ -75,6 +75,11 @@ class Operations {
   readonly casesById = $derived(new Map(this.cases.map((c) => [c.id, c])))
   readonly districtsByCode = $derived(new Map(this.districts.map((d) => [d.code, d])))
 
+  /** Parts whose list was read once: before that an empty list means nothing. */
+  read = $state.raw<ReadonlySet<Part>>(new Set())
+
+  /** Changes heard while lists are being read, to be laid over what was read. */
+  #meanwhile: LiveChange[] | null = null
   #rawAlerts = new Map<string, Raw>()
   #rawCases = new Map<string, Raw>()
   #waiting: LiveChange[] = []
@@ -95,6 +100,8 @@ class Operations {
   }
 
   async readAgain(): Promise<void> {
+    const meanwhile: LiveChange[] = []
+    this.#meanwhile = meanwhile
     await Promise.all([
       this.#part('districts', async () => {
         this.shapes = await api.get<Districts>('/city/districts')
@@ -110,7 +117,7 @@ class Operations {
           ...(await readAll('/alerts', { state: 'open,acknowledged' })),
           ...(await readAll('/alerts', { state: 'resolved' }, FINISHED_MAX)),
         ]
-        this.#rawAlerts = new Map(rows.map((row) => [String(row['id']), row]))
+        this.#rawAlerts = laidOver(rows, meanwhile, 'Alert')
         this.#showAlerts()
       }),
       this.#part('cases', async () => {
@@ -119,10 +126,11 @@ class Operations {
           ...(await readAll('/cases', { state: 'open' })),
           ...(await readAll('/cases', finished, FINISHED_MAX)),
         ]
-        this.#rawCases = new Map(rows.map((row) => [String(row['id'] ?? row['caseId']), row]))
+        this.#rawCases = laidOver(rows, meanwhile, 'Case')
         this.#showCases()
       }),
     ])
+    if (this.#meanwhile === meanwhile) this.#meanwhile = null
     this.ready = true
     this.asOf = city.now
   }
@@ -138,6 +146,7 @@ class Operations {
   async #part(part: Part, read: () => Promise<void>): Promise<void> {
     try {
       await read()
+      if (!this.read.has(part)) this.read = new Set(this.read).add(part)
       if (this.problems.has(part)) this.problems = without(this.problems, part)
     } catch (thrown) {
       this.problems = new Map(this.problems).set(part, asProblem(thrown))
@@ -159,6 +168,7 @@ class Operations {
 
   #hear(change: LiveChange): void {
     this.#waiting.push(change)
+    this.#meanwhile?.push(change)
     this.#showTimer ??= setTimeout(() => {
       this.#showTimer = null
       this.#show()
@@ -235,7 +245,20 @@ function keep(rows: Map<string, Raw>, change: LiveChange): void {
     rows.delete(change.id)
     return
   }
+  // A part of something that is not listed (finished long ago, or still being read) is no row.
+  if (!rows.has(change.id) && change.op !== 'create') return
   rows.set(change.id, { ...rows.get(change.id), ...change.attrs, id: change.id })
+}
+
+/** What was read, brought up to date by what was heard while it was being read. */
+function laidOver(
+  rows: readonly Raw[],
+  changes: readonly LiveChange[],
+  type: string,
+): Map<string, Raw> {
+  const found = new Map(rows.map((row) => [String(row['id']), row]))
+  for (const change of changes) if (change.type === type) keep(found, change)
+  return found
 }
 
 /** The station with the readings a change carries. */

@@ -109,6 +109,10 @@ describe('what the map is coloured by', () => {
       0.8,
       null,
     ])
+    const offered = measuresFrom([
+      { code: 'cases-in-time', kind: 'district', breaks: [{ upTo: 50, color: '#000' }] },
+    ])
+    expect(bandsFor('cases-in-time', [], offered)[0]?.upTo).toBe(0.5)
     const [pm25] = measuresFrom([{ code: 'pm25', breaks: [{ upTo: null, color: '#fff' }] }])
     expect(bandsFor('pm25-mean', [1], pm25 ? [pm25] : [])).toHaveLength(1)
   })

@@ -136,7 +136,8 @@ export function readingFrom(x: unknown): Reading {
   const flags = Array.isArray(o['quality']) ? o['quality'] : []
   return {
     value: number(o['value']),
-    unit: text(o['unit']) ?? text(o['unitCode']) ?? '',
+    // A share or an index has an empty sign: its code (C62) is nothing to be shown.
+    unit: typeof o['unit'] === 'string' ? o['unit'] : (text(o['unitCode']) ?? ''),
     observedAt_ms: instant(o['observedAt']),
     originalObservedAt_ms: instant(o['originalObservedAt']),
     provenance: provenance(o['provenance']),

@@ -43,15 +43,21 @@ export function bandsFor(
     const official = measures.find((m) => m.code === 'pm25' && m.bands.length > 0)
     if (official) return official.bands
   }
-  const offered = measures.find((m) => m.kind === 'district' && m.code === code)
+  const offered = measures.find((m) => m.kind === 'district' && ownOf(m.code) === code)
+  if (code === 'cases-in-time') return shareBands(offered?.bands ?? [])
   if (offered && offered.bands.length > 0) return offered.bands
-  if (code === 'cases-in-time') return shareBands()
   return amountBands(values, code !== 'pm25-mean')
 }
 
-/** Shares in fifths: the middle means the same on every day. */
-function shareBands(): Band[] {
-  return amountBands([0, 1]).map((band) => ({ ...band }))
+/** Shares in the city's own steps (it may count in hundredths), or in fifths. */
+function shareBands(offered: readonly Band[]): readonly Band[] {
+  if (offered.length === 0) return amountBands([0, 1])
+  const hundredths = offered.some((band) => (band.upTo ?? 0) > 1)
+  return offered.map((band) => ({
+    color: band.color,
+    upTo: band.upTo === null ? null : band.upTo / (hundredths ? 100 : 1),
+    label: {},
+  }))
 }
 
 /** The indicator that says which share of cases was solved in time, by its code; null if none. */

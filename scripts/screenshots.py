@@ -1,0 +1,280 @@
+"""Every main view of a demo: Thai and English, light and dark, phone and desk.
+
+`make screenshots` starts a demo and draws all pictures into `screenshots/` (not committed); the few
+that the READMEs show are made small and put into `docs/images/`.
+
+    .venv/bin/python scripts/screenshots.py [--only ops,desk] [--lang th] [--base URL --data DIR]
+
+With --base and --data the pictures are taken of a demo that runs already.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import socket
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image
+from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Error as BrowserError
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "tests"))
+
+from e2e.browser import (  # noqa: E402
+    ARGUMENTS,
+    DESK,
+    LANGUAGES,
+    PHONE,
+    find_chromium,
+    words,
+)
+from e2e.demo_city import DemoCity, poll  # noqa: E402
+
+OUT = ROOT / "screenshots"
+CHOSEN = ROOT / "docs" / "images"
+CHOSEN_BYTES_MAX = 300_000
+THEMES = ("light", "dark")
+SIZES = {"phone": PHONE, "desk": DESK}
+QUIET_MS = 1200  # maps fade in, charts are drawn
+PATIENCE_MS = 30_000
+LIGHTS = [100.5018, 13.7563]  # the middle of the city, where the made-up report is
+
+#: Picture → (view, language, theme, size): what the READMEs show.
+PICKED = {
+    "ops-en": ("ops", "en", "dark", "desk"),
+    "ops-th": ("ops", "th", "dark", "desk"),
+    "now-en": ("now", "en", "light", "phone"),
+    "now-th": ("now", "th", "light", "phone"),
+    "report-en": ("report-where", "en", "light", "phone"),
+    "report-th": ("report-where", "th", "light", "phone"),
+    "follow-en": ("follow-one", "en", "light", "phone"),
+    "follow-th": ("follow-one", "th", "light", "phone"),
+    "desk-en": ("desk-case", "en", "dark", "desk"),
+    "desk-th": ("desk-case", "th", "dark", "desk"),
+}
+
+
+@dataclass(frozen=True)
+class View:
+    """A picture: where, as whom, and what is done before it is taken."""
+
+    name: str
+    path: str
+    account: str | None = None
+    act: Callable[[Page], None] | None = None
+    whole: bool = True  # the whole length of the page; not where the page is one screen
+
+
+def language_of(page: Page) -> str:
+    """The language that the page is written in."""
+    return page.locator("html").get_attribute("lang") or "en"
+
+
+def pick_category(page: Page) -> None:
+    """Choose a kind of problem: the second step asks where it is."""
+    page.locator(".groups button").first.click()
+    page.locator("button.leaf").first.click()
+    page.get_by_role("button", name=words(language_of(page), "resident.place.map")).click()
+    page.locator(".maplibregl-canvas").wait_for()
+    page.wait_for_timeout(2 * QUIET_MS)
+
+
+def tell_more(page: Page) -> None:
+    """The third step: a photo and words."""
+    pick_category(page)
+    page.get_by_role("button", name=words(language_of(page), "resident.report.next")).click()
+    page.locator("textarea").wait_for()
+
+
+def send_it(page: Page) -> None:
+    """The fourth step: check, learn what is kept, agree."""
+    tell_more(page)
+    page.locator("textarea").fill("หลุมลึกกลางเลนซ้าย หน้าปากซอย")
+    page.get_by_role("button", name=words(language_of(page), "resident.report.next")).click()
+    page.locator("input[type=checkbox]").wait_for()
+
+
+def open_first_case(page: Page) -> None:
+    """A case of the desk's list."""
+    page.locator("a[href^='#/case/']").first.click()
+    page.locator("article h2").wait_for()
+
+
+def open_first_row(page: Page) -> None:
+    """What lies at the top of the list of the operations centre."""
+    page.locator("[role=tabpanel] [data-id]").first.click()
+
+
+def views(tracking_code: str) -> list[View]:
+    """All views, in the order of a day: resident, operations, department, administration."""
+    admin = [
+        View(f"admin-{section}", f"/admin#/{section}", "administrator")
+        for section in (
+            "counters accounts tokens devices feeds parked readers audit"
+        ).split()
+    ]
+    return [
+        View("now", "/"),
+        View("report-what", "/#/report"),
+        View("report-where", "/#/report", act=pick_category),
+        View("report-more", "/#/report", act=tell_more),
+        View("report-send", "/#/report", act=send_it),
+        View("follow", "/#/follow"),
+        View("follow-one", f"/#/follow/{tracking_code}"),
+        View("account", "/#/account"),
+        View("login", "/login"),
+        View("about", "/about"),
+        View("ops", "/ops", "officer", whole=False),
+        View("ops-detail", "/ops", "officer", act=open_first_row, whole=False),
+        View("desk", "/desk", "staff-environment", whole=False),
+        View("desk-case", "/desk", "staff-environment", act=open_first_case, whole=False),
+        *admin,
+    ]
+
+
+def take(page: Page, base: str, view: View, target: Path) -> None:
+    """One picture."""
+    page.goto("about:blank")
+    page.goto(base + view.path)
+    page.locator("h1, h2").first.wait_for(state="attached", timeout=PATIENCE_MS)
+    page.locator(".skeleton, [aria-busy=true]").first.wait_for(state="detached")
+    if view.act is not None:
+        view.act(page)
+    page.wait_for_timeout(QUIET_MS)
+    page.screenshot(path=target, full_page=view.whole, animations="disabled")
+
+
+def draw(browser: Browser, city: DemoCity, chosen: list[View], languages: list[str]) -> list[str]:
+    """All pictures; gives the names of those that could not be taken, with the reason."""
+    failed: list[str] = []
+    states = {name: signed_in(browser, city, name) for name in {v.account for v in chosen} - {None}}
+    for language in languages:
+        for theme in THEMES:
+            for size, viewport in SIZES.items():
+                for account in dict.fromkeys(view.account for view in chosen):
+                    context = browser.new_context(
+                        viewport=viewport,
+                        locale={"th": "th-TH", "en": "en-GB"}[language],
+                        device_scale_factor=1,
+                        has_touch=size == "phone",
+                        storage_state=states.get(account),
+                        service_workers="block",
+                    )
+                    context.set_default_timeout(PATIENCE_MS)
+                    context.add_cookies([{"name": "lang", "value": language, "url": city.base}])
+                    context.add_init_script(f"try{{localStorage.theme='{theme}'}}catch{{}}")
+                    page = context.new_page()
+                    for view in (v for v in chosen if v.account == account):
+                        name = f"{view.name}-{language}-{theme}-{size}"
+                        try:
+                            take(page, city.base, view, OUT / f"{name}.png")
+                            print(name, flush=True)
+                        except BrowserError as error:
+                            failed.append(f"{name}: {str(error).splitlines()[0]}")
+                    context.close()
+    return failed
+
+
+def signed_in(browser: Browser, city: DemoCity, account: str) -> dict[str, object]:
+    """The cookies of an account: it signs in once, for the city counts log-ins."""
+    context = browser.new_context(base_url=city.base)
+    answer = context.request.post(
+        "/api/v1/session", data={"username": account, "password": city.passwords()[account]}
+    )
+    assert answer.ok, answer.text()
+    state = context.storage_state()
+    context.close()
+    return dict(state)
+
+
+def made_up_report(city: DemoCity) -> str:
+    """A report of a resident with two steps behind it: its tracking code."""
+    with city.as_stranger() as resident:
+        places = resident.get("/api/v1/city").json()
+        notice = resident.get("/api/v1/notices/report").json()
+        body = {
+            "category": next(c["code"] for c in places["categories"] if c["photoAdvised"]),
+            "lon": str(LIGHTS[0]),
+            "lat": str(LIGHTS[1]),
+            "words": "มีหลุมขนาดใหญ่ตรงทางม้าลาย รถเสียหลักหลายคันแล้ว",
+            "consent": "true",
+            "noticeVersion": str(notice.get("version", "")),
+            "language": "th",
+        }
+        answer = resident.post("/api/v1/reports", data=body, files={"none": (None, "")})
+        answer.raise_for_status()
+        made = answer.json()
+    with contextlib.closing(city.as_account("officer")) as officer:
+        for act in ("accept", "start"):
+            officer.post(f"/api/v1/cases/{made['caseId']}/{act}", json={}).raise_for_status()
+    return str(made["trackingCode"])
+
+
+def pick() -> None:
+    """The READMEs' pictures, as WebP below the limit."""
+    CHOSEN.mkdir(parents=True, exist_ok=True)
+    for name, (view, language, theme, size) in PICKED.items():
+        source = OUT / f"{view}-{language}-{theme}-{size}.png"
+        if not source.exists():
+            continue
+        picture = Image.open(source).convert("RGB")
+        picture = picture.crop((0, 0, picture.width, min(picture.height, 1000)))
+        for quality in (86, 78, 70, 60):
+            picture.save(CHOSEN / f"{name}.webp", quality=quality, method=6)
+            if (CHOSEN / f"{name}.webp").stat().st_size < CHOSEN_BYTES_MAX:
+                break
+
+
+@contextlib.contextmanager
+def running(arguments: argparse.Namespace) -> Iterator[DemoCity]:
+    """The demo that is pointed at, or one started for the pictures."""
+    if arguments.base:
+        city = DemoCity(arguments.data, int(arguments.base.rpartition(":")[2]))
+        yield city
+        return
+    with tempfile.TemporaryDirectory(prefix="nagara-screens-") as folder:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = min(probe.getsockname()[1], 65_000)
+        with DemoCity(Path(folder) / "city", port) as city:
+            yield city
+
+
+def main() -> int:
+    """Takes the pictures; 1 if one could not be taken."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", default="", help="beginnings of views' names, with commas")
+    parser.add_argument("--lang", default=",".join(LANGUAGES))
+    parser.add_argument("--base", default="")
+    parser.add_argument("--data", type=Path)
+    arguments = parser.parse_args()
+    program = find_chromium()
+    if program is None:
+        print("There is no Chromium here: apt-get install chromium", file=sys.stderr)
+        return 1
+    OUT.mkdir(exist_ok=True)
+    with running(arguments) as city, sync_playwright() as playwright:
+        with city.as_stranger() as stranger:
+            poll(
+                lambda: stranger.get("/api/v1/city/now").json()["alerts"]["open"] > 2,
+                "the demo's alerts",
+            )
+        browser = playwright.chromium.launch(executable_path=program, args=ARGUMENTS)
+        wanted = tuple(arguments.only.split(","))
+        chosen = [v for v in views(made_up_report(city)) if v.name.startswith(wanted)]
+        failed = draw(browser, city, chosen, arguments.lang.split(","))
+        browser.close()
+    pick()
+    for line in failed:
+        print("not taken:", line, file=sys.stderr)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -191,6 +191,7 @@ def _announce(settings: Settings, credentials: Sequence[Credentials]) -> None:
         once = in_words("บัญชีผู้ใช้ (แสดงครั้งเดียว โปรดจดไว้)", "Accounts (shown once: write them down):")
         again = in_words("บัญชีสำหรับการสาธิต", "Demo accounts:")
         say(again if settings.mode == "demo" else once)
+        width = max(len(one.username) for one in credentials)
         for one in credentials:
-            say(f"  {one.username:<20} {one.password:<24} {', '.join(one.roles)}")
+            say(f"  {one.username:<{width}}  {one.password}  {', '.join(one.roles)}")
     say(in_words("กด Ctrl-C เพื่อหยุด", "Ctrl-C stops it."))

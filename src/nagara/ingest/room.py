@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import structlog
 from prometheus_client import CollectorRegistry
@@ -14,7 +13,7 @@ from nagara.context.room import Floor, Room
 from nagara.engines.nats import NatsEngine
 from nagara.ingest.adapters.feeds import feed_of
 from nagara.ingest.adapters.mqtt import SOURCE as MQTT
-from nagara.ingest.adapters.mqtt import MqttIntake, topic_of
+from nagara.ingest.adapters.mqtt import MqttIntake
 from nagara.ingest.adapters.mqtt_login import (
     Grant,
     LoginRequest,
@@ -23,8 +22,7 @@ from nagara.ingest.adapters.mqtt_login import (
     rights_of,
 )
 from nagara.ingest.adapters.polling import FeedRunner
-from nagara.ingest.adapters.violations import follow, log_size
-from nagara.ingest.errors import TopicForbidden
+from nagara.ingest.adapters.violations import Violation, follow, log_size
 from nagara.ingest.ledger import register_metrics
 from nagara.ingest.routes import device_routes, feed_routes, parked_routes, push_routes
 from nagara.ingest.service import OWED_EVERY_S, SWEEP_EVERY_S, IngestService
@@ -71,9 +69,7 @@ def assemble(
         if nats.child is not None:
             path = nats.child.recipe.log_path
             at = log_size(path)
-            tasks.append(
-                Task("ingest.violations", lambda: follow(path, at, _refuse_topic(service)))
-            )
+            tasks.append(Task("ingest.violations", lambda: follow(path, at, _refuse(service))))
     return IngestRoom(
         name="ingest",
         routes=[
@@ -130,10 +126,10 @@ async def _listen(floor: Floor, service: IngestService, mqtt: MqttIntake, nats: 
         await login.close()
 
 
-def _refuse_topic(service: IngestService) -> Any:
-    def refuse(device: str | None, subject: str) -> None:
+def _refuse(service: IngestService) -> Callable[[Violation], None]:
+    def refuse(violation: Violation) -> None:
+        device = violation.device
         known = device if device is not None and service.registry.find(device) else None
-        topic = topic_of(subject)[:200]
-        service.intake.refuse(MQTT, TopicForbidden(topic=topic), known)
+        service.intake.refuse(MQTT, violation.problem, known)
 
     return refuse

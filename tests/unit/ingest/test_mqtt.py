@@ -13,10 +13,9 @@ from nagara.context import Context
 from nagara.engines.database import Database
 from nagara.engines.nats import NatsEngine
 from nagara.ingest import parking
-from nagara.ingest.adapters.mqtt import MqttIntake, topic_of
+from nagara.ingest.adapters.mqtt import MqttIntake
 from nagara.ingest.adapters.mqtt_login import Grant, LoginRequest, LoginService, rights_of
-from nagara.ingest.adapters.violations import follow, violations_in
-from nagara.ingest.errors import TopicForbidden
+from nagara.ingest.adapters.violations import Violation, follow, topic_of, violations_in
 from nagara.ingest.service import IngestService
 from nagara.values.time import format_instant
 from sim.ingest.publisher import Publisher
@@ -107,25 +106,31 @@ async def test_bad_payloads_and_strange_topics_are_parked_with_topic_and_reason(
     assert service.intake.ledger.total()["stored"] == 1
 
 
-async def test_a_publication_to_a_forbidden_topic_is_counted_as_refused(
+async def test_what_nats_turns_away_is_counted_as_refused(
     device: Publisher, service: IngestService, nats_engine: NatsEngine
 ) -> None:
     assert nats_engine.child is not None
     seen: list[tuple[str | None, str]] = []
 
-    def refuse(who: str | None, subject: str) -> None:
-        seen.append((who, subject))
-        service.intake.refuse("mqtt", TopicForbidden(topic=topic_of(subject)), who)
+    def refuse(violation: Violation) -> None:
+        seen.append((violation.device, violation.problem.code))
+        service.intake.refuse("mqtt", violation.problem, violation.device)
 
-    path = nats_engine.child.recipe.log_path
-    task = asyncio.create_task(follow(path, 0, refuse))
+    task = asyncio.create_task(follow(nats_engine.child.recipe.log_path, 0, refuse))
     await device.publish(b'{"pm25": 99}', topic="devices/d2/up")
     await device.flush()
-    await until(lambda: bool(seen))
+    await device.publish(b'{"pm25": 99}' + b" " * 1_100_000)
+    await asyncio.wait_for(device.lost.wait(), 10)
+    await device.connect()
+    device.unacknowledged.clear()
+    await device.publish(b'{"pm25": 20}')
+    await device.flush()
+    await until(lambda: len(seen) == 2)
     task.cancel()
-    assert seen == [("d1", "devices.d2.up")]
+    assert seen == [("d1", "topic-forbidden"), ("d1", "payload-too-large")]
+    await until(lambda: service.intake.ledger.total()["stored"] == 1)
     await service.intake.pay_owed()
-    assert service.intake.ledger.total()["refused"] == 1
+    assert service.intake.ledger.total()["refused"] == 2
 
 
 async def test_a_thousand_readings_are_stored_once_each(

@@ -24,6 +24,7 @@ from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 
 from nagara.engines.nats import NatsEngine, open_mqtt_log
 from nagara.ingest.adapters.nats_lines import Delivered, Lines, LinesClosed, connect
+from nagara.ingest.adapters.violations import topic_of
 from nagara.ingest.errors import IngestBusy, TopicUnknown
 from nagara.ingest.intake import BATCH_MAX
 from nagara.ingest.item import Item
@@ -252,8 +253,3 @@ def _device_of(subject: bytes) -> str | None:
     if len(parts) == 3 and parts[0] == b"devices" and parts[2] == b"up" and parts[1]:
         return parts[1].decode(errors="replace")
     return None
-
-
-def topic_of(subject: str) -> str:
-    """The MQTT topic of a NATS subject: `.` was `/`, and `//` was a dot."""
-    return "/".join(part.replace("//", ".") for part in subject.split("."))

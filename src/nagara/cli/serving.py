@@ -15,6 +15,7 @@ from granian.constants import Interfaces
 from granian.server.embed import Server
 
 from nagara.cli.frame import DataOption, aside, in_words, progress, run, say
+from nagara.engines.meta import settle_city
 from nagara.engines.nats import check_port_free
 from nagara.engines.running import Engines
 from nagara.guard.accounts import Credentials
@@ -123,6 +124,7 @@ async def _live(settings: Settings, stop: asyncio.Event) -> None:
             return
         with aside.status(in_words("กำลังเปิดเมือง…", "Opening the city…")):
             application = await assemble(settings, engines)
+            await settle_city(engines.database, application.city.code)
             stack.push_async_callback(application.stop)
             await application.start()
             server = _server(settings, application.asgi)

@@ -121,6 +121,13 @@ class MigrationFailed(Problem):
     status = 500
 
 
+class CityOther(Problem):
+    """The data folder is of another city than the kit."""
+
+    code = "city-other"
+    status = 409
+
+
 class BackupUnreadable(Problem):
     """A backup is no backup of ours, or is damaged."""
 

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import date, datetime, timedelta
+from pathlib import Path
 
 import structlog
 from rich.progress import Progress
@@ -67,11 +68,16 @@ class Player:
             raise RuntimeError("begin comes first")
         while True:
             now = self._context.clock.now()
-            for batch in _batches(self.program.between(self.played_until, now)):
-                await self._take(batch)
-            self.played_until = now
+            await self.play_to(now)
             await self._note_loop(now)
             await asyncio.sleep(LOOK_EVERY_S)
+
+    async def play_to(self, now: datetime) -> None:
+        """Let the city hear all that lies between what was played last and `now`."""
+        assert self.played_until is not None
+        for batch in _batches(self.program.between(self.played_until, now)):
+            await self._take(batch)
+        self.played_until = now
 
     async def _take(self, batch: list[Observation]) -> None:
         for source, part in _by_source(batch).items():
@@ -123,18 +129,23 @@ def schedule_of(application: Application) -> Schedule:
     )
 
 
+async def read_program(application: Application, kit_data: Path | None) -> Program:
+    """The program of the city's kit, read beside the event loop."""
+    return await asyncio.to_thread(
+        make_program,
+        application.city,
+        schedule_of(application),
+        kit_data,
+        installed_packs(),
+    )
+
+
 @asynccontextmanager
 async def run_demo(
     application: Application, progress: Progress | None = None
 ) -> AsyncIterator[list[Credentials]]:
     """Bring the demo to life; gives the demo's accounts with their passwords."""
-    program = await asyncio.to_thread(
-        make_program,
-        application.city,
-        schedule_of(application),
-        application.settings.kit_data,
-        installed_packs(),
-    )
+    program = await read_program(application, application.settings.kit_data)
     accounts: list[Credentials] = []
     if application.settings.mode == "demo":  # a replay has the city's own people
         accounts = await application.guard.demo_accounts(demo_people(application.city))

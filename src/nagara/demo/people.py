@@ -15,7 +15,7 @@ def demo_people(city: City) -> list[NewAccount]:
     """Accounts of every role, the staff in the departments that answer for most."""
     desks = busiest_departments(city)
     people = [
-        NewAccount("admin-demo", "Demo administrator", ("administrator",)),
+        NewAccount("administrator", "Demo administrator", ("administrator",)),
         NewAccount("officer", "Duty officer", ("officer",)),
         NewAccount("chief", "Chief smart city officer", ("chief",)),
         NewAccount("steward", "Data steward", ("steward",)),
@@ -29,11 +29,13 @@ def demo_people(city: City) -> list[NewAccount]:
 
 
 def busiest_departments(city: City) -> tuple[str, ...]:
-    """Departments by how much comes to them: alerts first, then categories of reports."""
+    """Departments by how much comes to them: those of alerts, then the office in the middle."""
+    middle = city.district_at(*city.centre)
+    where = middle.code if middle else None
     counts: Counter[str] = Counter()
     for route in city.alert_routes:
-        counts[city.get_department(route.department).code] += 100
-    middle = city.district_at(*city.centre)
-    for category in city.leaf_categories():
-        counts[city.route(category.code, middle.code if middle else None).code] += 1
-    return tuple(code for code, _ in counts.most_common(DESKS))
+        counts[city.get_department(route.department).code] += 1
+    alerts = [code for code, _ in counts.most_common(DESKS - 1)]
+    reports = Counter(city.route(c.code, where).code for c in city.leaf_categories())
+    office = next((code for code, _ in reports.most_common() if code not in alerts), None)
+    return tuple([*alerts, office] if office else alerts)

@@ -24,8 +24,9 @@ from nagara.vocab import case as noun
 
 #: A name, a telephone number or an address; longer is no contact.
 CONTACT_CHARACTERS_MAX = 200
-#: Reports of strangers by address: a carrier's address may be a neighbourhood, a script is not.
-REPORT_LIMIT = Limit(rate_per_s=1 / 60, burst=20)
+#: Reports of strangers by address: behind a carrier's address a whole quarter reports one flood, so
+#: twelve a minute in the long run; a script that fills the desks needs more.
+REPORT_LIMIT = Limit(rate_per_s=0.2, burst=30)
 #: Codes tried by address; 63 bits would stand far more, but nobody types faster.
 LOOK_UP_LIMIT = Limit(rate_per_s=1.0, burst=60)
 #: A code that nobody has costs as much as this many: who guesses is slowed down at once.

@@ -32,8 +32,10 @@ def report_routes(work: Casework, reports: Reports) -> list[HTTPRouteHandler]:
     """What residents use."""
 
     def take(request: Asked, buckets: Any, cost: float = 1.0) -> None:
-        """Counted by address, for strangers and for accounts."""
-        wait_s = buckets.take(address_of(request.scope), work.gate.wall().timestamp(), cost)
+        """Counted by account where there is one, else by address."""
+        actor = request.user
+        who = actor.name_for_audit if actor.is_known else address_of(request.scope)
+        wait_s = buckets.take(who, work.gate.wall().timestamp(), cost)
         if wait_s > 0 and not work.gate.open_mode:
             raise held_back(request.scope, TooManyRequests, wait_s)
 

@@ -8,8 +8,9 @@ import os
 import signal
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
+import structlog
 import typer
 from granian.constants import Interfaces
 from granian.server.embed import Server
@@ -21,7 +22,14 @@ from nagara.engines.running import Engines
 from nagara.guard.accounts import Credentials
 from nagara.http.observe import configure_logs
 from nagara.settings import Settings, read_settings
+from nagara.values.errors import Problem
 
+if TYPE_CHECKING:
+    from nagara.app import Application
+
+log = structlog.get_logger("cli")
+
+STOP_S_MAX = 20.0  # waiting writes are committed in a fraction of a second
 DRAIN_S = 5  # what an answer may still take when the city is told to stop
 CITIES = {"bangkok": "th-bkk", "phuket": "th-pkt"}  # names a newcomer types
 
@@ -103,7 +111,7 @@ async def serve(settings: Settings) -> None:
             os._exit(130)  # the engines die with their parent
         stop.set()
 
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, on_signal)
     city = asyncio.create_task(_live(settings, stop))
     stopped = asyncio.create_task(stop.wait())
@@ -125,7 +133,7 @@ async def _live(settings: Settings, stop: asyncio.Event) -> None:
         with aside.status(in_words("กำลังเปิดเมือง…", "Opening the city…")):
             application = await assemble(settings, engines)
             await settle_city(engines.database, application.city.code)
-            stack.push_async_callback(application.stop)
+            stack.push_async_callback(_stop, application)
             await application.start()
             server = _server(settings, application.asgi)
             serving = asyncio.create_task(server.serve())
@@ -144,6 +152,14 @@ async def _live(settings: Settings, stop: asyncio.Event) -> None:
         server.stop()
         with contextlib.suppress(TimeoutError, asyncio.CancelledError):
             await asyncio.wait_for(serving, DRAIN_S + 1)
+
+
+async def _stop(application: Application) -> None:
+    """Ends the city's parts; a database that is away must not keep the city from ending."""
+    try:
+        await asyncio.wait_for(application.stop(), STOP_S_MAX)
+    except (TimeoutError, Problem) as error:
+        log.error("the city did not end in order", reason=str(error) or "time")
 
 
 def _server(settings: Settings, asgi: Any) -> Server:

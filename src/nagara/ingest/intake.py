@@ -35,6 +35,7 @@ QUEUED_MAX = 20_000
 #: Commits under way at once: while one is written the next is judged.
 WRITES_AT_ONCE = 2
 RETRY_S_MAX = 5.0
+STOP_S_MAX = 3.0  # a commit takes 0.1 s; what is not acknowledged is delivered again
 #: Classes of SQLSTATE that say "not now" and not "never": lack of resources, intervention, system
 #: error, lock or serialisation conflict (PostgreSQL documentation, appendix A).
 _NOT_NOW = ("40", "53", "55", "57", "58")
@@ -124,9 +125,11 @@ class Intake:
                     self._writing.add(task)
                     task.add_done_callback(self._writing.discard)
                     task.add_done_callback(lambda _: slots.release())
-        finally:
+        finally:  # told to stop: what is being written is finished, what cannot be is let go
             if self._writing:
-                await asyncio.gather(*self._writing, return_exceptions=True)
+                _, late = await asyncio.wait(self._writing, timeout=STOP_S_MAX)
+                for task in late:
+                    task.cancel()
 
     async def pay_owed(self) -> None:
         """Write down refusals that were counted since the last call."""

@@ -13,7 +13,7 @@ from asyncpg import Record
 from msgspec import Struct
 
 from nagara.city import City
-from nagara.context import Context, Delete, Entity, Upsert
+from nagara.context import Context, Delete, Entity, Op, Patch, Upsert
 from nagara.engines.database import Connection, Database
 from nagara.ingest.errors import (
     DeviceExists,
@@ -247,7 +247,11 @@ class Registry:
             )
 
         mirror = Entity(self.mirror_id(device.id), (words.TYPE,), _mirror(device, profile))
-        await self._context.write(Upsert(mirror), actor=actor, within=keep)
+        ops: list[Op] = [Upsert(mirror)]
+        fed = await self._context.find(device.entity_id)
+        if fed is not None and fed.object(words.REF_DEVICE) == mirror.id:
+            ops.append(Patch(fed.id, self._base(device)))  # made for this device: it moves along
+        await self._context.write(*ops, actor=actor, within=keep)
         return self._bind(device)
 
 

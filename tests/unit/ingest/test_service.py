@@ -321,3 +321,14 @@ async def test_the_registry_is_there_after_a_restart(
     await fresh.registry.remove("d1", "account:tester")
     assert fresh.registry.find("d1") is None
     assert await context.find(MIRROR) is None
+
+
+async def test_a_device_that_is_moved_takes_the_entity_it_made_along(
+    service: IngestService, context: Context
+) -> None:
+    await service.intake.take([message(service, {"pm25": 20.0})])
+    moved = msgspec.structs.replace(service.registry.get("d1").device, location=(100.6, 13.8))
+    await service.registry.change(moved, "account:tester")
+    place = (await context.get(D1)).value("location")
+    assert place == {"type": "Point", "coordinates": [100.6, 13.8]}
+    assert (await context.get(D1)).value("pm25") == 20.0

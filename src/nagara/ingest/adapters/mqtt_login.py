@@ -79,6 +79,7 @@ class LoginService:
             name="login",
             max_reconnect_attempts=-1,
             reconnect_time_wait=RECONNECT_S,
+            error_cb=_on_error,
         )
         issuer = nkeys.from_seed(engine.issuer_seed.encode("ascii"))
         service = cls(client, issuer, engine.account, decide)
@@ -160,6 +161,11 @@ class LoginService:
         signed = f"{head}.{_encode(body)}"
         signature = self.issuer.sign(signed.encode("ascii"))
         return f"{signed}.{_base64url(signature)}"
+
+
+async def _on_error(error: Exception) -> None:
+    """nats-py tells of every try to reconnect; a line each is enough."""
+    log.warning("login.away", reason=str(error) or type(error).__name__)
 
 
 def read_claims(token: bytes) -> dict[str, Any]:

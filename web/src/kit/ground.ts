@@ -22,18 +22,25 @@ function wantsBuildings(): boolean {
   return matchMedia('(min-width: 48rem)').matches && !line?.saveData
 }
 
-/** The whole ground. A layer that fails is left out: the map stays of use without a park. */
-export async function loadGround(): Promise<Ground> {
+/**
+ * The ground as its shapes arrive: `show` is called with more each time. A layer that fails is left
+ * out: the map stays of use without a park.
+ */
+export async function loadGround(show: (ground: Ground) => void): Promise<void> {
   const info = await city.load()
-  const layer = async (name: string): Promise<FeatureCollection | undefined> => {
-    if (!info.shapes.layers.includes(name)) return undefined
-    return api.get<FeatureCollection>(`/city/layers/${name}`).catch(() => undefined)
+  let ground: Ground = { basemap: info.basemap }
+  const add = (more: Ground) => {
+    ground = { ...ground, ...more }
+    show(ground)
   }
-  const [shapes, water, parks, buildings] = await Promise.all([
-    loadDistricts().catch(() => undefined),
-    layer('water'),
-    layer('parks'),
-    wantsBuildings() ? layer('buildings') : undefined,
-  ])
-  return { districts: shapes, water, parks, buildings, basemap: info.basemap }
+  const layer = async (name: 'water' | 'parks' | 'buildings') => {
+    if (!info.shapes.layers.includes(name)) return
+    add({ [name]: await api.get<FeatureCollection>(`/city/layers/${name}`) })
+  }
+  show(ground)
+  await loadDistricts()
+    .then((districts) => add({ districts }))
+    .catch(() => undefined)
+  await Promise.allSettled([layer('water'), layer('parks')])
+  if (wantsBuildings()) await layer('buildings').catch(() => undefined)
 }

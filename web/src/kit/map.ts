@@ -1,6 +1,8 @@
 /** What a map shows, and the quiet ground under it. No tiles are needed, nor a basemap. */
 import type { Feature, FeatureCollection, Point } from 'geojson'
 import type { ExpressionSpecification, LayerSpecification, StyleSpecification } from 'maplibre-gl'
+import { words } from './i18n.svelte'
+import type { Landmark } from './landmarks'
 import { token } from './theme.svelte'
 
 export interface MapPoint {
@@ -52,6 +54,8 @@ export interface Ground {
   water?: FeatureCollection | undefined
   parks?: FeatureCollection | undefined
   buildings?: FeatureCollection | undefined
+  /** Places everybody knows, named on the map when it is near enough. */
+  landmarks?: readonly Landmark[] | undefined
   /** Address of a PMTiles file with vector tiles, when the city has one. */
   basemap?: string | null | undefined
 }
@@ -129,6 +133,55 @@ export function nameLayer(): LayerSpecification {
       'text-halo-color': token('--map-land'),
       'text-halo-width': 1.5,
     },
+  }
+}
+
+/** Landmarks: a dot and a name, from where streets would be seen. */
+export function landmarkLayers(): LayerSpecification[] {
+  return [
+    {
+      id: 'landmark-dots',
+      source: 'landmarks',
+      type: 'circle',
+      minzoom: 11.5,
+      paint: {
+        'circle-radius': 3,
+        'circle-color': token('--map-land'),
+        'circle-stroke-color': token('--map-label'),
+        'circle-stroke-width': 1.5,
+      },
+    },
+    {
+      id: 'landmark-names',
+      source: 'landmarks',
+      type: 'symbol',
+      minzoom: 12.5,
+      layout: {
+        'text-field': ['get', 'name'],
+        'text-font': FONT,
+        'text-size': 11,
+        'text-anchor': 'top',
+        'text-offset': [0, 0.5],
+        'text-max-width': 9,
+        'text-padding': 4,
+      },
+      paint: {
+        'text-color': token('--map-label'),
+        'text-halo-color': token('--map-land'),
+        'text-halo-width': 1.5,
+      },
+    },
+  ]
+}
+
+export function landmarkFeatures(landmarks: readonly Landmark[]): FeatureCollection<Point> {
+  return {
+    type: 'FeatureCollection',
+    features: landmarks.map((each) => ({
+      type: 'Feature',
+      geometry: { type: 'Point', coordinates: [each.lon, each.lat] },
+      properties: { name: words(each.name) },
+    })),
   }
 }
 

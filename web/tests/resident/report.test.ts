@@ -1,6 +1,7 @@
 /** Finding the kind of problem and the district, and what stays on the phone. */
 import { expect, test } from 'vitest'
 import type { Districts } from '../../src/kit/api-types'
+import { landmarkOf, once, searchLandmarks } from '../../src/kit/landmarks'
 import { groupsOf, searchCategories } from '../../src/resident/categories'
 import { afterSending, isBegun, newDraft } from '../../src/resident/drafts'
 import { districtAt, metresBetween } from '../../src/resident/place'
@@ -76,4 +77,34 @@ test('once the city has a report, the phone keeps the code and nothing that was 
   const kept = JSON.stringify(afterSending({ ...draft, photos: [new Blob(['x'])] }, sent))
   expect(kept).toContain('ACDEF')
   expect(afterSending(draft, sent)).toMatchObject({ words: '', name: '', contact: '', photos: [] })
+})
+
+const LANDMARKS = [
+  { id: '1', name: { th: 'สยาม', en: 'Siam' }, kind: 'station' as const, lon: 100.53, lat: 13.74 },
+  { id: '2', name: { th: 'ศิริราช', en: 'Siriraj Hospital' }, kind: 'place' as const, lon: 100.48, lat: 13.75 },
+  { id: '3', name: { th: 'สนามกีฬา', en: 'National Stadium, Siam' }, kind: 'station' as const, lon: 100.5, lat: 13.7 },
+]
+
+test('landmarks are found in either language, those that begin so first', () => {
+  expect(searchLandmarks(LANDMARKS, 'siam').map(({ id }) => id)).toEqual(['1', '3'])
+  expect(searchLandmarks(LANDMARKS, 'ศิริ').map(({ id }) => id)).toEqual(['2'])
+  expect(searchLandmarks(LANDMARKS, 's', 2)).toHaveLength(2)
+})
+
+test('what has no point or no name is no landmark', () => {
+  expect(landmarkOf({ id: 'x', type: 'PointOfInterest', name: 'X' })).toBeNull()
+  const location = { type: 'Point', coordinates: [100.5, 13.7] }
+  expect(landmarkOf({ id: 'x', type: 'TransitStation', location })).toBeNull()
+  expect(landmarkOf({ id: 'x', type: 'TransitStation', name: 'X', location })).toMatchObject({
+    kind: 'station',
+    lon: 100.5,
+    lat: 13.7,
+  })
+})
+
+test('a station of two lines is one landmark, two places of one name far apart are two', () => {
+  const siam = LANDMARKS[0]!
+  const beside = { ...siam, id: 'other line', lon: siam.lon + 0.001 }
+  const elsewhere = { ...siam, id: 'elsewhere', lat: siam.lat + 0.2 }
+  expect(once([siam, beside, elsewhere]).map(({ id }) => id)).toEqual(['1', 'elsewhere'])
 })

@@ -136,7 +136,7 @@ async def test_strange_words_in_accounts_and_tokens_are_refused_in_words(
         made = await client.post("/api/v1/accounts", json=person, headers=csrf)
         assert made.status_code == 201
         listed = (await client.get("/api/v1/accounts")).json()["items"]
-        assert [one["username"] for one in listed][-1] == "niran"
+        assert "niran" in {one["username"] for one in listed}
 
 
 async def test_the_last_administrator_stays(make_guard: Callable[..., Guard]) -> None:

@@ -16,13 +16,19 @@ from nagara.context.errors import EntityNotFound
 from nagara.context.find import count, query_page, read_history, read_series
 from nagara.context.live import Live
 from nagara.context.log import Reader, ReaderRunner, ReaderState, Tail
-from nagara.context.model import Entity, Op, Page, Query, Sample, Written
+from nagara.context.model import Delete, Entity, Op, Page, Query, Sample, Written
 from nagara.context.plan import Within
 from nagara.context.q_sql import Expand
 from nagara.context.store import Cache, Held, load
 from nagara.engines.database import Database
 
 log = structlog.get_logger("context")
+
+#: How long a key is remembered: a program that repeats a request later than this means it anew.
+KEYS_KEPT = timedelta(days=30)
+SWEEP_EVERY_S = 3600.0
+#: Expired entities deleted in one go; the rest an hour later at the latest.
+EXPIRED_MAX = 1_000
 
 #: Samples of one answer: a month of one-minute values.
 SAMPLES_MAX = 50_000
@@ -62,6 +68,7 @@ class Context:
         await self.tail.start()
         self.spawn(Task("context.commit", self.committer.run))
         self.spawn(Task("context.follow", self.tail.follow))
+        self.spawn(Task("context.sweep", self._sweep_for_ever))
         for reader in readers:
             self.add_reader(reader)
 
@@ -91,6 +98,26 @@ class Context:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks.clear()
+
+    async def sweep(self) -> int:
+        """Forget old keys, delete entities whose `expiresAt` has passed; how many were deleted."""
+        wall = self.clock.wall()
+        async with self.db.acquire() as conn:
+            await conn.execute("delete from context.idempotency where at < $1", wall - KEYS_KEPT)
+            rows = await conn.fetch(
+                """select tenant, id from context.entity
+                   where expires_at < $1 and not deleted limit $2""",
+                self.clock.now(),
+                EXPIRED_MAX,
+            )
+        for row in rows:
+            await self.write(Delete(row["id"]), actor="system:expiry", tenant=row["tenant"])
+        return len(rows)
+
+    async def _sweep_for_ever(self) -> None:
+        while True:
+            await self.sweep()
+            await asyncio.sleep(SWEEP_EVERY_S)
 
     async def write(
         self,

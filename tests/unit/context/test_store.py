@@ -383,3 +383,20 @@ async def test_tenants_do_not_see_each_other(context: Context) -> None:
     assert await context.find(station(1).id) is None
     assert await context.find(station(1).id, tenant="other") is not None
     assert await context.count(Query(types=("AirQualityObserved",))) == 0
+
+
+async def test_what_has_expired_is_deleted_and_old_keys_are_forgotten(context: Context) -> None:
+    past = datetime.now(UTC) - timedelta(days=1)
+    gone = Entity("urn:x:gone", ("T",), {"a": prop(1)}, expires_at=past)
+    await context.write(Create(gone), actor="t", key="old")
+    await context.write(Create(station(1)), actor="t", key="new")
+    async with context.db.acquire() as conn:
+        await conn.execute(
+            "update context.idempotency set at = now() - interval '31 days' where key = 'old'"
+        )
+    assert await context.sweep() == 1
+    assert await context.find("urn:x:gone") is None
+    assert await context.find(station(1).id) is not None
+    async with context.db.acquire() as conn:
+        keys = await conn.fetch("select key from context.idempotency")
+    assert [row["key"] for row in keys] == ["new"]

@@ -23,10 +23,10 @@ function wantsBuildings(): boolean {
 }
 
 /**
- * The ground as its shapes arrive: `show` is called with more each time. A layer that fails is left
- * out: the map stays of use without a park.
+ * The ground. `show` is called with more each time shapes arrive, so that a map need not wait for
+ * the last. A layer that fails is left out: the map stays of use without a park.
  */
-export async function loadGround(show: (ground: Ground) => void): Promise<void> {
+export async function loadGround(show: (ground: Ground) => void = () => {}): Promise<Ground> {
   const info = await city.load()
   let ground: Ground = { basemap: info.basemap }
   const add = (more: Ground) => {
@@ -43,4 +43,5 @@ export async function loadGround(show: (ground: Ground) => void): Promise<void> 
     .catch(() => undefined)
   await Promise.allSettled([layer('water'), layer('parks')])
   if (wantsBuildings()) await layer('buildings').catch(() => undefined)
+  return ground
 }

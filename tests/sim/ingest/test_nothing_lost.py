@@ -22,7 +22,7 @@ import msgspec
 import pytest
 import pytest_asyncio
 
-from engine_fixtures import free_ports
+from engine_fixtures import free_port
 from nagara.engines.running import attach
 from nagara.engines.supervise import processes_in
 from nagara.values.time import format_instant
@@ -31,6 +31,8 @@ from sim.ingest.publisher import Publisher
 pytestmark = pytest.mark.sim
 
 PROGRAM = Path(__file__).with_name("city_process.py")
+#: `up`: the whole city by its own command; else the small process beside this test.
+WHOLE = os.environ.get("NAGARA_KILL_CITY") == "up"
 WRITES = int(os.environ.get("NAGARA_KILL_WRITES", "100000"))
 MQTT_DEVICES, HTTP_DEVICES = 8, 4
 BATCH = 200  # items of an HTTP push
@@ -58,6 +60,38 @@ class City:
         self._process: asyncio.subprocess.Process | None = None
 
     async def start(self) -> None:
+        self.starts += 1
+        if WHOLE:
+            await self._start_whole()
+        else:
+            await self._start_small()
+
+    async def _start_whole(self) -> None:
+        nagara = (sys.executable, "-m", "nagara")
+        where = ("--data", str(self.root))
+        self._process = await asyncio.create_subprocess_exec(
+            *nagara, "up", *where, "--port", str(self.port), stdout=asyncio.subprocess.DEVNULL
+        )
+        deadline = time.monotonic() + PATIENCE_S
+        async with httpx.AsyncClient(timeout=5) as http:
+            while True:
+                assert time.monotonic() < deadline, "the city is not ready"
+                assert self._process.returncode is None, "the city ended while starting"
+                try:
+                    answer = await http.get(f"http://127.0.0.1:{self.port}/health/ready")
+                    if answer.status_code == 200:
+                        break
+                except httpx.HTTPError:
+                    pass
+                await asyncio.sleep(0.05)
+        if not self.token:
+            command = (*nagara, "token", "--role", "steward", *where)
+            pipe = asyncio.subprocess.PIPE
+            made = await asyncio.create_subprocess_exec(*command, stdout=pipe)
+            said, _ = await asyncio.wait_for(made.communicate(), PATIENCE_S)
+            self.token = said.decode().strip()
+
+    async def _start_small(self) -> None:
         self._process = await asyncio.create_subprocess_exec(
             sys.executable,
             str(PROGRAM),
@@ -65,7 +99,6 @@ class City:
             str(self.port),
             stdout=asyncio.subprocess.PIPE,
         )
-        self.starts += 1
         assert self._process.stdout is not None
         line = await asyncio.wait_for(self._process.stdout.readline(), PATIENCE_S)
         assert line, "the city ended while starting"
@@ -113,8 +146,7 @@ class Progress:
 
 @pytest_asyncio.fixture
 async def city(city_root: Path) -> AsyncIterator[City]:
-    (port,) = free_ports(1)
-    made = City(city_root, port)
+    made = City(city_root, free_port())
     try:
         await made.start()
         yield made

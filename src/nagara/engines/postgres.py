@@ -80,6 +80,7 @@ class PostgresEngine:
 
         async def prepare() -> None:
             await clear_predecessor(folder.pg)
+            folder.socket_folder(owner)  # something that tidies /tmp may have taken it
 
         async def ready(pid: int) -> bool:
             return _is_ready(folder.pg, pid)
@@ -106,6 +107,8 @@ class PostgresEngine:
     async def stop(self) -> None:
         """Ends the server in order; everything acknowledged is on the disk before and after."""
         await self.child.stop()
+        with contextlib.suppress(OSError):
+            self.socket_folder.rmdir()
 
     def database(self, name: str = DATABASE) -> Database:
         """A way to one database of this server (not connected yet)."""

@@ -13,8 +13,17 @@ import paho.mqtt.client as paho
 import pytest
 from nats.js.api import AckPolicy, ConsumerConfig
 
+from engine_fixtures import free_ports
 from nagara.engines.errors import PortInUse
-from nagara.engines.nats import NatsEngine, NatsPorts, check_port_free, open_mqtt_log
+from nagara.engines.folder import Folder
+from nagara.engines.nats import (
+    NatsEngine,
+    NatsOptions,
+    NatsPorts,
+    check_port_free,
+    open_mqtt_log,
+)
+from nagara.engines.owner import engine_owner
 from nagara.ingest.adapters.mqtt_login import Grant, LoginRequest, LoginService
 
 seen: list[LoginRequest] = []
@@ -109,6 +118,27 @@ async def test_a_wrong_password_is_refused(nats_engine: NatsEngine) -> None:
     finally:
         device.close()
         await service.close()
+
+
+async def test_a_server_that_syncs_always_starts_and_stores(city_root: Path) -> None:
+    owner = engine_owner()
+    mqtt, ws, client = free_ports(3)
+    engine = await NatsEngine.start(
+        Folder.make(city_root, owner),
+        owner,
+        NatsPorts("127.0.0.1", mqtt, ws, client),
+        NatsOptions(sync_always=True, payload_bytes_max=2_000),
+    )
+    own = await nats.connect(engine.url, user=engine.app_user, password=engine.app_password)
+    try:
+        assert own.max_payload == 2_000
+        stream = own.jetstream()
+        await stream.add_stream(name="probe", subjects=["probe.>"])
+        assert (await stream.publish("probe.a", b"x")).seq == 1
+        assert '"sync_interval": "always"' in (city_root / "nats" / "server.conf").read_text()
+    finally:
+        await own.close()
+        await engine.stop()
 
 
 async def test_the_citys_own_secrets_are_for_its_account_only(

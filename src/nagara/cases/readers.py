@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -21,6 +22,9 @@ from nagara.vocab.attribute import point_of, relation_to
 
 #: Where a city's kit names a category for what nobody has named.
 _OTHER = "other"
+_MIRRORED = ":mirrored"
+#: Cases opened side by side when a feed brings many: of the pool's 20 connections others need most.
+LANES_MAX = 6
 #: Several kinds in one ticket, as Traffy exports them: "{ถนน,ทางเท้า}".
 _SEPARATORS = re.compile(r"[{},;|]")
 
@@ -40,32 +44,33 @@ class CaseReaders:
 
     async def on_alerts(self, changes: Sequence[Change]) -> None:
         """An alert that names a category of case opens one for the department responsible."""
-        for change in changes:
-            if change.op in ("delete", "temporal") or change.tenant:
-                continue  # cases are the city's own; other tenants keep data only
-            row = await self._from("alert", change.id)
-            if row is None and change.attrs.get(alert.CASE_CATEGORY) is not None:
-                row = await self._open_for_alert(change)
-            elif row is not None and alert.SEVERITY_PEAK in change.attrs:
-                priority = _said(change, alert.SEVERITY)
-                doing = self._doing("alert", change, priority=priority)
-                await self._work.advance(row.case_id, AlertWorse(), doing)
-            if row is not None and _said(change, alert.STATE) == "resolved":
-                doing = self._doing("alert", change, what=":ended")
-                await self._work.advance(row.case_id, AlertEnded(), doing)
+        await _each_in_order(changes, self._on_alert)
 
     async def on_requests(self, changes: Sequence[Change]) -> None:
         """A ticket of a foreign system opens a case, and its state is mirrored."""
-        for change in changes:
-            if change.op in ("delete", "temporal") or change.tenant:
-                continue
-            row = await self._from("request", change.id)
-            if row is None:
-                row = await self._open_for_request(change)
-            status = _said(change, request.STATUS)
-            if row is not None and status in request.STATUSES:
-                command = Mirror(status, self._work.new_due_at(row))
-                await self._work.advance(row.case_id, command, self._doing("foreign", change))
+        await _each_in_order(changes, self._on_request)
+
+    async def _on_alert(self, change: Change) -> None:
+        row = await self._from("alert", change.id)
+        if row is None and change.attrs.get(alert.CASE_CATEGORY) is not None:
+            row = await self._open_for_alert(change)
+        elif row is not None and alert.SEVERITY_PEAK in change.attrs:
+            priority = _said(change, alert.SEVERITY)
+            doing = self._doing("alert", change, priority=priority)
+            await self._work.advance(row.case_id, AlertWorse(), doing)
+        if row is not None and _said(change, alert.STATE) == "resolved":
+            doing = self._doing("alert", change, what=":ended")
+            await self._work.advance(row.case_id, AlertEnded(), doing)
+
+    async def _on_request(self, change: Change) -> None:
+        status = _said(change, request.STATUS)
+        row = await self._from("request", change.id)
+        if row is None:
+            row = await self._open_for_request(change, status)
+        if row is not None and status in request.STATUSES and status != row.foreign_status:
+            command = Mirror(status, self._work.new_due_at(row))
+            doing = self._doing("foreign", change, what=_MIRRORED)
+            await self._work.advance(row.case_id, command, doing)
 
     async def _from(self, kind: str, foreign_id: str) -> Row | None:
         async with self._work.db.acquire() as conn:
@@ -106,7 +111,7 @@ class CaseReaders:
         asked = entity.value(alert.CASE_CATEGORY, "")
         return self._category(asked), None
 
-    async def _open_for_request(self, change: Change) -> Row | None:
+    async def _open_for_request(self, change: Change, status: Any) -> Row | None:
         entity = await self._work.context.find(change.id)
         if entity is None:
             return None
@@ -121,8 +126,12 @@ class CaseReaders:
             provenance=entity.value(request.PROVENANCE, "measured"),
             opened_at=min(requested, now),
             ref_request=entity.id,
+            foreign="received" if status == "received" else None,
         )
-        return await self._opened(opening, Doing(SYSTEM, "foreign"), ("request", entity.id))
+        # "received" is what opening says already; any other state is a step of its own
+        what = _MIRRORED if status == "received" else ""
+        doing = self._doing("foreign", change, what=what)
+        return await self._opened(opening, doing, ("request", entity.id))
 
     async def _opened(
         self, opening: Opening, doing: Doing, origin: tuple[str, str], *also: Patch
@@ -155,6 +164,30 @@ class CaseReaders:
         said = entity.value(alert.DISTRICT)
         code = self._work.city.find_code("district", str(said)) if said else None
         return code, location
+
+
+async def _each_in_order(
+    changes: Sequence[Change], handle: Callable[[Change], Awaitable[None]]
+) -> None:
+    """Handle changes, those of one entity in their order and several entities side by side.
+
+    Raises the first trouble after all have been tried; the batch is then read again.
+    """
+    lanes: dict[str, list[Change]] = {}
+    for change in changes:
+        if change.op not in ("delete", "temporal") and not change.tenant:
+            lanes.setdefault(change.id, []).append(change)  # cases are the city's own: no tenants
+    side_by_side = asyncio.Semaphore(LANES_MAX)
+
+    async def run(lane: list[Change]) -> None:
+        async with side_by_side:
+            for change in lane:
+                await handle(change)
+
+    done = await asyncio.gather(*map(run, lanes.values()), return_exceptions=True)
+    for trouble in done:
+        if isinstance(trouble, BaseException):
+            raise trouble
 
 
 def _said(change: Change, name: str) -> Any:

@@ -34,8 +34,10 @@ from nagara.guard.errors import Forbidden
 from nagara.guard.gate import Gate
 from nagara.guard.identity import Actor, system
 from nagara.guard.uploads import Picture, new_photo_id
+from nagara.values.errors import Problem
 from nagara.values.ids import urn
 from nagara.vocab import case as noun
+from nagara.vocab.request import Status
 
 SYSTEM = system("cases")
 #: Others change the same case only in a race; five losses in a row are a defect.
@@ -61,6 +63,7 @@ class Opening(Struct, frozen=True):
     priority: str | None = None
     ref_alert: str | None = None
     ref_request: str | None = None
+    foreign: Status | None = None  # how it stands where it comes from; no step of its own
 
 
 class Doing(Struct, frozen=True):
@@ -157,8 +160,9 @@ class Casework:
             due_at=due_at,
             ref_alert=opening.ref_alert,
             ref_request=opening.ref_request,
+            foreign_status=opening.foreign,
             step_count=len(events),
-        ).after(case)
+        ).after(replace(case, foreign=opening.foreign))
         steps = _steps(row, 0, events, doing)
         # The reporter opens, the city routes: his words belong to the first step.
         steps[0] = replace(steps[0], words=doing.words, sealed=doing.sealed)
@@ -182,11 +186,16 @@ class Casework:
         Raises `CaseNotFound`, the Problems of the model, `CaseContended`.
         """
         for _ in range(TRIES_MAX):
-            before = await self.get(case_id)
             if await self._is_done(case_id, doing):
-                return before
+                return await self.get(case_id)
+            before = await self.get(case_id)
             at = now or self.context.clock.now()
-            events = decide(before.case(), command, at)
+            try:
+                events = decide(before.case(), command, at)
+            except Problem:
+                if await self._is_done(case_id, doing):  # by its twin, a moment ago
+                    return await self.get(case_id)
+                raise
             if not events:
                 return before
             after, steps = self._after(before, events, doing)

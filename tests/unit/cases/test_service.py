@@ -276,9 +276,10 @@ async def test_two_who_act_at_once_do_it_once(town: Town, office: Office) -> Non
 
 async def test_an_act_sent_again_under_its_key_is_done_once(town: Town, office: Office) -> None:
     made = await office.report()
-    for _ in range(2):
-        row = await office.act(made.row, "accept", Accept(), key="press-1")
-        assert row.state == "accepted"
+    pressed = await asyncio.gather(
+        *(office.act(made.row, "accept", Accept(), key="press-1") for _ in range(4))
+    )
+    assert {row.state for row in pressed} == {"accepted"}
     done = await asyncio.gather(
         *(office.act(made.row, "note", Note("ok"), words="ok", key="press-2") for _ in range(4))
     )
@@ -370,11 +371,22 @@ async def test_a_foreign_ticket_becomes_a_case_and_its_state_is_mirrored(
     assert (case.value(noun.STATE), case.value(noun.RESOLUTION)) == ("resolved", "foreign")
     told = await office.reports.tell(await office.work.get(case.id))
     assert [s["state"] for s in told["steps"] if s["kind"] == "mirrored"] == [
-        "routed",
         "in_progress",
         "resolved",
     ]
     assert told["steps"][-1]["by"]["en"] == "Traffy Fondue"
+
+
+async def test_a_ticket_that_is_under_way_when_first_heard_is_told_so(
+    town: Town, office: Office
+) -> None:
+    await town.context.write(Create(ticket(9, "in_progress")), actor="feed:traffy")
+    for _ in range(2):
+        await office.read_log()
+    (case,) = await cases(town)
+    assert case.value(noun.STATE) == "in_progress"
+    told = await office.reports.tell(await office.work.get(case.id))
+    assert [s["kind"] for s in told["steps"]] == ["opened", "routed", "mirrored"]
 
 
 async def test_a_ticket_of_an_unknown_kind_goes_to_other(town: Town, office: Office) -> None:

@@ -1,0 +1,127 @@
+"""A real demo and a real browser for the tests of this folder; both start once."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+import pytest_asyncio
+from engine_fixtures import free_port
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+
+from e2e.browser import ARGUMENTS, DESK, ROOT, find_chromium
+from e2e.demo_city import DemoCity
+
+#: Looking for something on a page: a machine that runs the whole suite draws a map in 20 s.
+PATIENCE_MS = 90_000
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Path:
+    """The browser; without one the test is left out, and says so."""
+    found = find_chromium()
+    if found is None:
+        pytest.skip("no Chromium on this machine (apt-get install chromium)")
+    return found
+
+
+@pytest.fixture(scope="session")
+def demo(make_city_root: Callable[[], Path]) -> Iterator[DemoCity]:
+    """Bangkok as `make demo` starts it: from the archives if they are there, else simulated."""
+    with DemoCity(make_city_root(), free_port()) as city:
+        yield city
+
+
+@pytest_asyncio.fixture(scope="session")
+async def browser(chromium: Path) -> AsyncIterator[Browser]:
+    """One Chromium for all tests; each test has contexts of its own."""
+    async with async_playwright() as playwright:
+        started = await playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+        yield started
+        await started.close()
+
+
+@dataclass
+class Visits:
+    """The browser contexts of one test, and everything that they asked for."""
+
+    browser: Browser
+    city: DemoCity
+    asked: list[str] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+    contexts: list[BrowserContext] = field(default_factory=list)
+
+    async def page(
+        self,
+        language: str = "en",
+        account: str | None = None,
+        viewport: dict[str, int] = DESK,
+        **more: Any,
+    ) -> Page:
+        """A new person at a screen: own cookies, own language, signed in if named."""
+        context = await self.browser.new_context(
+            base_url=self.city.base,
+            viewport=viewport,
+            locale={"th": "th-TH", "en": "en-GB"}[language],
+            service_workers="block",
+            **more,
+        )
+        self.contexts.append(context)
+        context.set_default_timeout(PATIENCE_MS)
+        context.on("request", lambda request: self.asked.append(request.url))
+        context.on("weberror", lambda error: self.faults.append(str(error.error)))
+        if account is not None:
+            said = {"username": account, "password": self.city.passwords()[account]}
+            answer = await context.request.post("/api/v1/session", data=said)
+            assert answer.ok, await answer.text()
+        return await context.new_page()
+
+    def strangers(self) -> set[str]:
+        """Hosts other than the city's that were asked for anything."""
+        parts = [urlsplit(url) for url in self.asked]
+        own = urlsplit(self.city.base).netloc
+        return {p.netloc for p in parts if p.scheme in ("http", "https", "ws", "wss")} - {own}
+
+
+@pytest_asyncio.fixture
+async def visits(browser: Browser, demo: DemoCity) -> AsyncIterator[Visits]:
+    """People at screens. Afterwards: no other host was asked, and no script failed."""
+    made = Visits(browser, demo)
+    yield made
+    for context in made.contexts:
+        await context.close()
+    assert made.strangers() == set()
+    assert made.faults == []
+
+
+@pytest.fixture(scope="session")
+def axe() -> str:
+    """The source of axe-core, from the screens' own development dependencies."""
+    script = ROOT / "web" / "node_modules" / "axe-core" / "axe.min.js"
+    if not script.is_file():
+        pytest.skip("axe-core is not installed (make setup)")
+    return script.read_text(encoding="utf-8")
+
+
+Audit = Callable[[Page], Awaitable[list[str]]]
+
+
+@pytest.fixture
+def audit(axe: str) -> Audit:
+    """What axe finds wrong on a page by WCAG 2.2 AA: rule, number of places, the first of them."""
+
+    async def run(page: Page) -> list[str]:
+        await page.evaluate(axe)
+        found = await page.evaluate(
+            """async () => (await axe.run(document, {
+                 runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'],
+               })).violations.map((v) => [v.id, v.nodes.length, v.nodes[0].html.slice(0, 160),
+                 v.nodes[0].failureSummary.slice(0, 300)])"""
+        )
+        return [f"{rule} ×{count}: {html} {why}" for rule, count, html, why in found]
+
+    return run

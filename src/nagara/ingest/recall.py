@@ -6,11 +6,13 @@ import asyncio
 from collections.abc import Sequence
 
 from nagara.context import Context
+from nagara.context.store import load
 from nagara.ingest.item import Item
 from nagara.ingest.model import CLOCK_SKEW_S, SETTLED_COUNT, Rules, Tracks, retrace
 from nagara.vocab.observation import flags_of
 
-PRIMED_AT_ONCE = 8  # entities looked up together when they are heard for the first time
+_TENANT = ""  # devices feed the city itself
+PRIMED_AT_ONCE = 8  # histories read together when entities are heard for the first time
 #: Samples read back to rebuild a track, at least and at most: long enough for every stuck check
 #: but those that are switched off by a count that is never reached.
 RETRACED_MIN = SETTLED_COUNT + 2
@@ -30,9 +32,16 @@ async def recall(context: Context, rules: Rules, tracks: Tracks, items: Sequence
             name = reading.attribute
             if name in limits and (entity_id, name) not in tracks:
                 unknown.setdefault(entity_id, set()).add(name)
-    ids = list(unknown)
-    for start in range(0, len(ids), PRIMED_AT_ONCE):
-        part = ids[start : start + PRIMED_AT_ONCE]
+    if not unknown:
+        return
+    async with context.db.acquire() as conn:
+        held = await load(conn, context.cache, [(_TENANT, entity_id) for entity_id in unknown])
+    there = [key[1] for key, entity in held.items() if entity.exists]
+    for entity_id in unknown.keys() - set(there):  # new to the city: nothing to read back
+        for name in unknown[entity_id]:
+            tracks.put((entity_id, name), None)
+    for start in range(0, len(there), PRIMED_AT_ONCE):
+        part = there[start : start + PRIMED_AT_ONCE]
         await asyncio.gather(
             *(_retrace(context, rules, tracks, i, sorted(unknown[i])) for i in part)
         )
@@ -41,11 +50,6 @@ async def recall(context: Context, rules: Rules, tracks: Tracks, items: Sequence
 async def _retrace(
     context: Context, rules: Rules, tracks: Tracks, entity_id: str, names: Sequence[str]
 ) -> None:
-    held = await context.find_held(entity_id)
-    if held is None:
-        for name in names:
-            tracks.put((entity_id, name), None)
-        return
     stuck = max(limits.stuck_count for limits in (rules.limits[name] for name in names))
     count = min(max(RETRACED_MIN, stuck), RETRACED_MAX)
     history = await context.history(entity_id, names, last_n=count)

@@ -15,6 +15,7 @@ from msgspec import Struct
 from nagara.city import City
 from nagara.city.archives import Sighting, present_archives, read_archive
 from nagara.city.entities import air_station_attributes
+from nagara.demo.residents import simulated_reports
 from nagara.demo.schedule import Schedule
 from nagara.ingest.model import Observation
 from nagara.pack import Pack, Reading, Simulator
@@ -78,6 +79,8 @@ class Program(Struct, frozen=True):
         """All that is to be heard in [start, end) of the city's time, in order."""
         found = list(self._replayed(start, end))
         found += self._simulated(start, end)
+        if not any(track.role == "tickets" for track in self.tracks):
+            found += simulated_reports(self.city, SEED, start, end)
         found.sort(key=lambda o: o.observed_at)
         return found
 

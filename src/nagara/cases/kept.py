@@ -164,15 +164,16 @@ async def update(conn: Connection, row: Row) -> None:
 
 async def claim_origin(conn: Connection, kind: str, foreign_id: str, case_id: str) -> None:
     """Note what a case came from. Raises `OriginTaken` where another case came from it."""
-    await conn.execute(
-        "insert into cases.origin values ($1, $2, $3) on conflict do nothing",
+    claimed = await conn.fetchval(
+        "insert into cases.origin values ($1, $2, $3) on conflict do nothing returning case_id",
         kind,
         foreign_id,
         case_id,
     )
-    taken = await find_origin(conn, kind, foreign_id)
-    if taken is not None and taken != case_id:
-        raise OriginTaken(taken)
+    if claimed is None:  # the other has committed by now: the insert waited for it
+        taken = await find_origin(conn, kind, foreign_id)
+        if taken is not None:
+            raise OriginTaken(taken)
 
 
 async def find_origin(conn: Connection, kind: str, foreign_id: str) -> str | None:
@@ -248,6 +249,8 @@ async def list_steps(conn: Connection, case_id: str) -> list[Step]:
 
 async def add_photos(conn: Connection, photos: Sequence[Photo]) -> None:
     """Note photos that lie in the files folder."""
+    if not photos:
+        return
     await conn.executemany(
         "insert into cases.photo values ($1, $2, $3, $4, $5, $6, $7, $8)",
         [tuple(asdict(photo).values()) for photo in photos],

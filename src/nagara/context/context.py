@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 
 import msgspec
@@ -88,15 +88,10 @@ class Context:
     async def stop(self) -> None:
         """End readers and live streams; writes that wait are committed first."""
         self.live.close()
-        for task in self._tasks:
-            if task.get_name() != "context.commit":
-                task.cancel()
-        await asyncio.gather(*self._tasks[1:], return_exceptions=True)
+        await _end(t for t in self._tasks if t.get_name() != "context.commit")
         while self.committer.waiting:  # noqa: ASYNC110 - a stop looks a few times, a city runs for years
             await asyncio.sleep(0.005)
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await _end(self._tasks)
         self._tasks.clear()
 
     async def sweep(self) -> int:
@@ -230,6 +225,15 @@ class Context:
 
 def _with_page(query: Query, after: str | None) -> Query:
     return msgspec.structs.replace(query, limit=1000, after=after)
+
+
+async def _end(tasks: Iterable[asyncio.Task[None]]) -> None:
+    """Cancels until all have ended: nats-py swallows a cancellation while it connects."""
+    living = {task for task in tasks if not task.done()}
+    while living:
+        for task in living:
+            task.cancel()
+        _, living = await asyncio.wait(living, timeout=0.5)
 
 
 async def _keep_running(task: Task) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import json
 import os
 import signal
@@ -67,6 +68,8 @@ async def main(data: Path, port: int) -> None:
         assert room.mqtt is not None
         while not room.mqtt.is_connected:
             await asyncio.sleep(0.01)
+        gc.freeze()  # as `nagara up` does
+        gc.set_threshold(100_000, 10, 10)
         said = {"token": token, "pid": os.getpid()}
         sys.stdout.write(json.dumps(said) + "\n")
         sys.stdout.flush()

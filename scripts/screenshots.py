@@ -3,7 +3,8 @@
 `make screenshots` starts a demo and draws all pictures into `screenshots/` (not committed); the few
 that the READMEs show are made small and put into `docs/images/`.
 
-    .venv/bin/python scripts/screenshots.py [--only ops,desk] [--lang th] [--base URL --data DIR]
+    .venv/bin/python scripts/screenshots.py [--only ops,desk] [--lang th] [--picked]
+        [--base URL --data DIR]
 
 With --base and --data the pictures are taken of a demo that runs already.
 """
@@ -42,8 +43,20 @@ CHOSEN_BYTES_MAX = 300_000
 THEMES = ("light", "dark")
 SIZES = {"phone": PHONE, "desk": DESK}
 QUIET_MS = 1200  # maps fade in, charts are drawn
-PATIENCE_MS = 30_000
+PATIENCE_MS = 60_000
+LONG_PX = 2600
 LIGHTS = [100.5018, 13.7563]  # the middle of the city, where the made-up report is
+
+SECTIONS = (
+    "counters",
+    "accounts",
+    "tokens",
+    "devices",
+    "feeds",
+    "parked",
+    "readers",
+    "audit",
+)
 
 #: Picture → (view, language, theme, size): what the READMEs show.
 PICKED = {
@@ -68,7 +81,13 @@ class View:
     path: str
     account: str | None = None
     act: Callable[[Page], None] | None = None
-    whole: bool = True  # the whole length of the page; not where the page is one screen
+    whole: bool = True  # a second picture of the whole length, where the page is longer
+
+
+def say(line: str) -> None:
+    """What has been done, at once."""
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
 
 
 def language_of(page: Page) -> str:
@@ -114,10 +133,7 @@ def open_first_row(page: Page) -> None:
 def views(tracking_code: str) -> list[View]:
     """All views, in the order of a day: resident, operations, department, administration."""
     admin = [
-        View(f"admin-{section}", f"/admin#/{section}", "administrator")
-        for section in (
-            "counters accounts tokens devices feeds parked readers audit"
-        ).split()
+        View(f"admin-{section}", f"/admin#/{section}", "administrator") for section in SECTIONS
     ]
     return [
         View("now", "/"),
@@ -147,17 +163,32 @@ def take(page: Page, base: str, view: View, target: Path) -> None:
     if view.act is not None:
         view.act(page)
     page.wait_for_timeout(QUIET_MS)
-    page.screenshot(path=target, full_page=view.whole, animations="disabled")
+    page.screenshot(path=target, animations="disabled")
+    height = page.evaluate("document.documentElement.scrollHeight")
+    size = page.viewport_size
+    if view.whole and size is not None and height > size["height"] + 50:
+        # A taller window rather than a long picture: bars at the bottom stay at the bottom.
+        page.set_viewport_size({"width": size["width"], "height": min(height, LONG_PX)})
+        page.wait_for_timeout(QUIET_MS / 2)
+        page.screenshot(path=target.with_stem(f"{target.stem}-whole"), animations="disabled")
+        page.set_viewport_size(size)
 
 
-def draw(browser: Browser, city: DemoCity, chosen: list[View], languages: list[str]) -> list[str]:
+def draw(
+    browser: Browser, city: DemoCity, chosen: list[View], languages: list[str], picked: bool
+) -> list[str]:
     """All pictures; gives the names of those that could not be taken, with the reason."""
     failed: list[str] = []
     states = {name: signed_in(browser, city, name) for name in {v.account for v in chosen} - {None}}
     for language in languages:
         for theme in THEMES:
             for size, viewport in SIZES.items():
-                for account in dict.fromkeys(view.account for view in chosen):
+                here = [
+                    view
+                    for view in chosen
+                    if not picked or (view.name, language, theme, size) in PICKED.values()
+                ]
+                for account in dict.fromkeys(view.account for view in here):
                     context = browser.new_context(
                         viewport=viewport,
                         locale={"th": "th-TH", "en": "en-GB"}[language],
@@ -170,11 +201,11 @@ def draw(browser: Browser, city: DemoCity, chosen: list[View], languages: list[s
                     context.add_cookies([{"name": "lang", "value": language, "url": city.base}])
                     context.add_init_script(f"try{{localStorage.theme='{theme}'}}catch{{}}")
                     page = context.new_page()
-                    for view in (v for v in chosen if v.account == account):
+                    for view in (v for v in here if v.account == account):
                         name = f"{view.name}-{language}-{theme}-{size}"
                         try:
                             take(page, city.base, view, OUT / f"{name}.png")
-                            print(name, flush=True)
+                            say(name)
                         except BrowserError as error:
                             failed.append(f"{name}: {str(error).splitlines()[0]}")
                     context.close()
@@ -251,12 +282,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", default="", help="beginnings of views' names, with commas")
     parser.add_argument("--lang", default=",".join(LANGUAGES))
+    parser.add_argument("--picked", action="store_true", help="only what the READMEs show")
     parser.add_argument("--base", default="")
     parser.add_argument("--data", type=Path)
     arguments = parser.parse_args()
     program = find_chromium()
     if program is None:
-        print("There is no Chromium here: apt-get install chromium", file=sys.stderr)
+        say("There is no Chromium here: apt-get install chromium")
         return 1
     OUT.mkdir(exist_ok=True)
     with running(arguments) as city, sync_playwright() as playwright:
@@ -268,11 +300,11 @@ def main() -> int:
         browser = playwright.chromium.launch(executable_path=program, args=ARGUMENTS)
         wanted = tuple(arguments.only.split(","))
         chosen = [v for v in views(made_up_report(city)) if v.name.startswith(wanted)]
-        failed = draw(browser, city, chosen, arguments.lang.split(","))
+        failed = draw(browser, city, chosen, arguments.lang.split(","), arguments.picked)
         browser.close()
     pick()
     for line in failed:
-        print("not taken:", line, file=sys.stderr)
+        say(f"not taken: {line}")
     return 1 if failed else 0
 
 

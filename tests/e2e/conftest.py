@@ -10,11 +10,11 @@ from urllib.parse import urlsplit
 
 import pytest
 import pytest_asyncio
-from engine_fixtures import free_port
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 
 from e2e.browser import ARGUMENTS, DESK, ROOT, find_chromium
 from e2e.demo_city import DemoCity
+from engine_fixtures import free_port
 
 #: Looking for something on a page: a machine that runs the whole suite draws a map in 20 s.
 PATIENCE_MS = 90_000

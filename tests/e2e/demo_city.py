@@ -17,7 +17,9 @@ import httpx
 
 ROOT = Path(__file__).parents[2]
 COMMAND = Path(sys.executable).with_name("nagara")
-START_S = 180  # a first start takes 10 s; a machine that runs the whole suite beside it takes longer
+START_S = (
+    180  # a first start takes 10 s; a machine that runs the whole suite beside it takes longer
+)
 STOP_S = 40
 LOOK_S = 0.2
 

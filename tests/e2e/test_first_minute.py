@@ -9,10 +9,10 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from engine_fixtures import free_port
 
 from e2e.browser import words
 from e2e.demo_city import DemoCity, poll
+from engine_fixtures import free_port
 from nagara.city import bundled_kit
 
 pytestmark = pytest.mark.e2e

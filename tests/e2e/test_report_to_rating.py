@@ -10,6 +10,7 @@ from urllib.parse import quote
 import pytest
 from PIL import Image
 from playwright.async_api import Page, expect
+from playwright.async_api import TimeoutError as NotYet
 
 from e2e.browser import PHONE, words
 from e2e.conftest import PATIENCE_MS, Visits
@@ -62,7 +63,7 @@ async def see_case(page: Page, case_id: str) -> None:
     for _ in range(60):
         try:
             await row.wait_for(timeout=PATIENCE_MS / 60)
-        except Exception:  # noqa: BLE001 - not yet, or further down
+        except NotYet:  # or further down
             if await more.count():
                 await more.click()
         else:
@@ -139,7 +140,7 @@ async def test_from_a_phone_to_the_indicator(
 
     # The resident sees each step, in his language, and the proof.
     await resident.get_by_role("link", name=words("th", "resident.sent.follow")).click()
-    await expect(resident.get_by_text(words("th", "kit.state.resolved")).first).to_be_visible()
+    await expect(resident.get_by_text(words("th", "kit.case.state.resolved")).first).to_be_visible()
     await expect(resident.get_by_text(PROOF)).to_be_visible()
     await expect(resident.locator("main img")).to_have_count(2)
     for picture in await resident.locator("main img").all():

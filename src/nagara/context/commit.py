@@ -163,8 +163,10 @@ class Committer:
                 return
             except _Stale as stale:
                 self._cache.drop(stale.keys)
-            except UniqueViolationError:
-                continue  # another process kept one of our idempotency keys: look again
+            except UniqueViolationError as error:
+                if error.constraint_name == "idempotency_pkey":
+                    continue  # another process kept one of our keys: look again
+                group = self._settle(group, error)
             except Exception as error:
                 if not is_connection_loss(error):
                     group = self._settle(group, error)

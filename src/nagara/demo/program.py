@@ -22,7 +22,7 @@ from nagara.pack import Pack, Reading, Simulator
 from nagara.values.ids import urn
 from nagara.vocab import request
 from nagara.vocab.attribute import point_at, property_of
-from nagara.vocab.observation import Provenance
+from nagara.vocab.observation import REPORTING_PERIOD, Provenance
 
 #: The archives give the state of a ticket on the day of export, not when it was reached. The demo
 #: lets it be reached after a time between these, fixed by the ticket's number, and says so.
@@ -41,6 +41,7 @@ class Track(Struct, frozen=True):
     title: str
     sightings: list[Sighting]
     times: list[datetime]
+    every_h: float | None = None  # how often it speaks, where the kit says so
 
     def between(self, start: datetime, end: datetime) -> list[Sighting]:
         """What happened in [start, end) of the archive's own time."""
@@ -57,7 +58,16 @@ def read_tracks(city: City, kit_data: Path | None) -> list[Track]:
         if faults:
             log.warning("archive.rows_unread", archive=archive.path, rows=len(faults))
         times = [s.original_at for s in sightings]
-        tracks.append(Track(archive.role, archive.title, sightings, times))
+        every_h = archive.options.get("every_h")
+        tracks.append(
+            Track(
+                archive.role,
+                archive.title,
+                sightings,
+                times,
+                None if every_h is None else float(every_h),
+            )
+        )
     return tracks
 
 
@@ -91,9 +101,9 @@ class Program(Struct, frozen=True):
                 continue
             for first, last, shift, _ in self.schedule.windows(track.role, start, end):
                 for sighting in track.between(first, last):
-                    yield self._measured(sighting, shift)
+                    yield self._measured(sighting, shift, track.every_h)
 
-    def _measured(self, sighting: Sighting, shift: timedelta) -> Observation:
+    def _measured(self, sighting: Sighting, shift: timedelta, every_h: float | None) -> Observation:
         at = sighting.original_at + shift
         base = self.bases.get(sighting.local)
         if base is None:
@@ -105,6 +115,8 @@ class Program(Struct, frozen=True):
                 base["location"] = point_at(*sighting.location)
             if sighting.district is not None:
                 base["district"] = property_of(sighting.district)
+            if every_h is not None:
+                base[REPORTING_PERIOD] = property_of(every_h * 3600) | {"unitCode": "SEC"}
         return Observation(
             urn(sighting.entity_type, self.city.code, sighting.local),
             sighting.entity_type,

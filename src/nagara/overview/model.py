@@ -14,7 +14,13 @@ from nagara.values.ids import local_part
 from nagara.values.time import parse_instant
 from nagara.values.units import UNITS
 from nagara.vocab.attribute import point_of
-from nagara.vocab.observation import ORIGINAL_OBSERVED_AT, flags_of, is_suspect, provenance_of
+from nagara.vocab.observation import (
+    ORIGINAL_OBSERVED_AT,
+    REPORTING_PERIOD,
+    flags_of,
+    is_suspect,
+    provenance_of,
+)
 
 #: Where a pack names no period: most stations of most networks speak once an hour.
 PERIOD_S = 3600.0
@@ -83,10 +89,12 @@ def measure_of(measure: Measure) -> dict[str, Any]:
 def station_of(entity: Entity, catalogue: Catalogue, now: datetime) -> dict[str, Any] | None:
     """A station as sent; None where it has no place or was never heard."""
     location = point_of(entity.value("location"))
+    own_period_s = entity.value(REPORTING_PERIOD)
     measures = {
         name: told
         for name, attribute in entity.attrs.items()
-        if (told := _measured(name, attribute, catalogue, now)) is not None
+        if (told := _measured(attribute, own_period_s or catalogue.period_of(name), now))
+        is not None
     }
     if location is None or not measures:
         return None
@@ -181,9 +189,7 @@ def mean_by(
     return found
 
 
-def _measured(
-    name: str, attribute: Any, catalogue: Catalogue, now: datetime
-) -> dict[str, Any] | None:
+def _measured(attribute: Any, period_s: float, now: datetime) -> dict[str, Any] | None:
     instance = default_instance(attribute)
     if instance is None or "observedAt" not in instance:
         return None
@@ -191,7 +197,6 @@ def _measured(
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     observed_at = instance["observedAt"]
-    period_s = catalogue.period_of(name)
     unit_code = instance.get("unitCode", "")
     unit = UNITS.get(unit_code)
     original = instance.get(ORIGINAL_OBSERVED_AT)

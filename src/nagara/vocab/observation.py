@@ -15,6 +15,9 @@ PROVENANCE = "provenance"
 QUALITY = "quality"
 ORIGINAL_OBSERVED_AT = "originalObservedAt"
 
+#: Attribute of an observed entity: seconds between two values, where it is not what the pack says.
+REPORTING_PERIOD = "reportingPeriod"
+
 
 def flags_of(instance: dict[str, Any]) -> tuple[str, ...]:
     """The quality flags of an attribute instance, in the order they were set."""

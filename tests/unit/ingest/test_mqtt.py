@@ -33,6 +33,7 @@ async def listening(service: IngestService, nats_engine: NatsEngine) -> AsyncIte
     await intake.prepare()
     login = await LoginService.start(nats_engine, decide)
     task = asyncio.create_task(intake.run())
+    await until(lambda: intake.is_connected)
     yield intake
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
@@ -47,7 +48,7 @@ async def device(listening: MqttIntake, nats_engine: NatsEngine) -> AsyncIterato
     await publisher.close()
 
 
-async def until(reached: Callable[[], bool], timeout_s: float = 10.0) -> None:
+async def until(reached: Callable[[], bool], timeout_s: float = 30.0) -> None:
     async with asyncio.timeout(timeout_s):
         while not reached():
             await asyncio.sleep(0.01)

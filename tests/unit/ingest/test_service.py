@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,11 +13,14 @@ import pytest
 from nagara.context import Context
 from nagara.engines.database import Database
 from nagara.ingest import parking
+from nagara.ingest.errors import IngestBusy
+from nagara.ingest.intake import QUEUED_MAX, Intake
 from nagara.ingest.item import Item
-from nagara.ingest.model import Observation
+from nagara.ingest.model import Observation, Rules
 from nagara.ingest.parking import ParkedUnknown
+from nagara.ingest.profile import Profile
 from nagara.ingest.service import IngestService
-from nagara.pack import Reading
+from nagara.pack import Codec, Reading
 from nagara.values.time import format_instant
 from nagara.vocab.observation import flags_of
 
@@ -332,3 +336,36 @@ async def test_a_device_that_is_moved_takes_the_entity_it_made_along(
     place = (await context.get(D1)).value("location")
     assert place == {"type": "Point", "coordinates": [100.6, 13.8]}
     assert (await context.get(D1)).value("pm25") == 20.0
+
+
+async def test_a_sender_is_told_to_come_back_when_too_much_waits(
+    service: IngestService, context: Context
+) -> None:
+    idle = Intake(context, Rules())  # nobody works here
+    items = [Item("http", "t", b"", now(), now()) for _ in range(QUEUED_MAX)]
+    waiting = asyncio.create_task(idle.take(items))
+    await asyncio.sleep(0)
+    with pytest.raises(IngestBusy) as caught:
+        await idle.take(items[:1])
+    assert caught.value.status == 503
+    assert caught.value.params["retry_after_s"] > 0
+    assert idle.ledger.total()["inFlight"] == QUEUED_MAX
+    waiting.cancel()
+    await asyncio.gather(waiting, return_exceptions=True)
+
+
+async def test_a_codec_that_breaks_is_the_codecs_own_trouble(
+    service: IngestService, database: Database
+) -> None:
+    def broken(_payload: bytes, _options: Mapping[str, Any]) -> list[Reading]:
+        raise ZeroDivisionError
+
+    service.registry.codecs["broken"] = Codec("broken", "breaks", broken)
+    await service.registry.put_profile(Profile("odd", "broken", "T"))
+    odd = msgspec.structs.replace(service.registry.get("d1").device, profile="odd")
+    await service.registry.change(odd, "account:tester")
+    item = message(service, b"x")
+    await service.intake.take([item])
+    assert item.result == "parked"
+    (parked,) = await parking.list_parked(database)
+    assert parked.code == "payload-unreadable"

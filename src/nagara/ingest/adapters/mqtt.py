@@ -144,8 +144,13 @@ class MqttIntake:
         lines = await connect(
             at.hostname or "127.0.0.1", at.port or 4222, options, self._on_messages
         )
-        lines.subscribe(f"{_INBOX}.*", _SID_PULLED)
-        lines.subscribe("devices.>", _SID_UNPROMISED)
+        try:
+            lines.subscribe(f"{_INBOX}.*", _SID_PULLED)
+            lines.subscribe("devices.>", _SID_UNPROMISED)
+            await lines.flush()
+        except BaseException:
+            lines.close()
+            raise
         self._wanted = 0
         self._lines = lines
         log.info("mqtt.listening")

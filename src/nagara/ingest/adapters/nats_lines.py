@@ -51,6 +51,7 @@ class Lines(asyncio.Protocol):
         loop = asyncio.get_running_loop()
         self.ready: asyncio.Future[None] = loop.create_future()
         self.closed: asyncio.Future[None] = loop.create_future()
+        self._heard: list[asyncio.Future[None]] = []
 
     # -- asyncio.Protocol ---------------------------------------------------------------------
 
@@ -63,6 +64,9 @@ class Lines(asyncio.Protocol):
             self.ready.set_exception(reason)
         if not self.closed.done():
             self.closed.set_result(None)
+        for waiter in self._heard:
+            if not waiter.done():
+                waiter.set_exception(reason)
 
     def data_received(self, data: bytes) -> None:
         buffer = self._rest + data if self._rest else data
@@ -125,6 +129,13 @@ class Lines(asyncio.Protocol):
         if replies:
             self.write(b"PUB " + b" 0\r\n\r\nPUB ".join(replies) + b" 0\r\n\r\n")
 
+    async def flush(self) -> None:
+        """Return when NATS has taken in all that was said. Raises LinesClosed, TimeoutError."""
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._heard.append(waiter)
+        self.write(b"PING\r\n")
+        await asyncio.wait_for(waiter, CONNECT_TIMEOUT_S)
+
     def write(self, data: bytes) -> None:
         """Send raw protocol. Raises LinesClosed when the connection is gone."""
         if self._transport is None or self._transport.is_closing():
@@ -152,6 +163,10 @@ class Lines(asyncio.Protocol):
         elif line.startswith(b"PONG"):
             if not self.ready.done():
                 self.ready.set_result(None)
+            elif self._heard:
+                waiter = self._heard.pop(0)
+                if not waiter.done():
+                    waiter.set_result(None)
         elif line.startswith(b"-ERR"):
             self._said = line[4:].decode(errors="replace").strip(" '")
 

@@ -70,6 +70,9 @@ class Operations {
   readonly open = $derived(this.cases.filter((item) => !isFinished(item)))
   readonly overdue = $derived(this.open.filter((item) => isOverdue(item, city.now.getTime())))
 
+  /** All open cases of the city: the list holds no more than an officer can overlook. */
+  readonly openCount = $derived(Math.max(this.open.length, this.now?.cases.open ?? 0))
+
   readonly stationsById = $derived(new Map(this.stations.map((s) => [s.id, s])))
   readonly alertsById = $derived(new Map(this.alerts.map((a) => [a.id, a])))
   readonly casesById = $derived(new Map(this.cases.map((c) => [c.id, c])))

@@ -37,6 +37,31 @@ export function endedAt(item: CaseSummary): string | null {
   return item.resolvedAt ?? item.closedAt ?? item.dueAt
 }
 
+/** Each case once: a page read later may repeat what has moved since. The first one is newer. */
+export function once<T extends { id: string }>(items: readonly T[]): T[] {
+  const seen = new Set<string>()
+  return items.filter(({ id }) => !seen.has(id) && seen.add(id))
+}
+
+/** A list as it is shown, and how many wait to be shown. */
+export interface Shown<T> {
+  rows: T[]
+  waiting: number
+}
+
+/**
+ * The rows of a list that somebody is pointing at: each stays where it is, with its newest values;
+ * what has come meanwhile waits, what has gone stays as it was last seen.
+ */
+export function heldStill<T extends { id: string }>(shown: readonly T[], newest: readonly T[]): Shown<T> {
+  const latest = new Map(newest.map((item) => [item.id, item]))
+  const known = new Set(shown.map((item) => item.id))
+  return {
+    rows: shown.map((item) => latest.get(item.id) ?? item),
+    waiting: newest.filter((item) => !known.has(item.id)).length,
+  }
+}
+
 /** Where J or K leads from a case; the first one where none is chosen. */
 export function neighbour(ids: readonly string[], from: string | null, step: 1 | -1): string | null {
   const at = from === null ? -1 : ids.indexOf(from)

@@ -1,6 +1,6 @@
 /** The signs of the kit, by plain names. Categories of a city kit choose from `CATEGORY_SIGNS`. */
 import {
-  Accessibility, ArrowLeft, ArrowRight, Ban, Bell, Bike, Biohazard, Bug, Building, Bus, Cable,
+  Accessibility, ArrowDown, ArrowLeft, ArrowRight, Ban, Bell, Bike, Biohazard, Bug, Building, Bus, Cable,
   Camera, Car, Check, ChevronDown, ChevronLeft, ChevronRight, ChevronUp, CircleAlert, CircleCheck,
   CircleDot, CircleQuestionMark, CircleX, ClipboardList, Clock, CloudRain, Construction, Copy,
   Cpu, Dog, Download, Droplet, Droplets, Ellipsis, ExternalLink, Eye, FileText, Flame, Footprints,
@@ -14,7 +14,7 @@ import {
 } from 'lucide'
 
 const SIGNS = {
-  'arrow-left': ArrowLeft, 'arrow-right': ArrowRight, bell: Bell, camera: Camera, check: Check,
+  'arrow-down': ArrowDown, 'arrow-left': ArrowLeft, 'arrow-right': ArrowRight, bell: Bell, camera: Camera, check: Check,
   'chevron-down': ChevronDown, 'chevron-left': ChevronLeft, 'chevron-right': ChevronRight,
   'chevron-up': ChevronUp, clipboard: ClipboardList, clock: Clock, copy: Copy, cpu: Cpu,
   critical: OctagonAlert, dot: CircleDot, download: Download, ellipsis: Ellipsis, error: CircleX,

@@ -182,9 +182,10 @@ def _replace(state: State, entity: Entity, now: datetime) -> tuple[State, list[L
         modified_at=now,
         expires_at=entity.expires_at,
     )
-    gone: Attrs = {name: None for name in state.attrs if name not in entity.attrs}
     rows = _rows("r", entity.attrs, now)
-    rows[0].attrs = {**rows[0].attrs, **gone}
+    if not state.attrs.keys() <= entity.attrs.keys():
+        gone: Attrs = {name: None for name in state.attrs if name not in entity.attrs}
+        rows[0].attrs = {**rows[0].attrs, **gone}
     return after, rows, Written(state.id, "replace", after.version)
 
 
@@ -351,29 +352,38 @@ def _observe(
     return after, rows, written
 
 
+_WHOLE_OPS = ("c", "r")  # log rows that say what an entity is from now on
+
+
 def _rows(op: str, attrs: Attrs, now: datetime) -> list[LogRow]:
     """The log rows of a write: values measured at one instant carry that instant."""
-    said: set[str | None] = set()
-    for attribute in attrs.values():
-        if isinstance(attribute, dict):
-            said.add(attribute.get("observedAt"))
-        else:
-            said.update(i.get("observedAt") for i in instances_of(attribute))
-    if len(said) <= 1:
-        at = said.pop() if said else None
-        return [LogRow(op, now if at is None else parse_instant(at), dict(attrs))]
-    rows = [LogRow(op, now, {})]
+    timeless: Attrs = {}
     by_instant: dict[str, Attrs] = {}
     for name, attribute in attrs.items():
+        if isinstance(attribute, dict):  # nearly all: one instance
+            at = attribute.get("observedAt")
+            if at is None:
+                timeless[name] = attribute
+            elif at in by_instant:
+                by_instant[at][name] = attribute
+            else:
+                by_instant[at] = {name: attribute}
+            continue
         for instance in instances_of(attribute) or [{}]:
             at = instance.get("observedAt")
-            holder = rows[0].attrs if at is None else by_instant.setdefault(at, {})
+            holder = timeless if at is None else by_instant.setdefault(at, {})
             held = holder.get(name)
             one = instance or None
             holder[name] = one if held is None else [*instances_of(held), one]
-    later = "u" if op in ("c", "r") else op
+    if not by_instant:
+        return [LogRow(op, now, timeless)]
+    if not timeless and len(by_instant) == 1:
+        [(at, patch)] = by_instant.items()
+        return [LogRow(op, parse_instant(at), patch)]
+    rows = [LogRow(op, now, timeless)] if timeless or op in _WHOLE_OPS else []
+    later = "u" if op in _WHOLE_OPS else op
     rows.extend(LogRow(later, parse_instant(at), patch) for at, patch in sorted(by_instant.items()))
-    return [row for i, row in enumerate(rows) if row.attrs or (i == 0 and op in ("c", "r"))]
+    return rows
 
 
 def _join_instances(old: Any, new: Any) -> Any:

@@ -33,6 +33,14 @@ def place(location: Any) -> Placed | None:
     return Box((east, north), (west, south)), shapely.to_wkb(geometry)
 
 
+def demand_geometry(value: Any) -> None:
+    """Raise `GeometryInvalid` for a value that is no GeoJSON geometry."""
+    if isinstance(value, dict) and value.get("type") == "Point":
+        _position(value.get("coordinates"))
+    else:
+        read_geojson(value)
+
+
 def _position(coordinates: Any) -> tuple[float, float]:
     if (
         not isinstance(coordinates, list | tuple)

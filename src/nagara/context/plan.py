@@ -89,8 +89,9 @@ class Plan:
             if not made and after is before:
                 continue
             states[key] = after
-            if after.attrs.get("location") is not before.attrs.get("location"):
-                placed[key] = place(after.attrs.get("location"))
+            here = after.attrs.get("location")
+            if here != before.attrs.get("location"):  # an entity that stays keeps its index entries
+                placed[key] = place(here)
             for row in made:
                 rows.append(Row(key, row, encode(row.attrs)))
                 if isinstance(op, Observe):
@@ -104,13 +105,16 @@ class Plan:
         self.members.append(pending)
 
 
+_WHOLE = (Create, Upsert, Replace)  # operations that carry an entity
+
+
 def _nothing_heard(_name: str, _at: datetime) -> bool:
     return False
 
 
 def entity_id(op: Op) -> str:
     """The id of the entity that an operation is about."""
-    return op.entity.id if isinstance(op, Create | Upsert | Replace) else op.id
+    return op.entity.id if isinstance(op, _WHOLE) else op.id
 
 
 def doubtful(plan: Plan, group: list[Pending]) -> list[tuple[str, str, int, datetime]]:

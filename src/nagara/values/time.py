@@ -12,6 +12,9 @@ _SHAPE = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:[.,](\d{1,9}))?(Z|z|[+-]\d\d:?\d\d)"
 )
 
+#: `…:00Z`, and with a fraction of three or six digits: what the standard library reads itself.
+_SHORT = frozenset((20, 24, 27))
+
 #: How far ahead of the city clock an observation may be and still be stored (flagged).
 AHEAD_MAX = timedelta(hours=24)  # a device with its day wrong by one; beyond is a broken clock
 
@@ -29,7 +32,13 @@ def parse_instant(text: str) -> datetime:
     Digits beyond the microsecond are cut. Raises `InstantUnreadable` where the text has no zone,
     is no date, or is out of range.
     """
-    if isinstance(text, str) and len(text) == 20 and text[10] == "T" and text[19] == "Z":
+    if (
+        isinstance(text, str)
+        and len(text) in _SHORT
+        and text[10] == "T"
+        and text[7] == "-"  # no week dates, which the library would read too
+        and text[-1] == "Z"
+    ):
         try:
             return datetime.fromisoformat(text)  # what the city itself writes: ten times faster
         except ValueError:

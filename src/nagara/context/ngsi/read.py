@@ -6,9 +6,9 @@ import re
 from typing import Any
 
 from nagara.context.errors import EntityInvalid
+from nagara.context.geometry import demand_geometry
 from nagara.context.model import NGSI_NULL, Attrs, Entity
-from nagara.context.ngsi.terms import TermMap
-from nagara.values.geo import read_geojson
+from nagara.context.ngsi.terms import NAME_CHARS_KEPT, SEEN_MAX, TermMap
 from nagara.values.time import format_instant, parse_instant
 
 DEPTH_MAX = 10  # sub-attributes of sub-attributes
@@ -47,6 +47,7 @@ _GEOMETRIES = frozenset(
         "GeometryCollection",
     }
 )
+_good_names: set[str] = set()
 _SYSTEM = frozenset({"createdAt", "modifiedAt", "deletedAt", "instanceId"})
 _PLAIN_MEMBERS = frozenset({"unitCode", "datasetId", "objectType", "lang"})
 _ENTITY_MEMBERS = frozenset({"id", "@id", "type", "@type", "@context", "scope", "expiresAt"})
@@ -55,6 +56,15 @@ _ENTITY_MEMBERS = frozenset({"id", "@id", "type", "@type", "@context", "scope", 
 def is_uri(text: Any) -> bool:
     """Whether a value is an absolute URI (RFC 3986) as ids must be."""
     return isinstance(text, str) and len(text) <= 2048 and _URI.fullmatch(text) is not None
+
+
+def _is_name(word: str) -> bool:
+    if word in _good_names:  # a batch says the same few names thousands of times
+        return True
+    good = _NAME.fullmatch(word) is not None
+    if good and len(word) <= NAME_CHARS_KEPT and len(_good_names) < SEEN_MAX:
+        _good_names.add(word)
+    return good
 
 
 def read_entity(body: Any, terms: TermMap, entity_id: str | None = None) -> Entity:
@@ -84,8 +94,10 @@ def read_types(said: Any, terms: TermMap, entity_id: str, needed: bool = True) -
     """Canonical types, each once."""
     if said is None and not needed:
         return ()
+    if isinstance(said, str) and _is_name(said):
+        return (terms.expand(said),)
     listed = said if isinstance(said, list) else [said]
-    if not listed or not all(isinstance(t, str) and _NAME.fullmatch(t) for t in listed):
+    if not listed or not all(isinstance(t, str) and _is_name(t) for t in listed):
         raise EntityInvalid(id=entity_id, reason="it needs a type, a text or a list of texts")
     return tuple(dict.fromkeys(terms.expand(t) for t in listed))
 
@@ -108,7 +120,7 @@ def read_attrs(body: dict[str, Any], terms: TermMap, entity_id: str, nulls: bool
     for word, said in body.items():
         if word in _ENTITY_MEMBERS or word in _SYSTEM:
             continue
-        if not isinstance(word, str) or not _NAME.fullmatch(word):
+        if not isinstance(word, str) or not _is_name(word):
             raise EntityInvalid(id=entity_id, reason=f"“{word}” cannot be an attribute's name")
         attrs[terms.expand(word)] = read_attribute(said, word, terms, entity_id, nulls)
     return attrs
@@ -159,16 +171,16 @@ def _instance(
         value = said.get("value")
         if kind == "Property" and isinstance(value, dict) and value.get("type") in _GEOMETRIES:
             kind = "GeoProperty"
-    if kind not in HOLDERS:
+    if not isinstance(kind, str) or kind not in HOLDERS:
         raise EntityInvalid(id=entity_id, reason=f"{word} has the type “{kind}”, which is none")
-    made: dict[str, Any] = {"type": kind}
     holder = HOLDERS[kind]
+    made: dict[str, Any] = {"type": kind}
     if holder in said:
         made[holder] = _held(said[holder], kind, word, terms, entity_id, nulls)
     elif not nulls:
         raise EntityInvalid(id=entity_id, reason=f"{word} is a {kind} without “{holder}”")
     for name, value in said.items():
-        if name in (holder, "type") or name in _SYSTEM:
+        if name == holder or name == "type" or name in _SYSTEM:
             continue
         if name == "observedAt":
             made[name] = _instant(value)
@@ -177,7 +189,7 @@ def _instance(
         elif nulls and (value is None or value == NGSI_NULL):
             made[terms.expand(name)] = NGSI_NULL
         else:
-            if not _NAME.fullmatch(name):
+            if not _is_name(name):
                 raise EntityInvalid(id=entity_id, reason=f"“{name}” cannot be a name in {word}")
             made[terms.expand(name)] = (
                 [_instance(i, name, terms, entity_id, depth + 1, nulls) for i in value]
@@ -212,7 +224,7 @@ def _held(value: Any, kind: str, word: str, terms: TermMap, entity_id: str, null
     """What an attribute of a kind may hold."""
     if value is None:
         raise EntityInvalid(id=entity_id, reason=f"{word} is null; leave it out or delete it")
-    if value == NGSI_NULL and nulls:
+    if kind == "Property" or (nulls and value == NGSI_NULL):
         return value
     wrong: str | None = None
     if kind == "Relationship" or kind == "ListRelationship":
@@ -222,7 +234,7 @@ def _held(value: Any, kind: str, word: str, terms: TermMap, entity_id: str, null
         if not listed or not all(is_uri(v) for v in listed):
             wrong = "points at a URI"
     elif kind == "GeoProperty":
-        read_geojson(value)
+        demand_geometry(value)
     elif kind == "LanguageProperty":
         if not isinstance(value, dict) or not all(
             isinstance(v, str) or (isinstance(v, list) and all(isinstance(s, str) for s in v))

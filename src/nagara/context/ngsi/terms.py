@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from nagara.values.errors import Problem
 
@@ -61,6 +61,9 @@ CORE_NAMES = frozenset(
     }
 )
 
+#: Words remembered with their names, per context: a city has some hundreds. About 1 MB.
+SEEN_MAX = 5_000
+NAME_CHARS_KEPT = 100  # longer ones are read anew each time
 _DEPTH_MAX = 5  # contexts that name contexts; deeper is a loop
 
 
@@ -86,9 +89,18 @@ class TermMap(Struct, frozen=True):
     iris: Mapping[str, str]
     prefixes: Mapping[str, str]
     terms: Mapping[str, str]  # canonical name → the client's word
+    seen: dict[str, str] = field(default_factory=dict)  # words that were expanded before
 
     def expand(self, word: str) -> str:
         """The canonical name of a client's word."""
+        name = self.seen.get(word)
+        if name is None:
+            name = self._expand(word)
+            if len(self.seen) < SEEN_MAX and len(word) <= NAME_CHARS_KEPT:
+                self.seen[word] = name
+        return name
+
+    def _expand(self, word: str) -> str:
         if word in CORE_NAMES:
             return word
         iri = self.iris.get(word)

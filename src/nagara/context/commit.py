@@ -27,7 +27,16 @@ from nagara.context.model import (
     Op,
     Written,
 )
-from nagara.context.plan import Pending, Plan, Within, WithResults, columns_of, doubtful, entity_id
+from nagara.context.plan import Pending, Plan, Within, WithResults, doubtful, entity_id
+from nagara.context.statement import (
+    APPEND,
+    KEEP_KEYS,
+    KEYS,
+    UNPLACE,
+    UPSERT,
+    append_parameters,
+    upsert_parameters,
+)
 from nagara.context.store import Cache, Conn, Held, Key, encode, load, load_heard
 from nagara.engines.database import Database
 from nagara.engines.errors import is_connection_loss
@@ -42,46 +51,6 @@ WAITING_MAX = 50_000
 #: How long a write is tried again while the database is away (a restart takes 0.1 s).
 TRY_FOR_S = 30.0
 RETRY_EVERY_S = 0.05
-
-_UPSERT = """
-insert into context.entity as e (tenant, id, type, types, scopes, doc, sys, version, prior,
-    created_at, modified_at, expires_at, deleted, extent, geometry)
-select w.tenant, w.id, w.type,
-    case when w.types is null then null
-         else array(select jsonb_array_elements_text(w.types::jsonb)) end,
-    case when w.scopes is null then null
-         else array(select jsonb_array_elements_text(w.scopes::jsonb)) end,
-    w.doc::jsonb, w.sys::jsonb, w.version, w.prior, w.created_at, w.modified_at, w.expires_at,
-    w.deleted, w.extent, w.geometry
-from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
-    $8::bigint[], $9::bigint[], $10::timestamptz[], $11::timestamptz[], $12::timestamptz[],
-    $13::bool[], $14::box[], $15::bytea[])
-  as w(tenant, id, type, types, scopes, doc, sys, version, prior, created_at, modified_at,
-       expires_at, deleted, extent, geometry)
-on conflict (tenant, id) do update set
-    type = excluded.type, types = excluded.types, scopes = excluded.scopes, doc = excluded.doc,
-    sys = excluded.sys, version = excluded.version, prior = excluded.prior,
-    created_at = excluded.created_at, modified_at = excluded.modified_at,
-    expires_at = excluded.expires_at, deleted = excluded.deleted,
-    extent = coalesce(excluded.extent, e.extent), geometry = coalesce(excluded.geometry, e.geometry)
-where e.version = excluded.prior
-returning e.tenant, e.id, e.no
-"""
-_UNPLACE = """
-update context.entity e set extent = null, geometry = null
-from unnest($1::text[], $2::text[]) as w(tenant, id) where e.tenant = w.tenant and e.id = w.id
-"""
-_APPEND = "select * from context.append($1, $2, $3, $4, $5, $6)"
-_KEYS = """
-select k.tenant, k.scope, k.key, k.result::text as result
-from unnest($1::text[], $2::text[], $3::text[]) as w(tenant, scope, key)
-join context.idempotency k on k.tenant = w.tenant and k.scope = w.scope and k.key = w.key
-"""
-_KEEP_KEYS = """
-insert into context.idempotency (tenant, scope, key, at, result)
-select t, s, k, now(), r::jsonb
-from unnest($1::text[], $2::text[], $3::text[], $4::text[]) as w(t, s, k, r)
-"""
 
 log = structlog.get_logger("context")
 
@@ -215,7 +184,7 @@ class Committer:
             if not plan.changed and not any(p.within for p in plan.members):
                 self._resolve(plan)
                 return
-            upserts = columns_of(plan)
+            upserts = upsert_parameters(plan)
             recorded = datetime.now(UTC)
             appended: Record | None = None
             nos: dict[Key, int] = {}
@@ -264,16 +233,16 @@ class Committer:
                 known[name] = [msgspec.structs.replace(w, repeated=True) for w in pending.results]
         return plan
 
-    async def _put_states(self, conn: Conn, plan: Plan, columns: list[list[Any]]) -> dict[Key, int]:
+    async def _put_states(self, conn: Conn, plan: Plan, columns: list[str]) -> dict[Key, int]:
         if not plan.changed:
             return {}
-        rows = await conn.fetch(_UPSERT, *columns)
+        rows = await conn.fetch(UPSERT, *columns)
         nos = {(r["tenant"], r["id"]): r["no"] for r in rows}
         if len(nos) != len(plan.changed):
             raise _Stale([key for key in plan.changed if key not in nos])
         unplaced = [k for k, placed in plan.placed.items() if placed is None and k in plan.held]
         if unplaced:
-            await conn.execute(_UNPLACE, [k[0] for k in unplaced], [k[1] for k in unplaced])
+            await conn.execute(UNPLACE, [k[0] for k in unplaced], [k[1] for k in unplaced])
         return nos
 
     async def _was_committed(self, xid: str) -> bool:
@@ -343,15 +312,7 @@ class Committer:
 
 
 async def _append(conn: Conn, plan: Plan, nos: dict[Key, int], recorded: datetime) -> Record:
-    row: Record | None = await conn.fetchrow(
-        _APPEND,
-        [made.key[0] for made in plan.rows],
-        [nos[made.key] for made in plan.rows],
-        [made.row.at for made in plan.rows],
-        recorded,
-        [made.row.op for made in plan.rows],
-        [made.patch.decode() for made in plan.rows],
-    )
+    row: Record | None = await conn.fetchrow(APPEND, *append_parameters(plan, nos, recorded))
     assert row is not None
     return row
 
@@ -381,7 +342,7 @@ async def _known_keys(
     if not keyed:
         return {}
     rows = await conn.fetch(
-        _KEYS,
+        KEYS,
         [p.tenant for p in keyed],
         [p.actor for p in keyed],
         [p.key for p in keyed],
@@ -400,7 +361,7 @@ async def _keep_keys(conn: Conn, plan: Plan) -> None:
         return
     names = list(plan.keys)
     await conn.execute(
-        _KEEP_KEYS,
+        KEEP_KEYS,
         [n[0] for n in names],
         [n[1] for n in names],
         [n[2] for n in names],

@@ -6,12 +6,11 @@ import struct
 from typing import Any
 
 import shapely
-from asyncpg import Box
 
 from nagara.context.model import default_instance
 from nagara.values.geo import GeometryInvalid, read_geojson
 
-Placed = tuple[Box, bytes]
+Placed = tuple[str, bytes]  # a box as PostgreSQL writes it, WKB
 
 
 def place(location: Any) -> Placed | None:
@@ -27,10 +26,10 @@ def place(location: Any) -> Placed | None:
     if isinstance(value, dict) and value.get("type") == "Point":
         lon, lat = _position(value.get("coordinates"))
         wkb = struct.pack("<BIdd", 1, 1, lon, lat)
-        return Box((lon, lat), (lon, lat)), wkb
+        return f"({lon!r},{lat!r}),({lon!r},{lat!r})", wkb
     geometry = read_geojson(value)
     west, south, east, north = geometry.bounds
-    return Box((east, north), (west, south)), shapely.to_wkb(geometry)
+    return f"({east!r},{north!r}),({west!r},{south!r})", shapely.to_wkb(geometry)
 
 
 def demand_geometry(value: Any) -> None:

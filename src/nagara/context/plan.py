@@ -5,15 +5,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import Any
 
 from msgspec import Struct
 
 from nagara.context.apply import AHEAD, LogRow, State, apply
+from nagara.context.errors import EntityInvalid
 from nagara.context.geometry import Placed, place
 from nagara.context.model import Create, Observe, Op, Replace, Upsert, Written, default_instance
 from nagara.context.store import Conn, Held, Key, encode
 from nagara.values.time import parse_instant
+
+#: Between the texts that a commit sends joined (`nagara.context.statement`): a control character
+#: that JSON escapes, and that numbers and times do not have.
+SEPARATOR = "\x1f"
 
 
 class WithResults(Struct, frozen=True):
@@ -88,6 +92,8 @@ class Plan:
             results.append(written)
             if not made and after is before:
                 continue
+            if SEPARATOR in key[0] or SEPARATOR in key[1] or SEPARATOR in after.types[0]:
+                raise EntityInvalid(id=key[1][:200], reason="a name has no control characters")
             states[key] = after
             here = after.attrs.get("location")
             if here != before.attrs.get("location"):  # an entity that stays keeps its index entries
@@ -144,35 +150,3 @@ def doubtful(plan: Plan, group: list[Pending]) -> list[tuple[str, str, int, date
                 ):
                     wanted.append((*key, held.no, at))
     return wanted
-
-
-def columns_of(plan: Plan) -> list[list[Any]]:
-    """The arrays of the upsert, ordered by key so that two processes cannot deadlock."""
-    columns: list[list[Any]] = [[] for _ in range(15)]
-    for key in sorted(plan.changed):
-        state = plan.states[key]
-        held = plan.held.get(key)
-        doc, sys = encode(state.attrs), encode(state.sys)
-        plan.docs[key] = (doc, sys)
-        placed = plan.placed.get(key)
-        many = state.types if len(state.types) > 1 else None
-        values = (
-            key[0],
-            key[1],
-            state.types[0],
-            None if many is None else encode(many).decode(),
-            encode(state.scopes).decode() if state.scopes else None,
-            doc.decode(),
-            sys.decode(),
-            state.version,
-            held.version if held else 0,
-            state.created_at,
-            state.modified_at,
-            state.expires_at,
-            not state.exists,
-            placed[0] if placed else None,
-            placed[1] if placed else None,
-        )
-        for column, value in zip(columns, values, strict=True):
-            column.append(value)
-    return columns

@@ -42,7 +42,8 @@ CHOSEN = ROOT / "docs" / "images"
 CHOSEN_BYTES_MAX = 300_000
 THEMES = ("light", "dark")
 SIZES = {"phone": PHONE, "desk": DESK}
-QUIET_MS = 1200  # maps fade in, charts are drawn
+QUIET_MS = 1200  # what is drawn fades in
+MAP_QUIET_MS = 6000  # shapes are read, then tiles are cut of them
 PATIENCE_MS = 60_000
 LONG_PX = 2600
 LIGHTS = [100.5018, 13.7563]  # the middle of the city, where the made-up report is
@@ -101,7 +102,6 @@ def pick_category(page: Page) -> None:
     page.locator("button.leaf").first.click()
     page.get_by_role("button", name=words(language_of(page), "resident.place.map")).click()
     page.locator(".maplibregl-canvas").wait_for()
-    page.wait_for_timeout(2 * QUIET_MS)
 
 
 def tell_more(page: Page) -> None:
@@ -123,6 +123,12 @@ def open_first_case(page: Page) -> None:
     """A case of the desk's list."""
     page.locator("a[href^='#/case/']").first.click()
     page.locator("article h2").wait_for()
+    page.wait_for_timeout(QUIET_MS)  # on a desk a map comes by itself
+
+
+def wait_for_cases(page: Page) -> None:
+    """The cases are the last that the operations centre reads: their tab then has a number."""
+    page.locator("[role=tab] .count, [role=tab] .numbers").nth(1).wait_for()
 
 
 def open_first_row(page: Page) -> None:
@@ -146,7 +152,7 @@ def views(tracking_code: str) -> list[View]:
         View("account", "/#/account"),
         View("login", "/login"),
         View("about", "/about"),
-        View("ops", "/ops", "officer", whole=False),
+        View("ops", "/ops", "officer", act=wait_for_cases, whole=False),
         View("ops-detail", "/ops", "officer", act=open_first_row, whole=False),
         View("desk", "/desk", "staff-environment", whole=False),
         View("desk-case", "/desk", "staff-environment", act=open_first_case, whole=False),
@@ -162,7 +168,8 @@ def take(page: Page, base: str, view: View, target: Path) -> None:
     page.locator(".skeleton, [aria-busy=true]").first.wait_for(state="detached")
     if view.act is not None:
         view.act(page)
-    page.wait_for_timeout(QUIET_MS)
+    with_map = page.locator(".maplibregl-canvas").count() > 0
+    page.wait_for_timeout(MAP_QUIET_MS if with_map else QUIET_MS)
     page.screenshot(path=target, animations="disabled")
     height = page.evaluate("document.documentElement.scrollHeight")
     size = page.viewport_size

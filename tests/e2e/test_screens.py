@@ -104,6 +104,7 @@ async def test_a_report_can_be_made_by_keyboard_alone(visits: Visits) -> None:
     await tab_to(".ways button")
     await tab_to(".ways button")  # by district and words: for those who cannot use a map
     await page.keyboard.press("Space")
+    await expect(page.locator("select option")).not_to_have_count(1)  # the districts are there
     await tab_to("select")
     await page.keyboard.press("ArrowDown")
     await tab_to("input, textarea")

@@ -1,7 +1,8 @@
 /** What MapLibre draws above the ground: districts, stations, cases, alerts. */
 import type { FeatureCollection, Point } from 'geojson'
 import type { DataDrivenPropertyValueSpecification, LayerSpecification } from 'maplibre-gl'
-import { FONT } from '$kit/map'
+import { words, type Words } from '$kit/i18n.svelte'
+import { FONT, middleOf } from '$kit/map'
 import { token } from '$kit/theme.svelte'
 import type { LonLat } from '../model/city'
 import { rankColors } from './marks'
@@ -22,6 +23,21 @@ export function collection(marks: readonly Mark[]): FeatureCollection<Point> {
       type: 'Feature',
       geometry: { type: 'Point', coordinates: [...at] },
       properties: { id, ...properties },
+    })),
+  }
+}
+
+/** A name in the middle of each district, in the language of the reader. */
+export function districtNames(shapes: FeatureCollection | undefined): FeatureCollection<Point> {
+  return {
+    type: 'FeatureCollection',
+    features: (shapes?.features ?? []).map((district) => ({
+      type: 'Feature',
+      geometry: {
+        type: 'Point',
+        coordinates: (district.properties?.['center'] as number[]) ?? middleOf(district.geometry),
+      },
+      properties: { name: words(district.properties?.['name'] as Words) },
     })),
   }
 }

@@ -68,10 +68,12 @@ async def _copies(city: City, size: int, before: int) -> tuple[float, float]:
             state = await _rows(conn, "entity", STATE, f"id >= '{entity_id(0)}'")
             log = await _rows(conn, "change", LOG, f"seq > {before}")
             began = time.perf_counter()
+            each = len(log) / len(state)  # log rows of an entity: one for each of its instants
             for at in range(0, len(state), size):
+                part = log[round(at * each) : round((at + size) * each)]
                 async with conn.transaction():
                     await _copy(conn, "entity", STATE, state[at : at + size])
-                    await _copy(conn, "change", LOG, log[at : at + size])
+                    await _copy(conn, "change", LOG, part)
             same = len(state) / (time.perf_counter() - began)
             plain = [(row[1], row[6]) for row in state]
             began = time.perf_counter()

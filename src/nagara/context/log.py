@@ -83,6 +83,7 @@ class Tail:
         self._moved = asyncio.Event()
         self._called = asyncio.Event()
         self.listeners: list[Callable[[Sequence[Change]], None]] = []
+        self.gaps: list[Callable[[], None]] = []
 
     async def start(self) -> None:
         """Set the head to where the log stands."""
@@ -96,10 +97,14 @@ class Tail:
         fresh = [c for c in changes if c.seq > self.head] if before < self.head else changes
         if not fresh:
             return
-        if before > self.head:  # another process wrote in between: the memory has a hole
+        if before > self.head:
+            # Another process wrote in between: what it changed is not known here. Everything held
+            # is forgotten, and screens are told to ask for the whole again. Readers go on by number.
             self._changes.clear()
             self.floor = before
-            self._called.set()
+            self._cache.clear()
+            for told in self.gaps:
+                told()
         self._changes.extend(fresh)
         self.head = fresh[-1].seq
         if len(self._changes) > TAIL_MAX:
@@ -194,6 +199,7 @@ class ReaderRunner:
 
     def __init__(self, db: Database, tail: Tail, reader: Reader) -> None:
         self.reader = reader
+        self._types = frozenset(reader.types)
         self._db = db
         self._tail = tail
         self.seq = 0
@@ -233,10 +239,10 @@ class ReaderRunner:
                 await self._save_idle()
 
     def _wanted(self, changes: list[Change]) -> list[Change]:
-        types = self.reader.types
+        types = self._types
         if not types:
             return changes
-        return [c for c in changes if any(t in types for t in c.types)]
+        return [c for c in changes if not types.isdisjoint(c.types)]
 
     async def _handle(self, changes: list[Change]) -> None:
         """Hand over a batch; on trouble one at a time, parking what fails for good."""

@@ -30,6 +30,7 @@ from nagara.city import City, bundled_kit, bundled_kits, read_kit
 from nagara.city.entities import city_entities
 from nagara.city.shapes import read_shapes
 from nagara.context import Context, Create, Entity, Replace, Task
+from nagara.context.clock import Anchor
 from nagara.context.ngsi.batch import batch_routes
 from nagara.context.ngsi.entities import entity_routes
 from nagara.context.ngsi.fetch import Contexts, demand_public
@@ -150,11 +151,16 @@ class Application:
             open=settings.open,
         )
 
-    async def start(self) -> None:
-        """Begin: keys, first administrator, the kit's entities, readers, tasks."""
+    async def start(self, held_at: datetime | None = None) -> None:
+        """Begin: keys, first administrator, the kit's entities, readers, tasks.
+
+        `held_at`: where the clock of a replay stands until its player begins.
+        """
         self.floor.files.mkdir(parents=True, exist_ok=True)
         self.first_administrator = await self.guard.start()
-        await self.context.start()
+        await self.context.start(held_at=held_at)
+        if self.settings.mode == "up":
+            await self._live_on()
         await load_city(self.context, self.city)
         for room in self.rooms:
             for reader in room.readers:
@@ -165,6 +171,13 @@ class Application:
         self.context.spawn(Task("subscriptions", self.notifier.run))
         for guard_task in self.guard.tasks():
             self.context.spawn(Task(guard_task.name, guard_task.run))
+
+    async def _live_on(self) -> None:
+        """A city that was once a replay goes on in real time, if that does not lead back."""
+        clock = self.context.clock
+        wall = clock.wall()
+        if clock.anchor.mode != "live" and wall > clock.anchor.city_at:
+            await clock.set(self.context.db, Anchor(wall, wall))
 
     async def stop(self) -> None:
         """End cleanly: streams closed, waiting writes committed, the audit's head anchored."""

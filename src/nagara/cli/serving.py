@@ -8,6 +8,7 @@ import gc
 import os
 import signal
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -136,7 +137,7 @@ async def _live(settings: Settings, stop: asyncio.Event) -> None:
             application = await assemble(settings, engines)
             await settle_city(engines.database, application.city.code)
             stack.push_async_callback(_stop, application)
-            await application.start()
+            await application.start(_first_moment(application))
             # What is loaded now stays: the collector need not walk it again. And a batch of 2,000
             # readings is 50,000 objects that die young; looking at every 700 cost a third.
             gc.freeze()
@@ -166,6 +167,15 @@ async def _stop(application: Application) -> None:
         await asyncio.wait_for(application.stop(), STOP_S_MAX)
     except (TimeoutError, Problem) as error:
         log.error("the city did not end in order", reason=str(error) or "time")
+
+
+def _first_moment(application: Any) -> datetime | None:
+    """Where the clock of a replay stands before its player begins; None for a living city."""
+    if application.settings.mode == "up":
+        return None
+    from nagara.demo import schedule_of
+
+    return schedule_of(application).start_of(0)
 
 
 def _server(settings: Settings, asgi: Any) -> Server:

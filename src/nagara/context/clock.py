@@ -15,6 +15,14 @@ from nagara.engines.database import Database
 
 Mode = Literal["live", "replay", "simulated"]
 
+#: The speed of a clock that is held: it has to be above nothing, and says the same all day.
+HELD = 1e-6
+#: The city's time of what was heard last; values whose device was ahead do not count.
+LAST_HEARD = """
+select max(at) from (select at, op from context.change order by seq desc limit 500) c
+where op <> 't'
+"""
+
 
 class Anchor(Struct, frozen=True):
     """At wall time `wall_at` it was `city_at` in the city, and time ran `speed` times as fast."""
@@ -64,19 +72,22 @@ class CityClock:
             return None
         return self.now() - self.anchor.original_shift
 
-    async def load(self, db: Database) -> None:
-        """Take the anchor from the database, if one is kept there."""
+    async def load(self, db: Database, held_at: datetime | None = None) -> None:
+        """Take the anchor from the database, if one is kept there.
+
+        A replayed city that was off did not live meanwhile: its clock is held where it stopped
+        until a player sets it going. `held_at`: where a replay that was never begun is held.
+        """
         async with db.acquire() as conn:
             row = await conn.fetchrow("select * from context.clock")
-        if row is not None:
+            heard: datetime | None = await conn.fetchval(LAST_HEARD)
+        if row is not None and row["mode"] != "live":
+            at = max(row["city_at"], heard) if heard else row["city_at"]
             self.anchor = Anchor(
-                row["city_at"],
-                row["wall_at"],
-                row["speed"],
-                row["mode"],
-                row["loop"],
-                row["original_shift"],
+                at, self.wall(), HELD, row["mode"], row["loop"], row["original_shift"]
             )
+        elif row is None and held_at is not None:
+            self.anchor = Anchor(held_at, self.wall(), HELD, "replay")
 
     async def set(self, db: Database, anchor: Anchor) -> None:
         """Keep a new anchor. Raises ValueError where the city's time would run backwards."""

@@ -62,9 +62,12 @@ class Context:
         self.readers: dict[str, ReaderRunner] = {}
         self._tasks: list[asyncio.Task[None]] = []
 
-    async def start(self, readers: Sequence[Reader] = ()) -> None:
-        """Begin to commit, to follow the log and to serve readers."""
-        await self.clock.load(self.db)
+    async def start(self, readers: Sequence[Reader] = (), held_at: datetime | None = None) -> None:
+        """Begin to commit, to follow the log and to serve readers.
+
+        `held_at`: where the clock of a replay stands until it is begun.
+        """
+        await self.clock.load(self.db, held_at)
         await self.tail.start()
         self.spawn(Task("context.commit", self.committer.run))
         self.spawn(Task("context.follow", self.tail.follow))

@@ -18,6 +18,7 @@ class Live:
     def __init__(self, tail: Tail) -> None:
         self._watchers: set[Watcher] = set()
         tail.listeners.append(self._hand_out)
+        tail.gaps.append(self._lose)
 
     def __len__(self) -> int:
         return len(self._watchers)
@@ -33,6 +34,10 @@ class Live:
     def _hand_out(self, changes: Sequence[Change]) -> None:
         for watcher in self._watchers:
             watcher.take(changes)
+
+    def _lose(self) -> None:
+        for watcher in self._watchers:
+            watcher.lose()
 
     def add(self, watcher: Watcher) -> None:
         """Start handing changes to a watcher."""
@@ -85,6 +90,11 @@ class Watcher:
             self._waiting.append(change)
         if self._waiting or self.overrun:
             self._woken.set()
+
+    def lose(self) -> None:
+        """Changes were left out: the watcher has to ask for the whole."""
+        self.overrun = True
+        self._woken.set()
 
     def end(self) -> None:
         """Let the watcher's next wait return at once, with nothing."""

@@ -99,7 +99,7 @@ class Tail:
             return
         if before > self.head:
             # Another process wrote in between: what it changed is not known here. Everything held
-            # is forgotten, and screens are told to ask for the whole again. Readers go on by number.
+            # is forgotten, and screens are told to ask for the whole. Readers go on by number.
             self._changes.clear()
             self.floor = before
             self._cache.clear()

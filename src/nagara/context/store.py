@@ -125,6 +125,11 @@ class Cache:
         while len(self._held) > self._held_max:
             self._held.popitem(last=False)
 
+    def clear(self) -> None:
+        """Forget everything."""
+        self.generation += 1
+        self._held.clear()
+
     def drop(self, keys: Iterable[Key]) -> None:
         """Forget entities that another process changed."""
         self.generation += 1

@@ -14,7 +14,7 @@ from rich.progress import Progress
 from nagara.app import Application
 from nagara.city.model import Replay
 from nagara.context import Task
-from nagara.context.clock import Anchor
+from nagara.context.clock import HELD, LAST_HEARD, Anchor
 from nagara.demo.people import demo_people
 from nagara.demo.program import Program, make_program
 from nagara.demo.schedule import Schedule, plan
@@ -52,7 +52,7 @@ class Player:
         loop, start = schedule.next_start(known) if known else (0, schedule.start_of(0))
         wall = clock.wall()
         # The clock stands (nearly) still while the day before is loaded: it is the past.
-        await clock.set(self._context.db, self._anchor(start, wall, 1e-6, loop))
+        await clock.set(self._context.db, self._anchor(start, wall, HELD, loop))
         observations = self.program.between(start - PRELOADED, start)
         task = progress.add_task("…", total=len(observations)) if progress else None
         for batch in _batches(observations):
@@ -109,9 +109,7 @@ class Player:
         """Where the kept clock stands, or the newest thing that was heard; None for a new city."""
         async with self._context.db.acquire() as conn:
             kept: datetime | None = await conn.fetchval("select city_at from context.clock")
-            heard: datetime | None = await conn.fetchval(
-                "select max(at) from (select at from context.change order by seq desc limit 500) c"
-            )
+            heard: datetime | None = await conn.fetchval(LAST_HEARD)
         if kept is None:
             return None
         return max(kept, heard) if heard else kept

@@ -23,6 +23,7 @@ from nagara.context import (
     Reader,
     Upsert,
 )
+from nagara.context.clock import Anchor
 from nagara.context.errors import (
     EntityAlreadyExists,
     EntityNotFound,
@@ -400,3 +401,35 @@ async def test_what_has_expired_is_deleted_and_old_keys_are_forgotten(context: C
     async with context.db.acquire() as conn:
         keys = await conn.fetch("select key from context.idempotency")
     assert [row["key"] for row in keys] == ["new"]
+
+
+async def test_what_another_process_wrote_in_between_is_never_served_from_memory(
+    context: Context, neighbour: Context
+) -> None:
+    one, other = station(1), station(2)
+    await context.write(Create(one), Create(other), actor="t")
+    assert (await context.get(other.id)).version == 1
+    with context.live.subscribe() as watcher:
+        await neighbour.write(Patch(other.id, {"pm25": prop(99)}), actor="t")
+        # At once, before any notification can have been read: our own commit finds the hole.
+        await context.write(Patch(one.id, {"pm25": prop(1)}), actor="t")
+        assert (await context.get(other.id)).value("pm25") == 99
+        changes = await watcher.next(2)
+        assert watcher.overrun or {c.id for c in changes} == {one.id, other.id}
+
+
+async def test_a_replayed_city_that_was_off_did_not_live_meanwhile(context: Context) -> None:
+    wall = context.clock.wall()
+    stopped = Anchor(NOON, wall - timedelta(days=1), 720.0, "replay", 2, timedelta(days=6))
+    await context.clock.set(context.db, stopped)
+    again = Context(context.db, audit.append)
+    await again.start()
+    assert abs(again.clock.now() - NOON) < timedelta(seconds=1)
+    assert again.clock.anchor.loop == 2
+    await again.stop()
+    fresh = Context(context.db, audit.append)
+    async with context.db.acquire() as conn:
+        await conn.execute("delete from context.clock")
+    await fresh.start(held_at=NOON)
+    assert abs(fresh.clock.now() - NOON) < timedelta(seconds=1)
+    await fresh.stop()

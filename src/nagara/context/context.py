@@ -140,7 +140,11 @@ class Context:
             async with self.db.acquire() as conn:
                 found = await load(conn, self.cache, [(tenant, entity_id)])
             held = found.get((tenant, entity_id))
-        return held if held is not None and held.exists else None
+        if held is None or not held.exists:
+            return None
+        if held.expires_at is not None and held.expires_at <= self.clock.now():
+            return None
+        return held
 
     async def find(self, entity_id: str, tenant: str = "") -> Entity | None:
         """The current state of an entity, or None."""
@@ -156,6 +160,7 @@ class Context:
 
     async def query(self, query: Query, expand: Expand = as_written) -> Page:
         """One page of the entities that fulfil a query."""
+        query = msgspec.structs.replace(query, at=self.clock.now())
         async with self.db.acquire() as conn:
             return await query_page(conn, query, expand)
 
@@ -172,6 +177,7 @@ class Context:
 
     async def count(self, query: Query, expand: Expand = as_written) -> int:
         """How many entities fulfil a query."""
+        query = msgspec.structs.replace(query, at=self.clock.now())
         async with self.db.acquire() as conn:
             return await count(conn, query, expand)
 

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import math
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
+import asyncpg
 import msgspec
 import shapely
 import shapely.ops
 from asyncpg import Box, Record
 from shapely.geometry.base import BaseGeometry
 
-from nagara.context.errors import QueryInvalid
+from nagara.context.errors import QueryInvalid, QueryTooComplex
 from nagara.context.model import (
     Attrs,
     Entity,
@@ -38,6 +41,10 @@ from nagara.vocab.observation import SUSPECT
 LIMIT_MAX = 1_000
 #: Rows read at once while a geo-query is refined.
 REFINE_BATCH = 500
+#: Points of a query's geometry: a district drawn by hand has fifty, an official one some hundreds.
+QUERY_POINTS_MAX = 5_000
+#: A query that takes longer holds one of the city's connections: the client is told to narrow it.
+QUERY_S_MAX = 5.0
 METRES_PER_DEGREE = 111_195.0  # of latitude, on the sphere of nagara.values.geo
 
 _ORDERS = {"-modifiedAt": "modified_at", "-createdAt": "created_at"}
@@ -73,7 +80,8 @@ def conditions(query: Query, expand: Expand, tree: Node | None = None) -> tuple[
     where = _Where()
     where.add(f"e.tenant = {where.bind(query.tenant)}")
     where.add("not e.deleted")
-    where.add("(e.expires_at is null or e.expires_at > now())")
+    if query.at is not None:
+        where.add(f"(e.expires_at is null or e.expires_at > {where.bind(query.at)})")
     if query.ids:
         where.add(f"e.id = any({where.bind(list(query.ids))}::text[])")
     if query.id_pattern is not None:
@@ -86,7 +94,7 @@ def conditions(query: Query, expand: Expand, tree: Node | None = None) -> tuple[
     if query.scopes:
         where.add(f"e.scopes && {where.bind(list(query.scopes))}::text[]")
     if query.geo is not None:
-        _geo_condition(where, query.geo)
+        _geo_condition(where, query.geo, shape_of(query.geo))
     if query.visible_types is not None:
         seen = where.bind(list(query.visible_types))
         where.add(f"coalesce(e.types, array[e.type]) <@ {seen}::text[]")
@@ -105,13 +113,13 @@ def conditions(query: Query, expand: Expand, tree: Node | None = None) -> tuple[
     ]
 
 
-def _geo_condition(where: _Where, geo: GeoQuery) -> None:
+def _geo_condition(where: _Where, geo: GeoQuery, there: BaseGeometry) -> None:
     """A bounding-box filter that the index answers; the rest is refined in `_fulfils`."""
     if geo.geoproperty != "location" or geo.georel == "disjoint" or geo.min_distance_m is not None:
         if geo.geoproperty == "location":
             where.add("e.extent is not null")
         return
-    west, south, east, north = read_geojson(geo.geometry).bounds
+    west, south, east, north = there.bounds
     if geo.georel == "near" and geo.max_distance_m is not None:
         up = geo.max_distance_m / METRES_PER_DEGREE
         poleward = min(89.0, max(abs(south), abs(north)) + up)
@@ -119,6 +127,38 @@ def _geo_condition(where: _Where, geo: GeoQuery) -> None:
         west, south, east, north = west - side, south - up, east + side, north + up
     box = where.bind(Box((east, north), (west, south)))
     where.add(f"e.extent && {box}::box")
+
+
+@lru_cache(maxsize=256)
+def _shape(geojson: bytes) -> BaseGeometry:
+    made = read_geojson(msgspec.json.decode(geojson))
+    if shapely.get_num_coordinates(made) > QUERY_POINTS_MAX:
+        raise QueryTooComplex(what="points in its geometry", limit=QUERY_POINTS_MAX)
+    shapely.prepare(made)
+    return made
+
+
+def shape_of(geo: GeoQuery) -> BaseGeometry:
+    """The geometry that is asked about, read once. Raises `GeometryInvalid`, `QueryTooComplex`."""
+    text = msgspec.json.encode(geo.geometry)
+    if len(text) > 200 * QUERY_POINTS_MAX:
+        raise QueryTooComplex(what="points in its geometry", limit=QUERY_POINTS_MAX)
+    return _shape(text)
+
+
+async def _fetch(conn: Conn, sql: str, parameters: Sequence[Any], asked: str) -> list[Record]:
+    """Rows of a client's query. What PostgreSQL cannot read is the client's to mend; what takes
+    too long is stopped at the server."""
+    try:
+        rows: list[Record] = await conn.fetch(sql, *parameters, timeout=QUERY_S_MAX)
+    except TimeoutError as error:
+        raise QueryTooComplex(what="seconds of work", limit=int(QUERY_S_MAX)) from error
+    except asyncpg.PostgresError as error:
+        # Bad pattern, bad value, bad jsonpath (classes 22, 2B, 42).
+        if (error.sqlstate or "")[:2] in ("22", "2B", "42"):
+            raise QueryInvalid(query=asked[:200], position=0, reason=str(error)) from error
+        raise
+    return rows
 
 
 def _page_sql(where: _Where, branches: list[str], order: str, limit: int) -> str:
@@ -159,9 +199,10 @@ async def query_page(conn: Conn, query: Query, expand: Expand) -> Page:
     while True:
         batch = max(limit + 1, REFINE_BATCH) if query.geo else limit + 1
         rows = await _rows(conn, query, expand, tree, after, batch, 0 if query.geo else skip)
-        for row in rows:
-            if query.geo is not None and not _fulfils(row, query.geo):
-                continue
+        fitting = rows
+        if query.geo is not None:
+            fitting = await asyncio.to_thread(_refine, rows, query.geo)
+        for row in fitting:
             if query.geo is not None and skip:
                 skip -= 1
                 continue
@@ -199,15 +240,7 @@ async def _rows(
     sql = _page_sql(where, branches, order, batch + skip)
     if skip:
         sql = f"select * from ({sql}) s order by {order} offset {where.bind(skip)}"  # noqa: S608
-    try:
-        rows: list[Record] = await conn.fetch(sql, *where.parameters)
-    except Exception as error:
-        if getattr(error, "sqlstate", "")[:2] in ("22", "2B"):  # bad pattern, bad jsonpath value
-            raise QueryInvalid(
-                query=str(query.q or query.id_pattern)[:200], position=0, reason=str(error)
-            ) from error
-        raise
-    return rows
+    return await _fetch(conn, sql, where.parameters, str(query.q or query.id_pattern))
 
 
 def _cursor(query: Query, last: Entity) -> str:
@@ -235,11 +268,12 @@ async def count(conn: Conn, query: Query, expand: Expand) -> int:
     if branches:
         where.add("(" + " or ".join(f"({branch})" for branch in branches) + ")")
     sql = f"select count(*) from context.entity e where {where.sql()}"  # noqa: S608
-    return int(await conn.fetchval(sql, *where.parameters))
+    rows = await _fetch(conn, sql, where.parameters, str(query.q or query.id_pattern))
+    return int(rows[0][0])
 
 
-def _fulfils(row: Record, geo: GeoQuery) -> bool:
-    return fulfils(msgspec.json.decode(row["doc"]), geo)
+def _refine(rows: list[Record], geo: GeoQuery) -> list[Record]:
+    return [row for row in rows if fulfils(msgspec.json.decode(row["doc"]), geo)]
 
 
 def fulfils(attrs: Attrs, geo: GeoQuery) -> bool:
@@ -251,13 +285,14 @@ def fulfils(attrs: Attrs, geo: GeoQuery) -> bool:
         here = read_geojson(instance.get("value"))
     except GeometryInvalid:
         return False  # another geoproperty than `location` may hold what is no geometry
-    there = read_geojson(geo.geometry)
+    there = shape_of(geo)
     if geo.georel == "near":
         distance = _distance_m(here, there)
         if geo.max_distance_m is not None and distance > geo.max_distance_m:
             return False
         return geo.min_distance_m is None or distance >= geo.min_distance_m
-    return bool(getattr(here, geo.georel)(there))
+    inverse = {"within": "contains", "contains": "within"}.get(geo.georel, geo.georel)
+    return bool(getattr(there, inverse)(here))  # the prepared geometry asks: much the faster way
 
 
 def _distance_m(a: BaseGeometry, b: BaseGeometry) -> float:
@@ -290,14 +325,16 @@ async def read_history(
         where.add(f"c.at < {where.bind(end)}")
     if attrs:
         where.add(f"c.attrs ?| {where.bind(list(attrs))}::text[]")
-    direction = "desc" if last_n else "asc"
-    taken = min(last_n * max(1, len(attrs)), limit) if last_n and attrs else limit
-    rows = await conn.fetch(
-        f"""select c.at, c.recorded_at, c.attrs::text as attrs
-            from context.entity e join context.change c on c.no = e.no
-            where {where.sql()} order by c.at {direction}, c.seq {direction} limit {taken}""",  # noqa: S608
-        *where.parameters,
-    )
+    if last_n and attrs:
+        rows = await _newest(conn, tenant, entity_id, attrs, start, end, min(last_n, limit))
+    else:
+        direction = "desc" if last_n else "asc"
+        rows = await conn.fetch(
+            f"""select c.at, c.recorded_at, c.attrs::text as attrs
+                from context.entity e join context.change c on c.no = e.no
+                where {where.sql()} order by c.at {direction}, c.seq {direction} limit {limit}""",  # noqa: S608
+            *where.parameters,
+        )
     samples: list[Sample] = []
     seen: dict[str, int] = {}
     for row in rows:
@@ -314,6 +351,40 @@ async def read_history(
     if last_n:
         samples.reverse()
     return samples
+
+
+async def _newest(
+    conn: Conn,
+    tenant: str,
+    entity_id: str,
+    attrs: Sequence[str],
+    start: datetime | None,
+    end: datetime | None,
+    last_n: int,
+) -> list[Record]:
+    """The newest rows for each attribute by itself: a fast one must not crowd out a slow one."""
+    rows: list[Record] = await conn.fetch(
+        """select found.at, found.recorded_at,
+                  jsonb_build_object(wanted.name, found.attrs -> wanted.name)::text as attrs
+           from context.entity e
+           cross join unnest($3::text[]) as wanted(name)
+           cross join lateral (
+               select c.at, c.recorded_at, c.seq, c.attrs from context.change c
+               where c.no = e.no and c.attrs ? wanted.name
+                 and ($4::timestamptz is null or c.at >= $4)
+                 and ($5::timestamptz is null or c.at < $5)
+               order by c.at desc, c.seq desc limit $6
+           ) found
+           where e.tenant = $1 and e.id = $2
+           order by found.at desc, found.seq desc""",
+        tenant,
+        entity_id,
+        list(attrs),
+        start,
+        end,
+        last_n,
+    )
+    return rows
 
 
 async def read_series(

@@ -223,6 +223,7 @@ class Query(Struct, frozen=True):
     hidden_types: tuple[str, ...] | None = None  # types that the caller may not see
     visible_types: tuple[str, ...] | None = None  # the only types that the caller may see
     tenant: str = ""
+    at: datetime | None = None  # the city's time: what has expired by then is not found
 
 
 class Page(Struct, frozen=True):

@@ -390,6 +390,8 @@ async def test_what_has_expired_is_deleted_and_old_keys_are_forgotten(context: C
     past = datetime.now(UTC) - timedelta(days=1)
     gone = Entity("urn:x:gone", ("T",), {"a": prop(1)}, expires_at=past)
     await context.write(Create(gone), actor="t", key="old")
+    assert await context.find("urn:x:gone") is None
+    assert await context.count(Query(types=("T",))) == 0
     await context.write(Create(station(1)), actor="t", key="new")
     async with context.db.acquire() as conn:
         await conn.execute(
@@ -433,3 +435,26 @@ async def test_a_replayed_city_that_was_off_did_not_live_meanwhile(context: Cont
     await fresh.start(held_at=NOON)
     assert abs(fresh.clock.now() - NOON) < timedelta(seconds=1)
     await fresh.stop()
+
+
+async def test_the_newest_values_of_a_slow_attribute_are_not_crowded_out(context: Context) -> None:
+    one = station(1)
+    await context.write(Create(one), actor="t")
+    for hour in range(1, 6):
+        patch = {"pm25": prop(hour, NOON + timedelta(hours=hour))}
+        await context.write(Patch(one.id, patch), actor="t")
+    newest = await context.history(one.id, ("pm25", "name"), last_n=2)
+    assert [s.value for s in newest if s.attr == "pm25"] == [4, 5]
+    assert [s.attr for s in newest if s.attr == "name"] == ["name"]
+
+
+async def test_a_geometry_beyond_the_limit_and_a_hopeless_pattern_are_refused(
+    context: Context,
+) -> None:
+    await context.write(Create(station(1)), actor="t")
+    ring = [[100 + i / 1e5, 13.0] for i in range(5_001)] + [[100.5, 14.0], [100.0, 13.0]]
+    wide = GeoQuery("within", {"type": "Polygon", "coordinates": [ring]})
+    with pytest.raises(QueryTooComplex):
+        await context.query(Query(geo=wide))
+    with pytest.raises(QueryInvalid):
+        await context.count(Query(id_pattern="("))

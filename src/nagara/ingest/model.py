@@ -223,6 +223,8 @@ def weigh(
                     learnt[key] = track
         elif value is None:
             raise ValueUnusable(attribute=name, got="null")
+        elif unit is not None or name in limits_of:  # a quantity: words are none
+            raise ValueUnusable(attribute=name, got=str(value)[:40])
         elif kind is str and len(value) > TEXT_CHARS_MAX:
             raise ValueUnusable(attribute=name, got=value[:40] + "…")
         if at.is_ahead:  # an unwound clock: what it says is kept, and never shown as now

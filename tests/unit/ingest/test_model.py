@@ -160,7 +160,7 @@ def test_an_unknown_unit_and_a_unit_of_another_quantity_are_named() -> None:
         in_own_unit(1.0, "MMT", "GQ")
 
 
-@pytest.mark.parametrize("value", [float("nan"), float("inf"), None, "x" * 5000])
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), None, "x" * 5000, "lots", True])
 def test_a_value_that_is_none_is_refused_with_its_name(value: object) -> None:
     observation = Observation(STATION, "T", NOON, [Reading("pm25", value)])
     with pytest.raises(ValueUnusable):

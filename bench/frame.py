@@ -129,4 +129,6 @@ def answer_asked(run: Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]) -> 
     import uvloop
 
     asked = json.loads(sys.stdin.read())
-    sys.stdout.write(json.dumps(uvloop.run(run(asked))))
+    answer = json.dumps(uvloop.run(run(asked))).encode()
+    with os.fdopen(1, "wb") as out:  # an unbuffered sys.stdout would write only what a pipe takes
+        out.write(answer)

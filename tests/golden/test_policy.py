@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from nagara.guard.errors import KeptByRooms
 from nagara.guard.identity import ANONYMOUS, Actor
 from nagara.guard.permission import PERMISSIONS
 from nagara.guard.policy import (
     MATRIX,
     ROLES,
     TYPE_CLASS,
+    demand_free,
     for_accounts,
     for_tokens,
     may,
@@ -108,6 +110,13 @@ def test_what_each_may_see_through_the_standard_apis() -> None:
     assert not visible_types(actor("partner")).allows(["Case"])
     everything = visible_types(actor("administrator"))
     assert all(everything.allows([name]) for name in TYPE_CLASS)
+
+
+@pytest.mark.parametrize("kept", ["Alert", "Case", "Device", "Indicator"])
+def test_what_the_rooms_keep_is_not_written_past_them(kept: str) -> None:
+    demand_free(["AirQualityObserved", "Building"])
+    with pytest.raises(KeptByRooms):
+        demand_free(["Building", kept])
 
 
 if __name__ == "__main__":

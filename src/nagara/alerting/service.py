@@ -160,13 +160,28 @@ class Alerting:
         for _ in range(TRIES_MAX):
             async with self._db.acquire() as conn:
                 kept = await standing.load(conn, {heard.key for heard in all_heard})
-            outcome = await self._fold(tenant, all_heard, kept)
+            known = {one.alert_id for one in kept.values() if one.alert_id}
             try:
+                outcome = await self._fold(tenant, all_heard, kept)
                 await self._write(tenant, outcome)
                 return
             except (Contended, VersionConflict, EntityAlreadyExists):
                 continue
+            except EntityNotFound:
+                if not await self._forget_vanished(tenant, known):
+                    raise
         raise AlertContended()
+
+    async def _forget_vanished(self, tenant: str, alert_ids: set[str]) -> int:
+        """Forget open alerts whose entity is gone, so that their ladders go on; how many."""
+        forgotten = 0
+        for alert_id in sorted(alert_ids):
+            if await self._context.find(alert_id, tenant=tenant) is not None:
+                continue
+            log.warning("alert.vanished", alert=alert_id)
+            async with self._db.acquire() as conn:
+                forgotten += await standing.forget_alert(conn, tenant, alert_id)
+        return forgotten
 
     async def _fold(self, tenant: str, all_heard: list[Heard], kept: dict[Key, Kept]) -> _Outcome:
         outcome = _Outcome([], [], [], {}, {})

@@ -146,6 +146,14 @@ async def end_alert(conn: Connection, tenant: str, alert_id: str) -> None:
         raise Contended
 
 
+async def forget_alert(conn: Connection, tenant: str, alert_id: str) -> int:
+    """Forget that an alert is open; how many there were."""
+    done = await conn.execute(
+        "delete from alerting.open where tenant = $1 and alert_id = $2", tenant, alert_id
+    )
+    return int(done.rpartition(" ")[2])
+
+
 async def hold_open(conn: Connection, tenant: str, alert_id: str) -> None:
     """Keep an alert from ending in this transaction. Raises `Contended` where it has ended."""
     row = await conn.fetchrow(

@@ -216,6 +216,11 @@ async def next_due(conn: Connection) -> datetime | None:
     return found
 
 
+async def stop_looking(conn: Connection, case_id: str) -> None:
+    """Take a case out of those that time moves; whatever is done to it puts it in again."""
+    await conn.execute("update cases.case set next_at = null where case_id = $1", case_id)
+
+
 async def add_steps(conn: Connection, case_id: str, steps: Sequence[Step]) -> None:
     """Append numbered steps, after the row of the case has been written."""
     await conn.executemany(

@@ -268,11 +268,19 @@ class Casework:
         for row in waiting:
             try:
                 await self.advance(row.case_id, Tend(), Doing(SYSTEM, "system"), now=now)
-            except CaseContended:
-                continue  # somebody works on it right now; it stays in the list
+            except Problem as problem:
+                # contended, or the store is away for a moment: it stays in the list
+                if problem.status < 500:  # its entity is gone, say
+                    log.warning("case.untended", case=row.case_id, problem=problem.code)
+                    await self._give_up(row)
         async with self.db.acquire() as conn:
             following = await kept.next_due(conn)
         return None if following is None else following - self.context.clock.now()
+
+    async def _give_up(self, row: Row) -> None:
+        """No longer look at a case that time cannot move, so that the others have their turn."""
+        async with self.db.acquire() as conn:
+            await kept.stop_looking(conn, row.case_id)
 
     # --- looking ------------------------------------------------------------------------------
 

@@ -33,6 +33,13 @@ class Forbidden(Problem):
     status = 403
 
 
+class KeptByRooms(Problem):
+    """An entity of `types` that the city's rooms keep: changed by their own API alone."""
+
+    code = "kept-by-rooms"
+    status = 403
+
+
 class CrossSiteRefused(Problem):
     """A browser sent this on behalf of another site."""
 

@@ -11,6 +11,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from nagara.guard.errors import KeptByRooms
 from nagara.guard.identity import Actor
 from nagara.guard.permission import PERMISSIONS
 
@@ -170,6 +171,18 @@ def visible_types(actor: Actor, classes: Mapping[str, DataClass] = TYPE_CLASS) -
     return TypeFilter(frozenset(t for t, cls in classes.items() if cls in seen))
 
 
+#: Types whose entities the city's rooms keep, beside rows of their own. Written past a room, an
+#: entity and its rows part: a deleted case would still be due, an indicator would be falsified.
+KEPT_BY_ROOMS = frozenset({"Alert", "Case", "Device", "Indicator"})
+
+
+def demand_free(types: Iterable[str]) -> None:
+    """Raises `KeptByRooms` where an entity of these types is not written by the standard APIs."""
+    kept = sorted(KEPT_BY_ROOMS.intersection(types))
+    if kept:
+        raise KeptByRooms(types=", ".join(kept))
+
+
 def render() -> str:
     """The whole policy as text, for the golden file and for docs/reference/roles.md."""
     wide = max(map(len, PERMISSIONS))
@@ -184,6 +197,8 @@ def render() -> str:
         lines.append(f"{cls:{wide}}  " + " ".join(marks).rstrip())
     lines += ["", "class of each type", ""]
     lines += [f"{name:{wide}}  {cls}" for name, cls in sorted(TYPE_CLASS.items())]
+    lines += ["", "kept by the rooms: not written by the standard APIs", ""]
+    lines += sorted(KEPT_BY_ROOMS)
     lines += ["", "permissions", ""]
     lines += [f"{name:{wide}}  {said}" for name, said in sorted(PERMISSIONS.items())]
     return "\n".join(lines) + "\n"

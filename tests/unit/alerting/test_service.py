@@ -10,7 +10,7 @@ import pytest
 from nagara.alerting.errors import AlertAcknowledged, AlertEnded, AlertNotFound, NoteMissing
 from nagara.alerting.rules import rule_book
 from nagara.alerting.service import Alerting
-from nagara.context import Change, Context, Entity, Query
+from nagara.context import Change, Context, Delete, Entity, Query
 from nagara.context.log import read_changes
 from nagara.guard import audit
 from nagara.guard.identity import Actor
@@ -78,6 +78,20 @@ async def test_hearing_the_whole_log_again_changes_nothing(town: Town) -> None:
     for change in await changes(town):
         await room.hear([change])
     assert [(a.id, a.version) for a in await alerts(town)] == before
+
+
+async def test_an_alert_whose_entity_is_gone_holds_up_no_value(town: Town) -> None:
+    room = await heard(town, 26.0)
+    (lost,) = await alerts(town)
+    await town.context.write(Delete(lost.id), actor="test")
+    for value in (40.0, 20.0):
+        town.pass_(hours=1)
+        await town.measure("54t", value)
+        await room.hear(await changes(town))
+    (alert,) = await alerts(town)
+    assert alert.id != lost.id
+    assert (alert.value(noun.SEVERITY_PEAK), alert.value(noun.STATE)) == ("warning", "resolved")
+    assert await count_open(town) == 0
 
 
 async def test_watch_becomes_warning_and_ends_in_one_alert(town: Town) -> None:

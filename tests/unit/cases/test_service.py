@@ -14,7 +14,7 @@ from PIL import Image
 from nagara.alerting.rules import rule_book
 from nagara.alerting.service import Alerting
 from nagara.cases import errors
-from nagara.cases.kept import Row, find_photo
+from nagara.cases.kept import Row, find_photo, list_due
 from nagara.cases.model import Accept, Assign, Note, Reject, Reroute, Resolve
 from nagara.cases.photos import PhotoFiles
 from nagara.cases.readers import CaseReaders
@@ -22,7 +22,7 @@ from nagara.cases.reports import Report, Reports
 from nagara.cases.rights import acts_of, sight_of
 from nagara.cases.service import Casework, Doing
 from nagara.cases.worklist import Filter, list_rows
-from nagara.context import Create, Entity, Patch, Query, Upsert
+from nagara.context import Create, Delete, Entity, Patch, Query, Upsert
 from nagara.context.log import read_changes
 from nagara.guard.accounts import NewAccount
 from nagara.guard.errors import Forbidden, PersonUnknown
@@ -318,6 +318,20 @@ async def test_time_marks_what_is_late_and_closes_what_nobody_reopened(
     assert [s["kind"] for s in told["steps"]] == ["opened", "routed", "overdue"]
     with pytest.raises(errors.CaseReopenIllegal):
         await office.reports.reopen(await office.work.get(first.row.case_id), ANONYMOUS, "late")
+
+
+async def test_a_case_whose_entity_is_gone_keeps_no_other_from_its_time(
+    town: Town, office: Office
+) -> None:
+    lost = await office.report()
+    town.pass_(minutes=1)
+    second = await office.report()
+    await town.context.write(Delete(lost.row.case_id), actor="test")
+    town.stand_at(second.row.due_at + timedelta(minutes=5))
+    await office.work.tend()
+    assert (await office.work.get(second.row.case_id)).overdue
+    async with town.floor.db.acquire() as conn:
+        assert lost.row.case_id not in {row.case_id for row in await list_due(conn, town.now, 9)}
 
 
 async def test_an_alert_opens_one_case_and_its_end_is_a_step(town: Town, office: Office) -> None:

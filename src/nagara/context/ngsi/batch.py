@@ -12,7 +12,7 @@ from nagara.context.errors import EntityInvalid, QueryInvalid
 from nagara.context.model import Create, Delete, Entity, Op, Patch, Upsert, Written
 from nagara.context.ngsi import ask
 from nagara.context.ngsi.ask import Asked
-from nagara.context.ngsi.entities import READ, WRITE, answer_query
+from nagara.context.ngsi.entities import READ, WRITE, answer_query, demand_writable
 from nagara.context.ngsi.fetch import Contexts
 from nagara.context.ngsi.read import is_uri, read_entity
 from nagara.context.ngsi.terms import TermMap
@@ -131,9 +131,16 @@ async def write_all(
     context: Context, request: Asked, ops: list[Op], tenant: str, outcome: Outcome
 ) -> None:
     """All operations in one commit; where one does not fit, each on its own."""
-    if ops:
+    free: list[Op] = []
+    for op in ops:
+        try:
+            await demand_writable(context, op, tenant)
+            free.append(op)
+        except Problem as problem:
+            outcome.fail(_id_of(op), problem)
+    if free:
         actor, key = request.user.name_for_audit, ask.key_of(request)
-        await _write_part(context, actor, key, ops, tenant, outcome)
+        await _write_part(context, actor, key, free, tenant, outcome)
 
 
 async def _write_part(

@@ -16,6 +16,7 @@ from nagara.context.model import (
     Delete,
     DeleteAttribute,
     Entity,
+    Op,
     Patch,
     Query,
     Replace,
@@ -36,7 +37,7 @@ from nagara.context.ngsi.read import (
 from nagara.context.ngsi.render import View, has_any, render, render_feature
 from nagara.context.ngsi.terms import TermMap
 from nagara.guard.permission import allow
-from nagara.guard.policy import visible_types
+from nagara.guard.policy import KEPT_BY_ROOMS, demand_free, visible_types
 
 READ, WRITE = allow("entity:read"), allow("entity:write")
 
@@ -51,6 +52,16 @@ async def get_seen(context: Context, request: Asked, entity_id: str, tenant: str
     return entity
 
 
+async def demand_writable(context: Context, op: Op, tenant: str) -> None:
+    """Raises `KeptByRooms` for what only the city's rooms write: by the types of the body, and by
+    those of the stored entity where its id is one that a room would give."""
+    entity: Any = getattr(op, "entity", op)
+    demand_free(getattr(entity, "types", None) or ())
+    if entity.id.removeprefix("urn:ngsi-ld:").partition(":")[0] in KEPT_BY_ROOMS:
+        stored = await context.find(entity.id, tenant)
+        demand_free(stored.types if stored is not None else ())
+
+
 def entity_routes(context: Context, contexts: Contexts) -> type[Controller]:
     """The routes of entities and their attributes."""
 
@@ -63,12 +74,7 @@ def entity_routes(context: Context, contexts: Contexts) -> type[Controller]:
             tenant = ask.tenant_of(request)
             sent = await ask.read_sent(request, contexts)
             entity = read_entity(sent.body, sent.terms)
-            await context.write(
-                Create(entity),
-                actor=request.user.name_for_audit,
-                key=ask.key_of(request),
-                tenant=tenant,
-            )
+            await self._write(request, Create(entity), tenant)
             place = f"/ngsi-ld/v1/entities/{quote(entity.id, safe=':')}"
             return _nothing(request, 201, {"Location": place})
 
@@ -206,7 +212,8 @@ def entity_routes(context: Context, contexts: Contexts) -> type[Controller]:
             await self._write(request, op, tenant)
             return _nothing(request)
 
-        async def _write(self, request: Asked, op: Any, tenant: str) -> Written:
+        async def _write(self, request: Asked, op: Op, tenant: str) -> Written:
+            await demand_writable(context, op, tenant)
             [written] = await context.write(
                 op, actor=request.user.name_for_audit, key=ask.key_of(request), tenant=tenant
             )

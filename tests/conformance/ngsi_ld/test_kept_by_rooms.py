@@ -1,0 +1,64 @@
+"""What the city's rooms keep is read through NGSI-LD and not written: rows of theirs go with it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import pytest
+
+from nagara.context import Context, Create, Entity
+
+API = "/ngsi-ld/v1"
+CASE = "urn:ngsi-ld:Case:th-bkk:2025-000001"
+FREE = "urn:ngsi-ld:Building:th-bkk:town-hall"
+
+
+def entity(id_: str, type_: str) -> dict[str, Any]:
+    return {"id": id_, "type": type_, "state": {"type": "Property", "value": "closed"}}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("DELETE", f"/entities/{CASE}", None),
+        ("PUT", f"/entities/{CASE}", entity(CASE, "Case")),
+        ("PATCH", f"/entities/{CASE}", {"state": {"type": "Property", "value": "closed"}}),
+        ("POST", f"/entities/{CASE}/attrs", {"state": {"type": "Property", "value": "closed"}}),
+        ("PATCH", f"/entities/{CASE}/attrs", {"state": {"type": "Property", "value": "closed"}}),
+        ("PATCH", f"/entities/{CASE}/attrs/state", {"value": "closed"}),
+        ("PUT", f"/entities/{CASE}/attrs/state", {"type": "Property", "value": "closed"}),
+        ("DELETE", f"/entities/{CASE}/attrs/state", None),
+        ("POST", "/entities", entity("urn:ngsi-ld:Indicator:th-bkk:x", "Indicator")),
+        ("PATCH", f"/entities/{FREE}", {"type": ["Building", "Device"]}),
+    ],
+)
+async def test_an_entity_of_a_room_is_not_written(
+    context: Context, ngsi: httpx.AsyncClient, method: str, path: str, body: Any
+) -> None:
+    state = {"state": {"type": "Property", "value": "routed"}}
+    await context.write(
+        Create(Entity(CASE, ("Case",), state)),
+        Create(Entity(FREE, ("Building",), state)),
+        actor="system:test",
+    )
+    answer = await ngsi.request(method, f"{API}{path}", json=body)
+    assert (answer.status_code, answer.json()["code"]) == (403, "kept-by-rooms"), answer.text
+    kept = await context.get(CASE)
+    assert (kept.version, kept.value("state")) == (1, "routed")
+
+
+async def test_of_a_batch_only_what_is_free_is_written(
+    context: Context, ngsi: httpx.AsyncClient
+) -> None:
+    await context.write(Create(Entity(CASE, ("Case",), {})), actor="system:test")
+    path = f"{API}/entityOperations"
+    sent = [entity(CASE, "Case"), entity(CASE, "Building"), entity(FREE, "Building")]
+    for operation in ("upsert", "update", "merge"):
+        answer = await ngsi.post(f"{path}/{operation}", json=sent)
+        assert answer.status_code == 207, answer.text
+        assert answer.json()["success"] == [FREE]
+        assert [e["entityId"] for e in answer.json()["errors"]] == [CASE, CASE]
+    answer = await ngsi.post(f"{path}/delete", json=[CASE, FREE])
+    assert [e["entityId"] for e in answer.json()["errors"]] == [CASE]
+    assert (await context.get(CASE)).version == 1

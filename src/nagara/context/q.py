@@ -8,12 +8,14 @@ The tree is compiled to SQL (`nagara.context.q_sql`) and evaluated in memory
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any, Literal
 
 from msgspec import Struct
 
 from nagara.context.errors import QueryInvalid, QueryTooComplex
+from nagara.context.pattern import flaw_of
 
 #: A hundred terms is far beyond what a person writes and still a plan that PostgreSQL can make.
 TERMS_MAX = 100
@@ -69,6 +71,7 @@ _TOKEN = re.compile(
     re.VERBOSE,
 )
 _NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
+NUMBER_LENGTH_MAX = 300
 _NAME = re.compile(r"[A-Za-z_@][\w:/#%\-@]*", re.UNICODE)
 
 
@@ -192,8 +195,18 @@ class _Parser:
         word = self.lexeme
         self.step()
         if _NUMBER.fullmatch(word):
-            return float(word) if re.search(r"[.eE]", word) else int(word)
+            return self.number(word)
         return {"true": True, "false": False}.get(word, word)
+
+    def number(self, word: str) -> int | float:
+        if len(word) > NUMBER_LENGTH_MAX:
+            raise self.wrong(f"a number has at most {NUMBER_LENGTH_MAX} characters")
+        if not re.search(r"[.eE]", word):
+            return int(word)
+        found = float(word)
+        if math.isinf(found):
+            raise self.wrong(f"the number {word[:20]} is too large to compare with")
+        return found
 
 
 def _split_names(word: str) -> tuple[str, ...]:
@@ -204,7 +217,6 @@ def _split_names(word: str) -> tuple[str, ...]:
 
 
 def _demand_pattern(pattern: str, parser: _Parser) -> None:
-    try:
-        re.compile(pattern)
-    except re.error as error:
-        raise parser.wrong(f"the pattern is not a regular expression: {error}") from error
+    reason = flaw_of(pattern)
+    if reason is not None:
+        raise parser.wrong(f"the pattern: {reason}")

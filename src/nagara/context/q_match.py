@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Any
 
 from nagara.context.model import Attrs, instances_of
+from nagara.context.pattern import read_pattern
 from nagara.context.q import And, Between, Node, Or, Path, Term
 from nagara.context.q_sql import _HOLDERS, _MEMBERS, Expand
 
@@ -59,9 +59,9 @@ def _holds(term: Term, value: Any) -> bool:
         case "!=":
             return not any(_equal(value, w) for w in term.values)
         case "~=":
-            return isinstance(value, str) and re.search(str(wanted), value) is not None
+            return _is_like(value, wanted)
         case "!~=":
-            return not (isinstance(value, str) and re.search(str(wanted), value) is not None)
+            return not _is_like(value, wanted)
     if not _comparable(value, wanted):
         return False
     match term.op:
@@ -73,6 +73,10 @@ def _holds(term: Term, value: Any) -> bool:
             return bool(value < wanted)
         case _:
             return bool(value <= wanted)
+
+
+def _is_like(value: Any, wanted: Any) -> bool:
+    return isinstance(value, str) and read_pattern(str(wanted)).found_in(value)
 
 
 def _equal(value: Any, wanted: Any) -> bool:

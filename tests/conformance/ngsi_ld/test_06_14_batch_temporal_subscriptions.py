@@ -187,3 +187,14 @@ async def test_a_wrong_subscription_is_refused(
     body = {**subscription(receiver), **change}
     body = {k: v for k, v in body.items() if v is not None}
     assert (await ngsi.post(f"{V1}/subscriptions", json=body)).status_code == 400
+
+
+async def test_a_pattern_that_explodes_is_refused(ngsi: Client, receiver: Receiver) -> None:
+    evil = "^([a-z:-]+)+X$"
+    body = subscription(receiver, entities=[{"type": "T", "idPattern": evil}])
+    refused = await ngsi.post(f"{V1}/subscriptions", json=body)
+    assert refused.status_code == 400
+    assert "repeat" in refused.json()["detail"]
+    for params in ({"idPattern": evil}, {"idPattern": "a" * 201}, {"q": f'n~="{evil}"'}):
+        asked = await ngsi.get(f"{V1}/entities", params={"type": "T", **params})
+        assert asked.status_code == 400, asked.text

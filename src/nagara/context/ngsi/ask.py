@@ -16,6 +16,7 @@ from nagara.context.ngsi.fetch import Contexts
 from nagara.context.ngsi.read import is_uri
 from nagara.context.ngsi.render import Form, View
 from nagara.context.ngsi.terms import CORE_CONTEXT, ContextInvalid, TermMap
+from nagara.context.pattern import demand_pattern
 from nagara.guard.identity import Actor
 from nagara.guard.policy import visible_types
 from nagara.values.errors import Problem
@@ -207,12 +208,7 @@ def make_query(params: dict[str, Any], terms: TermMap, tenant: str, actor: Actor
         raise QueryInvalid(query=str(params.get("id"))[:100], position=0, reason="id is a URI")
     pattern = params.get("idPattern")
     if pattern is not None:
-        try:
-            re.compile(pattern)
-        except re.error as error:
-            raise QueryInvalid(
-                query=pattern[:100], position=error.pos or 0, reason=str(error)
-            ) from (error)
+        demand_pattern(pattern, "idPattern")
     sight = visible_types(actor)
     return Query(
         types=tuple(terms.expand(t) for t in re.split(r"[,|]", params.get("type") or "") if t),

@@ -15,6 +15,7 @@ from nagara.context.ngsi.ask import make_query
 from nagara.context.ngsi.read import is_uri
 from nagara.context.ngsi.render import Form
 from nagara.context.ngsi.terms import TermMap
+from nagara.context.pattern import demand_pattern, read_pattern
 from nagara.context.q import Node, parse_q
 from nagara.context.q_match import matches
 from nagara.guard.identity import Actor
@@ -38,7 +39,7 @@ class Selector(Struct, frozen=True):
             return False
         if self.id is not None:
             return self.id == change_id
-        return self.pattern is None or re.search(self.pattern, change_id) is not None
+        return self.pattern is None or read_pattern(self.pattern).found_in(change_id)
 
 
 class Subscription(Struct, frozen=True):
@@ -146,10 +147,7 @@ def _selectors(said: Any, terms: TermMap, name: str) -> tuple[Selector, ...]:
             raise _wrong(name, "an entity's id is a URI")
         pattern = one.get("idPattern")
         if pattern is not None:
-            try:
-                re.compile(pattern)
-            except (re.error, TypeError) as error:
-                raise _wrong(name, f"idPattern: {error}") from error
+            demand_pattern(pattern, "idPattern")
         types = one["type"] if isinstance(one["type"], list) else [one["type"]]
         canonical = frozenset(terms.expand(str(t)) for t in types if t != "*")
         made.append(Selector(canonical, one.get("id"), pattern))

@@ -41,6 +41,18 @@ _ONCE = "insert into ingest.batch (id) values ($1) on conflict do nothing return
 _FORGET = "delete from ingest.batch where at < now() - interval '1 day'"
 
 
+#: The longest id that a device can have; what is longer was made up by its sender.
+DEVICE_CHARS_MAX = 64
+
+
+def named(device: str | None) -> str | None:
+    """A device's id as it can be written down; None for what no device is called.
+
+    Senders choose it: a NUL in it is refused by PostgreSQL, and the transaction with it.
+    """
+    return device[:DEVICE_CHARS_MAX] if device and device.isprintable() else None
+
+
 class Tally(Struct):
     """How messages of one source ended."""
 
@@ -85,7 +97,7 @@ class Delta(Struct):
         if code is not None:
             key = (source, result, code)
             held = self.reasons.get(key)
-            self.reasons[key] = ((held[0] if held else 0) + 1, device)
+            self.reasons[key] = ((held[0] if held else 0) + 1, named(device))
 
     def moved_on(self, source: str, result: Result) -> None:
         """Count a parked message that was replayed or thrown away: it is parked no longer."""

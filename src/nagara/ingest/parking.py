@@ -15,12 +15,14 @@ from msgspec import Struct
 
 from nagara.engines.database import Connection, Database
 from nagara.ingest.errors import ParkedUnknown
+from nagara.ingest.ledger import named
 
 Kind = Literal["message", "observation", "fragment"]
 State = Literal["parked", "replayed", "discarded"]
 
 PAYLOAD_BYTES_KEPT = 64 * 1024  # eight hundred times a reading; a longer one is no reading
 PARKED_MAX = 200_000  # 16 MB at 80 bytes; a sensor type that changed its format over a weekend
+TOPIC_CHARS_KEPT = 2_000  # a path or an address is as long as its sender makes it
 KEPT_DAYS = 30  # a month to write the fix
 SETTLED_KEPT_DAYS = 7
 #: Settled and old messages are removed in bites, so that no lock is felt.
@@ -124,8 +126,8 @@ async def park(conn: Connection, parkings: Sequence[Parking]) -> list[str | None
     rows = await conn.fetch(
         _PARK,
         [p.source for p in parkings],
-        [p.device for p in parkings],
-        [plain(p.topic) for p in parkings],
+        [named(p.device) for p in parkings],
+        [plain(p.topic)[:TOPIC_CHARS_KEPT] for p in parkings],
         [p.kind for p in parkings],
         [p.received_at for p in parkings],
         [p.arrived_at for p in parkings],
@@ -161,7 +163,7 @@ async def list_parked(
 ) -> list[Parked]:
     """Parked messages, newest first, in front of the number `before`."""
     async with db.acquire() as conn:
-        rows = await conn.fetch(_LIST, state, code, source, device, before, limit)
+        rows = await conn.fetch(_LIST, state, *map(plain, (code, source, device)), before, limit)
     return [_parked_from(row) for row in rows]
 
 
@@ -170,7 +172,9 @@ async def list_replayable(
 ) -> list[Parked]:
     """Waiting messages that can be read again, oldest first, behind the number `after`."""
     async with db.acquire() as conn:
-        rows = await conn.fetch(_WAITING, after, code, device, limit, PAYLOAD_BYTES_KEPT)
+        rows = await conn.fetch(
+            _WAITING, after, plain(code), plain(device), limit, PAYLOAD_BYTES_KEPT
+        )
     return [_parked_from(row) for row in rows]
 
 

@@ -91,7 +91,10 @@ async def _tend(service: IngestService) -> None:
     loop = asyncio.get_running_loop()
     swept_at = 0.0
     while True:
-        await service.intake.pay_owed()
+        try:
+            await service.intake.pay_owed()
+        except Exception as error:  # owed still; parked messages are tended all the same
+            log.warning("owed.unpaid", error=type(error).__name__)
         if loop.time() - swept_at > SWEEP_EVERY_S:
             await service.sweep()
             swept_at = loop.time()

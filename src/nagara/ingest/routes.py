@@ -44,19 +44,21 @@ def push_routes(service: IngestService) -> list[HTTPRouteHandler]:
     """What devices, gateways and programs call."""
 
     def item_of(pushed: Pushed, request: Asked, now: datetime) -> Item:
-        actor, path = request.user, request.url.path
-        item = service.read_message(
-            pushed.device,
+        actor, path, device = request.user, request.url.path, pushed.device
+        if actor.kind == "device" and actor.id != device:  # nothing of the other is touched
+            city_now = service.city_time(now)
+            item = Item(SOURCE, path, pushed.payload, now, city_now, device=actor.id)
+            item.fail(NotThisDevice(device=device[:64]), refused=True)
+            return item
+        return service.read_message(
+            device,
             pushed.payload,
             source=SOURCE,
             topic=path,
             received_at=now,
-            key=digest(f"{SOURCE}:{pushed.device}", pushed.payload),
+            key=digest(SOURCE, pushed.payload, device),
             told=True,
         )
-        if actor.kind == "device" and actor.id != pushed.device:
-            item.fail(NotThisDevice(device=pushed.device[:64]), refused=True)
-        return item
 
     @post(
         f"{_API}/ingest/{{device:str}}",
@@ -70,7 +72,7 @@ def push_routes(service: IngestService) -> list[HTTPRouteHandler]:
         body = await _body(request, PAYLOAD_BYTES_KEPT)
         if body is None:
             problem = PayloadTooLarge(most=PAYLOAD_BYTES_KEPT)
-            service.intake.refuse(SOURCE, problem, device[:64])
+            service.intake.refuse(SOURCE, problem, device)
             raise problem
         item = item_of(Pushed(device, body, True), request, datetime.now(UTC))
         await service.intake.take([item])

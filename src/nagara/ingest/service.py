@@ -301,6 +301,11 @@ def outcome_of(items: Sequence[Item]) -> Outcome:
     return Outcome(len(items), **counts, troubles=tuple(troubles))
 
 
-def digest(source: str, payload: bytes) -> str:
-    """Names a message that has no number of its own, so that it is not parked twice."""
-    return source + ":" + hashlib.blake2b(payload, digest_size=16).hexdigest()
+def digest(source: str, payload: bytes, device: str = "") -> str:
+    """Names a message that has no number of its own, so that it is not parked twice.
+
+    The device's name is hashed as well: it is as long, and as strange, as its sender makes it.
+    """
+    said = hashlib.blake2b(device.encode("utf-8", "replace") + b"\n", digest_size=16)
+    said.update(payload)
+    return f"{source}:{said.hexdigest()}"

@@ -120,6 +120,41 @@ async def test_a_device_speaks_for_nobody_else(client: Client) -> None:
     assert (await client.totals())["refused"] == 1
 
 
+async def test_a_device_cannot_spend_the_rate_of_another_nor_make_it_look_alive(
+    client: Client,
+) -> None:
+    await client.device()
+    await client.device(id="d2")
+    for _ in range(3):
+        answer = await client.push("d1", {"observedAt": now(), "pm25": 12.5}, secret_of="d2")
+        assert answer.status_code == 403
+    other = (await client.call("GET", "/devices/d1")).json()
+    assert other["messages"] == 0
+    assert other["heardAt"] is None
+    reasons = (await client.call("GET", "/counters")).json()["reasons"]
+    assert [(r["code"], r["lastDevice"]) for r in reasons] == [("not-this-device", "d2")]
+
+
+@pytest.mark.parametrize("name", ["\u0000", "d1\u0000", "x" * 100_000, "\u202ed1", " \n"])
+async def test_a_strange_name_of_a_device_stops_no_counting(client: Client, name: str) -> None:
+    await client.device()
+    item = {"device": name, "observedAt": now(), "pm25": 12.5}
+    answer = await client.call("POST", "/ingest", [item])
+    assert answer.status_code == 422
+    assert answer.json()["refused"] == 1
+    assert answer.json()["problems"][0]["code"] == "device-unknown"
+    good = await client.push("d1", {"observedAt": now(), "pm25": 12.5})
+    assert good.json()["stored"] == 1
+    totals = await client.totals()
+    assert (totals["refused"], totals["inFlight"]) == (1, 0)
+    counters = (await client.call("GET", "/counters")).json()
+    assert all(len(r["lastDevice"] or "") <= 64 for r in counters["reasons"])
+    parked = await client.http.get(
+        "/api/v1/parked", params={"device": name[:100]}, headers=client.as_steward
+    )
+    assert (parked.status_code, parked.json()["items"]) == (200, [])
+
+
 async def test_a_batch_tells_of_each_item_what_became_of_it(client: Client) -> None:
     await client.device()
     at = now()

@@ -197,3 +197,17 @@ class ReportContactTooLong(Problem):
 
     code = "report-contact-too-long"
     status = 422
+
+
+class ReportKeyTooShort(Problem):
+    """A stranger's idempotency key of fewer than `least` characters: others may use it too."""
+
+    code = "report-key-too-short"
+    status = 422
+
+
+class ReportOfAccount(Problem):
+    """The report was made with an account: what is kept of it is seen and erased there."""
+
+    code = "report-of-account"
+    status = 409

@@ -24,6 +24,8 @@ from nagara.vocab import case as noun
 
 #: A name, a telephone number or an address; longer is no contact.
 CONTACT_CHARACTERS_MAX = 200
+#: A stranger's idempotency key; shorter ones are chosen by hand, and by others too. A UUID has 36.
+KEY_CHARACTERS_MIN = 16
 #: Reports of strangers by address: behind a carrier's address a whole quarter reports one flood, so
 #: twelve a minute in the long run; a script that fills the desks needs more.
 REPORT_LIMIT = Limit(rate_per_s=0.2, burst=30)
@@ -68,12 +70,17 @@ class Reports:
         """Open a case from a report. With a key heard before: the same case and the same code.
 
         Raises `ReportConsentMissing`, `ReportEmpty`, `ReportCategoryUnknown`,
-        `ReportOutsideCity`, `ReportContactTooLong`, `CaseWordsTooLong`, `NoticeOutdated`.
+        `ReportOutsideCity`, `ReportContactTooLong`, `CaseWordsTooLong`, `NoticeOutdated`,
+        `ReportKeyTooShort`.
         """
+        if key and not actor.is_known and len(key) < KEY_CHARACTERS_MIN:
+            raise errors.ReportKeyTooShort(least=KEY_CHARACTERS_MIN)
         district = self._check(report)
         chance = secrets.token_bytes(tracking.CHANCE_BYTES)
         if key:
-            chance = tracking.repeatable_chance(self._secret, actor.name_for_audit, key)
+            said = (report.category, report.lon, report.lat,
+                    report.words, report.name, report.contact)  # fmt: skip
+            chance = tracking.repeatable_chance(self._secret, actor.name_for_audit, key, said)
         code = tracking.make_code(chance)
         hashed = tracking.code_hash(code, self._secret)
         opening = Opening(
@@ -143,17 +150,24 @@ class Reports:
         return row
 
     async def person_of(self, code: str) -> UUID | None:
-        """The person behind a tracking code, for erasure. None where the report was made with an
-        account: the code opens one report and must not erase the whole account."""
+        """The person behind a tracking code, for erasure. None where nothing private is kept.
+
+        Raises `ReportOfAccount` where the report was made with an account: the code opens one
+        report and must not erase the whole account.
+        """
         try:
             row = await self.find(code)
         except (errors.TrackingCodeInvalid, errors.ReportNotFound):
             return None
-        if row.record is None or row.by_account:
+        if row.record is None:
             return None
         async with self._work.db.acquire() as conn:
             found = await self._work.gate.persons.open_many(conn, [row.record])
-        return found[row.record].person if row.record in found else None
+        if row.record not in found:
+            return None
+        if row.by_account:
+            raise errors.ReportOfAccount()
+        return found[row.record].person
 
     async def rate(self, row: Row, actor: Actor, stars: int, words: str) -> Row:
         """The reporter rates what was done. Raises the Problems of the model."""

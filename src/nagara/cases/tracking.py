@@ -9,6 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from collections.abc import Sequence
+
+import msgspec
 
 from nagara.cases.errors import TrackingCodeInvalid
 
@@ -50,10 +53,15 @@ def code_hash(code: str, secret: bytes) -> bytes:
     return hmac.new(secret, b"tracking-code:" + code.encode(), hashlib.sha256).digest()
 
 
-def repeatable_chance(secret: bytes, actor: str, key: str) -> bytes:
-    """Chance for a report that came with an idempotency key: heard twice, the same code."""
-    said = f"tracking-chance:{actor}\0{key}".encode()
-    return hmac.new(secret, said, hashlib.sha256).digest()
+def repeatable_chance(secret: bytes, actor: str, key: str, said: Sequence[object]) -> bytes:
+    """Chance for a report that came with an idempotency key: heard twice, the same code.
+
+    `said` is what is reported. Strangers share one name, and two may choose the same key: only who
+    says the very same again is told the code of the first.
+    """
+    digest = hashlib.sha256(msgspec.json.encode([str(one) for one in said])).hexdigest()
+    told = f"tracking-chance:{actor}\0{digest}\0{key}".encode()
+    return hmac.new(secret, told, hashlib.sha256).digest()
 
 
 def _check(digits: list[int]) -> int:

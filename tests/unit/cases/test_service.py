@@ -6,6 +6,7 @@ import asyncio
 import io
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from msgspec.structs import replace
@@ -36,6 +37,7 @@ from room_fixtures import NOON, Town
 
 HERE = (100.5018, 13.7563)
 OFFICER = Actor("account", "7", "Somchai", ("officer",))
+KEY = "3f0c2a52-57c1-4f0e-9a0e-000000000001"
 WORDS = "น้ำท่วมหน้าบ้านเลขที่ 12 ครับ"
 
 
@@ -127,13 +129,27 @@ async def test_the_reporter_follows_with_his_code_and_nobody_with_another(office
 
 
 async def test_a_report_sent_twice_under_one_key_is_one_case(town: Town, office: Office) -> None:
-    made = await asyncio.gather(*(office.report(key="phone-1") for _ in range(5)))
+    made = await asyncio.gather(*(office.report(key=KEY) for _ in range(5)))
     assert len({m.row.case_id for m in made}) == 1
     assert len({m.code for m in made}) == 1
     assert len(await cases(town)) == 1
     await office.report()
     await office.report()
     assert len(await cases(town)) == 3
+
+
+async def test_two_strangers_with_one_key_make_two_reports_and_learn_only_their_own_code(
+    town: Town, office: Office
+) -> None:
+    first = await office.report(key=KEY)
+    others = [
+        await office.report(key=KEY, **other)
+        for other in ({"words": "อื่น"}, {"contact": "082"}, {"lon": 100.503}, {"name": "Noi"})
+    ]
+    assert len({m.code for m in (first, *others)}) == 5
+    assert len(await cases(town)) == 5
+    with pytest.raises(errors.ReportKeyTooShort):
+        await office.report(key="1")
 
 
 @pytest.mark.parametrize(
@@ -220,6 +236,9 @@ async def test_an_account_sees_its_own_reports_and_its_code_erases_no_account(
     await office.report()
     assert [row.case_id for row in await office.reports.mine(actor)] == [made.row.case_id]
     assert await office.reports.mine(ANONYMOUS) == []
+    with pytest.raises(errors.ReportOfAccount):  # neither erased, nor said that nothing is kept
+        await office.reports.person_of(made.code)
+    await town.floor.guard.erase_person(UUID(actor.person), actor)
     assert await office.reports.person_of(made.code) is None
 
 

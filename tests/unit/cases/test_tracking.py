@@ -61,8 +61,10 @@ def test_what_is_no_code_is_refused_in_words(text: str) -> None:
 
 
 def test_a_repeated_key_gives_the_same_code_and_only_with_the_secret() -> None:
-    one = make_code(repeatable_chance(b"s" * 32, "anonymous", "k1"))
-    assert make_code(repeatable_chance(b"s" * 32, "anonymous", "k1")) == one
-    assert make_code(repeatable_chance(b"t" * 32, "anonymous", "k1")) != one
-    assert make_code(repeatable_chance(b"s" * 32, "account:1", "k1")) != one
+    said = ("drain", 100.5, 13.7, "words")
+    one = make_code(repeatable_chance(b"s" * 32, "anonymous", "k1", said))
+    assert make_code(repeatable_chance(b"s" * 32, "anonymous", "k1", said)) == one
+    assert make_code(repeatable_chance(b"t" * 32, "anonymous", "k1", said)) != one
+    assert make_code(repeatable_chance(b"s" * 32, "account:1", "k1", said)) != one
+    assert make_code(repeatable_chance(b"s" * 32, "anonymous", "k1", (*said, "0812"))) != one
     assert code_hash(one, b"s" * 32) != code_hash(one, b"t" * 32)

@@ -123,7 +123,9 @@ async def test_hearing_the_whole_log_twice_more_changes_nothing(town: Town, city
         town.pass_(hours=1)
         await town.measure("54t", value)
         await town.settle()
-    await city.reports.report(Report("drain", *HERE, words="ท่อตัน", consent=True), ANONYMOUS, "key")
+    await city.reports.report(
+        Report("drain", *HERE, words="ท่อตัน", consent=True), ANONYMOUS, "k" * 16
+    )
     await town.settle()
 
     async def everything() -> list[tuple[str, int]]:

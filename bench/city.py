@@ -98,8 +98,7 @@ class City:
 @contextlib.asynccontextmanager
 async def running_city(kit: str = "th-bkk") -> AsyncIterator[City]:
     """A fresh city for the block; its folder is removed afterwards."""
-    root = Path(tempfile.mkdtemp(prefix="nagara-bench-"))
-    root.chmod(0o755)  # the engines' account must reach it
+    root = _made_folder()
     city = City(root, free_port(), kit)
     try:
         await city.start()
@@ -107,6 +106,12 @@ async def running_city(kit: str = "th-bkk") -> AsyncIterator[City]:
     finally:
         await city.stop()
         shutil.rmtree(root, ignore_errors=True)
+
+
+def _made_folder() -> Path:
+    root = Path(tempfile.mkdtemp(prefix="nagara-bench-"))
+    root.chmod(0o755)  # the engines' account must reach it
+    return root
 
 
 def free_port() -> int:

@@ -1,7 +1,8 @@
 """Lean MQTT 3.1.1 devices as a process: publish at QoS 1, as fast as asked, and count PUBACKs.
 
 Asked: {port, devices: [[id, secret], …], rate: messages a second or null, seconds or null,
-count or null, window}. Payloads are 80 bytes and carry their own microsecond as `observedAt`.
+count or null, window, gate: file or null, wait_s}. With a gate the process says that all devices
+are logged in by making the file's neighbour `.waiting`, and begins when the file is there. Payloads are 80 bytes and carry their own microsecond as `observedAt`.
 Answers: {sent, acknowledged, seconds}: from the first message to the last PUBACK.
 """
 
@@ -12,6 +13,7 @@ import struct
 import time
 from datetime import UTC, datetime
 from itertools import cycle
+from pathlib import Path
 from typing import Any
 
 from frame import answer_asked
@@ -22,6 +24,7 @@ PAYLOAD = b'{"observedAt":"%b.%06dZ","temperature":%2d.%02d,"humidity":%2d.%1d}'
 PAYLOAD_BYTES = 80
 LOGIN_S_MAX = 30.0
 FLUSH_S_MAX = 60.0
+GATE_EVERY_S = 0.01
 
 
 class Stamps:
@@ -143,11 +146,16 @@ async def run(asked: dict[str, Any]) -> dict[str, Any]:
             await loop.create_connection(lambda d=device: d, "127.0.0.1", asked["port"])
             await device.welcome
             devices.append(device)
-    if asked.get("wait_for"):  # a moment at which the city is asleep
-        await asyncio.sleep(asked["wait_for"])
+    if asked.get("gate"):  # logged in; the other side opens when it is ready too
+        gate = Path(asked["gate"])
+        gate.with_suffix(".waiting").touch()
+        async with asyncio.timeout(LOGIN_S_MAX):
+            while not gate.exists():
+                await asyncio.sleep(GATE_EVERY_S)
+    await asyncio.sleep(asked.get("wait_s", 0))
     began = await _published(devices, asked)
     async with asyncio.timeout(FLUSH_S_MAX):
-        while any(device.acknowledged < device.sent for device in devices):
+        while any(d.acknowledged < d.sent for d in devices):  # noqa: ASYNC110 - it measures
             await asyncio.sleep(0.002)
     ended = max(device.last_at for device in devices)
     for device in devices:

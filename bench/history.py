@@ -23,9 +23,9 @@ RATIO_MAX = 1.2
 
 _MORE = """
 insert into context.change (tenant, no, at, recorded_at, op, attrs)
-select '', e.no, timestamptz '2020-01-01Z' + make_interval(secs => g.n), now(), 'u', jsonb_build_object(
-    'temperature', jsonb_build_object('type', 'Property', 'value', g.n % 1500 / 100.0,
-        'unitCode', 'CEL', 'observedAt', '2020-01-01T00:00:00Z'))
+select '', e.no, timestamptz '2020-01-01Z' + make_interval(secs => g.n), now(), 'u',
+    jsonb_build_object('temperature', jsonb_build_object('type', 'Property',
+        'value', g.n % 1500 / 100.0, 'unitCode', 'CEL', 'observedAt', '2020-01-01T00:00:00Z'))
 from generate_series($1::bigint, $2::bigint) as g(n)
 join bench_no e on e.row = g.n % $3
 order by g.n

@@ -42,7 +42,7 @@ async def bench(scale: Scale) -> list[Row]:
                 "rate": rate,
                 "seconds": seconds,
                 "window": WINDOW,
-                "wait_for": opening_s,
+                "wait_s": opening_s,
             },
         )
         seen = await watching

@@ -33,7 +33,7 @@ class Screen(asyncio.Protocol):
         path = f"/api/v1/live?types={self._kind}"
         self._transport.write(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, _exc: Exception | None) -> None:
         self.lost = True
 
     def data_received(self, data: bytes) -> None:

@@ -236,6 +236,7 @@ def _group(address: str) -> str:
     return "::1" if there.is_loopback else str(ip_network((there, 64), strict=False))
 
 
+@lru_cache(maxsize=1_024)
 def _is_loopback(address: str) -> bool:
     try:
         return ip_address(address).is_loopback
@@ -243,6 +244,7 @@ def _is_loopback(address: str) -> bool:
         return False
 
 
+@lru_cache(maxsize=1_024)
 def _host_name(host: str | None) -> str:
     if not host:
         return ""

@@ -78,12 +78,14 @@ class Bound(Struct):
     def wait_s(self, now_s: float) -> float:
         """Seconds that the device must wait; 0 when a message was taken from its rate.
 
-        `now_s` is of any clock that only goes forward.
+        `now_s` is when the message came, in seconds since 1970: what waited in the log is judged
+        by the rate at which it was sent. One that came before another was read refills nothing.
         """
-        level = self.level + (now_s - self.level_at_s) * self.rate_per_s
+        level = self.level + max(0.0, now_s - self.level_at_s) * self.rate_per_s
         if level > self.burst:
             level = self.burst
-        self.level_at_s = now_s
+        if now_s > self.level_at_s:
+            self.level_at_s = now_s
         if level < 1.0:
             self.level = level
             return (1.0 - level) / self.rate_per_s

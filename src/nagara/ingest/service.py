@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import time
 from collections.abc import Sequence
 from datetime import datetime
 from uuid import uuid4
@@ -156,13 +155,14 @@ class IngestService:
         """One payload of a device as an item, its problem noted if it has one.
 
         `received_at` is wall time. `told`: the sender hears the answer, so that what he can mend
-        himself (unknown device) is refused instead of parked.
+        himself (a payload too large) is refused instead of parked. `limited`: it is counted
+        against the rate of its device, by `received_at`; not so what was heard before.
         """
         arrived = self.city_time(received_at)
         item = Item(source, topic, payload, received_at, arrived, "message", device_id, key)
         bound = self.registry.find(device_id)
         if bound is None:
-            item.fail(DeviceUnknown(device=device_id[:64]), refused=told)
+            item.fail(DeviceUnknown(device=device_id[:64]), refused=True)
             return item
         bound.messages += 1
         bound.heard_at = received_at
@@ -171,7 +171,7 @@ class IngestService:
         elif len(payload) > PAYLOAD_BYTES_KEPT:
             item.fail(PayloadTooLarge(bytes=len(payload), most=PAYLOAD_BYTES_KEPT), refused=told)
             item.kind = "fragment"
-        elif limited and (wait_s := bound.wait_s(time.monotonic())) > 0:
+        elif limited and (wait_s := bound.wait_s(received_at.timestamp())) > 0:
             item.fail(
                 RateExceeded(
                     device=device_id,
@@ -273,6 +273,7 @@ class IngestService:
             except ValueError as error:
                 item.fail(EntityRefused(reason=str(error)[:200]))
         item.parked_id = message.id
+        item.is_refused = False  # it stays where it is
         return item
 
     async def _discard(self, messages: Sequence[tuple[int, str]], actor: str) -> None:

@@ -18,7 +18,7 @@ from nagara.ingest.intake import QUEUED_MAX, Intake
 from nagara.ingest.item import Item
 from nagara.ingest.model import Observation, Rules
 from nagara.ingest.parking import ParkedUnknown
-from nagara.ingest.profile import Profile
+from nagara.ingest.profile import FieldMap, Profile
 from nagara.ingest.service import IngestService
 from nagara.pack import Codec, Reading
 from nagara.values.time import format_instant
@@ -181,27 +181,24 @@ async def test_quality_is_judged_as_before_after_a_restart(
 async def test_a_parked_message_is_stored_when_the_cause_is_mended(
     service: IngestService, context: Context, database: Database
 ) -> None:
-    at = now()
-    item = service.read_message(
-        "d2",
-        msgspec.json.encode({"observedAt": format_instant(at), "pm25": 12.0}),
-        source="mqtt",
-        topic="devices/d2/up",
-        received_at=at,
-        key="log:7",
-    )
+    said = {"observedAt": format_instant(now()), "feinstaub": 12.0}
+    item = message(service, said, key="log:7")
     heard_again = msgspec.structs.replace(item)
     await service.intake.take([item, heard_again])
     assert (item.result, heard_again.result) == ("parked", "duplicate")
     (parked,) = await parking.list_parked(database)
     assert (await service.replay([parked])).parked == 1
     d1 = service.registry.get("d1").device
-    await service.registry.add(
-        msgspec.structs.replace(d1, id="d2", entity_id=D1.replace("d1", "d2")), "account:tester"
-    )
-    outcome = await service.replay_all("device-unknown")
+    fields = {"feinstaub": FieldMap("pm25", "GQ")}
+    await service.registry.put_profile(Profile("dust", "json", "AirQualityObserved", fields=fields))
+    dusty = msgspec.structs.replace(d1, profile="dust")
+    off = msgspec.structs.replace(dusty, enabled=False)
+    await service.registry.change(off, "account:tester")
+    assert (await service.replay_all("fields-unknown")).parked == 1  # not lost to a switch
+    await service.registry.change(dusty, "account:tester")
+    outcome = await service.replay_all("device-disabled")
     assert outcome.stored == 1
-    assert (await context.get(D1.replace("d1", "d2"))).value("pm25") == 12.0
+    assert (await context.get(D1)).value("pm25") == 12.0
     assert balance(service) == {
         "stored": 1,
         "duplicate": 1,
@@ -303,6 +300,35 @@ async def test_a_device_that_floods_is_refused_after_an_hour_of_its_rate(
     assert item.problem is not None
     assert item.problem.code == "rate-exceeded"
     assert item.is_refused
+
+
+async def test_what_waited_in_the_log_is_judged_by_the_rate_at_which_it_was_sent(
+    service: IngestService,
+) -> None:
+    begun = now() - timedelta(hours=6)
+    problems = 0
+    for second in range(5000):  # read in one go, sent over more than an hour
+        item = service.read_message(
+            "d1",
+            b'{"pm25": 20}',
+            source="mqtt",
+            topic="devices/d1/up",
+            received_at=begun + timedelta(seconds=second),
+        )
+        problems += item.problem is not None
+    assert problems == 0
+
+
+async def test_a_message_of_before_refills_nothing_and_takes_nothing_back(
+    service: IngestService,
+) -> None:
+    bound = service.registry.get("d1")
+    at_s = now().timestamp()
+    while bound.wait_s(at_s) == 0:
+        pass
+    assert bound.wait_s(at_s - 86_400) > 0
+    assert bound.wait_s(at_s) > 0  # the clock that went back gave nothing away
+    assert bound.wait_s(at_s + 60) == 0
 
 
 async def test_a_device_that_is_switched_off_is_refused(service: IngestService) -> None:

@@ -228,16 +228,25 @@ class MqttIntake:
     def _item(self, message: Delivered) -> Item:
         tokens = message.reply.split(b".")
         shift = 0 if len(tokens) < 11 else 2  # $JS.ACK with a domain and an account (ADR-15)
-        sequence, stamp_ns = tokens[5 + shift], tokens[7 + shift]
+        delivered, sequence, stamp_ns = (tokens[at + shift] for at in (4, 5, 7))
         received_at = datetime.fromtimestamp(int(stamp_ns) / 1e9, UTC)
         subject = message.subject.removeprefix(_PREFIX)
-        return self._read_message(subject, message.payload, received_at, sequence.decode())
+        # Delivered again, it has had its place in the rate of its device.
+        is_first = delivered == b"1"
+        return self._read_message(
+            subject, message.payload, received_at, sequence.decode(), is_first
+        )
 
     def _unpromised_item(self, at: datetime, message: Delivered) -> Item:
         return self._read_message(message.subject, message.payload, at, None)
 
     def _read_message(
-        self, subject: bytes, payload: bytes, received_at: datetime, sequence: str | None
+        self,
+        subject: bytes,
+        payload: bytes,
+        received_at: datetime,
+        sequence: str | None,
+        limited: bool = True,
     ) -> Item:
         device_id = _device_of(subject)
         key = None if sequence is None else f"{self._log_name}:{sequence}"
@@ -248,7 +257,13 @@ class MqttIntake:
             item.fail(TopicUnknown(topic=topic[:200]))
             return item
         return self._service.read_message(
-            device_id, payload, source=SOURCE, topic=topic, received_at=received_at, key=key
+            device_id,
+            payload,
+            source=SOURCE,
+            topic=topic,
+            received_at=received_at,
+            key=key,
+            limited=limited,
         )
 
 

@@ -76,7 +76,9 @@ class Publisher:
             self.lost.set()
             self._moved.set()
 
-    async def publish(self, payload: bytes, topic: str | None = None, qos: int = 1) -> None:
+    async def publish(
+        self, payload: bytes, topic: str | None = None, qos: int = 1, retain: bool = False
+    ) -> None:
         """Send one message. Raises ConnectionError where the session is gone."""
         if self._writer is None or self.lost.is_set():
             raise ConnectionResetError("no session")
@@ -85,7 +87,7 @@ class Publisher:
             self._next = self._next % 65535 + 1
             self.unacknowledged[self._next] = payload
             head += struct.pack(">H", self._next)
-        self._writer.write(_packet(0x30 | qos << 1, head + payload))
+        self._writer.write(_packet(0x30 | qos << 1 | retain, head + payload))
 
     async def flush(self, window: int = 0, timeout_s: float = 30.0) -> None:
         """Wait until at most `window` messages are unacknowledged. Raises ConnectionError."""

@@ -12,6 +12,8 @@ import asyncio
 import base64
 import hashlib
 import json
+import secrets
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -29,6 +31,11 @@ SUBJECT = "$SYS.REQ.USER.AUTH"
 RECONNECT_S = 0.1  # nats-py waits 2 s between tries if not told
 #: NATS gives up on an answer after 5 s (`authorization.timeout`); an answer is due before.
 DECIDE_S_MAX = 4.0
+#: A connection is ended after this and the device logs in again: a credential that was rotated is
+#: out within the hour. A device that is removed or disabled is refused at once, by the registry.
+LOGIN_LASTS_S = 3600
+#: By up to this part of it less, at random: devices that came together do not come back together.
+SPREAD_PART = 4
 #: Log-ins decided at once: after a restart all devices come back together, and the database has
 #: twenty connections for everybody.
 DECIDED_AT_ONCE = 8
@@ -66,12 +73,18 @@ class LoginService:
     issuer: Any
     account: str
     decide: Decide
+    lasts_s: int = LOGIN_LASTS_S
     _slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(DECIDED_AT_ONCE))
     _answers: set[asyncio.Task[None]] = field(default_factory=set)
 
     @classmethod
-    async def start(cls, engine: NatsEngine, decide: Decide) -> LoginService:
-        """Connects to the log-in account and begins to answer."""
+    async def start(
+        cls, engine: NatsEngine, decide: Decide, lasts_s: int = LOGIN_LASTS_S
+    ) -> LoginService:
+        """Connects to the log-in account and begins to answer.
+
+        A connection is ended `lasts_s` seconds after its log-in, or up to a quarter sooner.
+        """
         client = await nats.connect(
             engine.url,
             user=engine.login_user,
@@ -82,7 +95,7 @@ class LoginService:
             error_cb=_on_error,
         )
         issuer = nkeys.from_seed(engine.issuer_seed.encode("ascii"))
-        service = cls(client, issuer, engine.account, decide)
+        service = cls(client, issuer, engine.account, decide, lasts_s)
         await client.subscribe(SUBJECT, queue="login", cb=service.take)
         await client.flush()
         return service
@@ -136,6 +149,9 @@ class LoginService:
                 "sub": user_key,
                 "aud": self.account,
                 "name": grant.name,
+                "exp": int(time.time())
+                + self.lasts_s
+                - secrets.randbelow(self.lasts_s // SPREAD_PART + 1),
                 "nats": {
                     "type": "user",
                     "version": 2,
@@ -152,7 +168,7 @@ class LoginService:
         )
 
     def sign(self, claims: dict[str, Any]) -> str:
-        """A JWT of NATS: its id is the digest of its claims; issued at second 0, without expiry."""
+        """A JWT of NATS: its id is the digest of its claims; issued at second 0."""
         public = self.issuer.public_key.decode("ascii")
         body = {**claims, "iss": public, "iat": 0}
         digest = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).digest()
@@ -198,9 +214,12 @@ def _base64url(data: bytes) -> str:
 
 
 def rights_of(device_id: str) -> Grant:
-    """What a device may do: publish below its own topic, and hear what is sent to it."""
+    """What a device may do: publish its own readings, and hear what is sent to it.
+
+    One topic and no more: a retained message is kept for as long as the city lives, one a topic.
+    """
     own = f"devices.{device_id}"
-    return Grant(name=device_id, publish=(f"{own}.>",), subscribe=(f"{own}.down",))
+    return Grant(name=device_id, publish=(f"{own}.up",), subscribe=(f"{own}.down",))
 
 
 def is_own_client_id(device_id: str, client_id: str) -> bool:

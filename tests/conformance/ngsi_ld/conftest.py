@@ -12,7 +12,7 @@ import httpx
 import pytest_asyncio
 from litestar import Litestar
 
-from nagara.context import Context
+from nagara.context import Context, Task
 from nagara.context.ngsi.batch import batch_routes
 from nagara.context.ngsi.entities import entity_routes
 from nagara.context.ngsi.fetch import Contexts, demand_public
@@ -54,6 +54,7 @@ async def ngsi(context: Context, city_root: Path) -> AsyncIterator[httpx.AsyncCl
     await guard.start()
     app, notifier = ngsi_app(context, guard)
     context.add_reader(notifier.reader())
+    context.spawn(Task("subscriptions", notifier.run))
     transport = httpx.ASGITransport(app, client=("127.0.0.1", 40000))
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
         yield client

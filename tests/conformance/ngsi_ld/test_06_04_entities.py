@@ -245,3 +245,35 @@ async def test_an_idempotency_key_heard_twice_changes_nothing(ngsi: Client) -> N
     first = await ngsi.post(BASE, json=VEHICLE, headers=headers)
     again = await ngsi.post(BASE, json=VEHICLE, headers=headers)
     assert (first.status_code, again.status_code) == (201, 201)
+
+
+async def test_nul_is_refused_in_words_wherever_it_hides(ngsi: Client) -> None:
+    plain = {"id": "urn:x:1", "type": "T", "a": {"value": "x"}}
+    kind = {"content-type": "application/json"}
+    for body in (
+        '{"id": "urn:x:\\u0000", "type": "T"}',
+        '{"id": "urn:x:1", "type": "T\\u0000"}',
+        '{"id": "urn:x:1", "type": "T", "a\\u0000": 1}',
+        '{"id": "urn:x:1", "type": "T", "a": "\\u0000"}',
+    ):
+        refused = await ngsi.post(BASE, content=body, headers=kind)
+        assert refused.status_code == 400, refused.text
+        assert "NUL" in refused.json()["detail"]
+    for params in ({"id": "urn:x:\x00"}, {"q": 'a=="\x00"'}, {"type": "T\x00"}, {"attrs": "\x00"}):
+        assert (await ngsi.get(BASE, params=params)).status_code == 400
+    for address in (f"{BASE}/urn:x:%00", f"{BASE}/urn:x:%01"):
+        assert (await ngsi.get(address)).status_code == 400
+    said = await ngsi.post(BASE, json={**plain, "a": {"value": "the text \\u0000 in words"}})
+    assert said.status_code == 201, said.text
+    assert (await ngsi.get(f"{BASE}/urn:x:1/attrs/a%00")).status_code in (404, 405)
+    assert (await ngsi.delete(f"{BASE}/urn:x:1/attrs/a%00")).status_code == 404
+
+
+async def test_numbers_that_are_none_are_refused(ngsi: Client) -> None:
+    for said in ("²", "9" * 5_000, "-1", "١"):
+        answer = await ngsi.get(BASE, params={"type": "T", "limit": said})
+        assert answer.status_code == 400, said
+    await ngsi.post(BASE, json={"id": "urn:x:1", "type": "T"})
+    odd = await ngsi.delete(f"{BASE}/urn:x:1", headers={"if-match": '"' + "9" * 5_000 + '"'})
+    assert odd.status_code == 204
+    assert (await ngsi.get(BASE, params={"type": "T", "q": "a<1e999"})).status_code == 400

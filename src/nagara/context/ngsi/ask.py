@@ -13,7 +13,7 @@ from msgspec import Struct
 from nagara.context.errors import QueryInvalid
 from nagara.context.model import GeoQuery, Query
 from nagara.context.ngsi.fetch import Contexts
-from nagara.context.ngsi.read import is_uri
+from nagara.context.ngsi.read import has_nul, is_uri
 from nagara.context.ngsi.render import Form, View
 from nagara.context.ngsi.terms import CORE_CONTEXT, ContextInvalid, TermMap
 from nagara.context.pattern import demand_pattern
@@ -79,6 +79,9 @@ class Sent(Struct, frozen=True):
 
 def tenant_of(request: Asked) -> str:
     """The tenant of the NGSILD-Tenant header; empty for the default one (clause 6.3.14)."""
+    for word, value in request.query_params.multi_items():  # every request passes here
+        if "\x00" in word or "\x00" in value:
+            raise QueryInvalid(query=word[:80], position=0, reason="a NUL character is in it")
     name = request.headers.get("ngsild-tenant", "")
     if name and not _TENANT.fullmatch(name):
         raise TenantInvalid(tenant=name[:80])
@@ -100,6 +103,8 @@ async def read_sent(request: Asked, contexts: Contexts) -> Sent:
     raw = await request.body()
     if len(raw) > BODY_MAX:
         raise BodyOverLimit(limit=BODY_MAX)
+    if has_nul(raw):
+        raise BodyUnreadable(reason="a NUL character (\\u0000) is in it; no text here has one")
     try:
         body = msgspec.json.decode(raw)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
@@ -253,9 +258,14 @@ def whole(params: dict[str, Any], name: str, otherwise: int, most: int) -> int:
     said = params.get(name)
     if said is None:
         return otherwise
-    if not str(said).isdigit() or int(said) > most:
+    if not is_whole(str(said)) or int(said) > most:
         raise QueryInvalid(query=f"{name}={said}"[:80], position=0, reason=f"{name} is 0 to {most}")
     return int(said)
+
+
+def is_whole(text: str) -> bool:
+    """Whether a text is a whole number that fits a column: "²" is a digit, and none to count by."""
+    return text.isascii() and text.isdecimal() and len(text) <= 18
 
 
 def _listed(said: Any) -> list[str]:

@@ -272,7 +272,7 @@ def _fragment(body: Any, terms: TermMap, entity_id: str, mode: Any, nulls: bool 
 
 def _if_match(request: Asked) -> int | None:
     said = request.headers.get("if-match", "").strip().removeprefix("W/").strip('"')
-    return int(said) if said.isdigit() else None
+    return int(said) if ask.is_whole(said) else None
 
 
 def _nothing(

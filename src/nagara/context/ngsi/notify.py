@@ -7,7 +7,7 @@ restart and is delivered at least once; a receiver that is dead delays nobody el
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,10 +19,10 @@ from asyncpg import Record
 from nagara.context.context import Context
 from nagara.context.log import Reader
 from nagara.context.model import Change
-from nagara.context.ngsi.fetch import Contexts
+from nagara.context.ngsi.fetch import Contexts, pinned
 from nagara.context.ngsi.render import View, render, render_feature
 from nagara.context.ngsi.subscription import Subscription, read_subscription
-from nagara.context.ngsi.terms import CORE_CONTEXT
+from nagara.context.ngsi.terms import CORE_CONTEXT, ContextUnavailable
 from nagara.engines.errors import is_connection_loss
 from nagara.guard.identity import system
 from nagara.values.errors import Problem
@@ -33,6 +33,8 @@ QUEUE_MAX = 10_000
 DELIVER_TIMEOUT_S = 5.0
 BACKOFF_FIRST_S, BACKOFF_MAX_S = 0.5, 300.0
 IDLE_LOOK_S = 5.0
+REVIVE_EVERY_S = 60.0
+REVIVED_AT_ONCE = 20
 JSONLD_LINK = (
     f'<{CORE_CONTEXT}>; rel="http://www.w3.org/ns/json-ld#context"; type="application/ld+json"'
 )
@@ -44,7 +46,7 @@ class Notifier:
     """Knows the subscriptions of this city and delivers what they ask for."""
 
     def __init__(
-        self, context: Context, contexts: Contexts, guard_url: Callable[[str], Any]
+        self, context: Context, contexts: Contexts, guard_url: Callable[[str], Awaitable[str]]
     ) -> None:
         self._context = context
         self._contexts = contexts
@@ -53,25 +55,56 @@ class Notifier:
         self._couriers: dict[tuple[str, str], asyncio.Task[None]] = {}
         self._wake: dict[tuple[str, str], asyncio.Event] = {}
         self._last_sent: dict[tuple[str, str], datetime] = {}
+        self._ready = asyncio.Event()
 
     def reader(self) -> Reader:
         """The reader of the change log that fills the queues."""
         return Reader("subscriptions", self._handle)
 
     async def run(self) -> None:
-        """Runs for the life of the city: takes up the subscriptions that are kept."""
-        async with self._context.db.acquire() as conn:
-            rows = await conn.fetch("select * from context.subscription")
-        for row in rows:
-            try:
-                await self.take_up(await self._revive(row))
-            except Problem as problem:
-                log.error("subscription.unreadable", id=row["id"], error=str(problem))
+        """Runs for the life of the city: takes up the subscriptions that are kept.
+
+        One whose @context cannot be fetched now is tried again each minute; changes that pass
+        meanwhile are not told to it.
+        """
         try:
-            await asyncio.Event().wait()
+            for subscription in list(self._known.values()):  # after a failure, all begin anew
+                await self.take_up(subscription)
+            away = await self._take_up_kept()
+            self._ready.set()
+            while True:
+                await asyncio.sleep(REVIVE_EVERY_S)
+                if away:
+                    away = await self._take_up_kept(away)
         finally:
             for courier in self._couriers.values():
                 courier.cancel()
+
+    async def _take_up_kept(self, only: set[tuple[str, str]] | None = None) -> set[tuple[str, str]]:
+        """Serve what is kept; the keys of those whose @context could not be had."""
+        async with self._context.db.acquire() as conn:
+            rows = await conn.fetch("select * from context.subscription")
+        away: set[tuple[str, str]] = set()
+        at_once = asyncio.Semaphore(REVIVED_AT_ONCE)
+
+        async def one(row: Record) -> None:
+            key = (row["tenant"], row["id"])
+            if key in self._known or (only is not None and key not in only):
+                return
+            try:
+                async with at_once:
+                    made = await self._revive(row)
+            except ContextUnavailable as problem:
+                away.add(key)
+                log.warning("subscription.context_away", id=key[1], error=str(problem))
+            except Problem as problem:
+                log.error("subscription.unreadable", id=key[1], error=str(problem))
+            else:
+                if key not in self._known:
+                    await self.take_up(made)
+
+        await asyncio.gather(*map(one, rows))
+        return away
 
     async def _revive(self, row: Record) -> Subscription:
         doc = dict(row["doc"])
@@ -89,9 +122,13 @@ class Notifier:
     async def take_up(self, subscription: Subscription) -> None:
         """Serve a new or changed subscription."""
         key = (subscription.tenant, subscription.id)
+        before = self._known.get(key)
         self._known[key] = subscription
         self._wake.setdefault(key, asyncio.Event()).set()
         courier = self._couriers.get(key)
+        if before is not None and before.uri != subscription.uri and courier is not None:
+            courier.cancel()  # its open connection belongs to the receiver before
+            courier = None
         if courier is None or courier.done():
             self._couriers[key] = asyncio.create_task(self._courier(key), name=f"courier {key[1]}")
 
@@ -99,17 +136,20 @@ class Notifier:
         """Serve a subscription no longer."""
         self._known.pop(key, None)
         self._wake.pop(key, None)
+        self._last_sent.pop(key, None)
         courier = self._couriers.pop(key, None)
         if courier is not None:
             courier.cancel()
 
     async def _handle(self, changes: list[Change]) -> None:
+        await self._ready.wait()  # until then, nobody would seem to be concerned
         rows: list[tuple[str, str, int, str]] = []
+        sent: dict[tuple[str, str], datetime] = {}
         now = datetime.now(UTC)
         for change in changes:
-            for subscription in self._known.values():
+            for subscription in list(self._known.values()):
                 if subscription.active and subscription.may_concern(change):
-                    body = await self._notification(subscription, change, now)
+                    body = await self._notification(subscription, change, now, sent)
                     if body is not None:
                         text = msgspec.json.encode(body).decode()
                         rows.append((subscription.tenant, subscription.id, change.seq, text))
@@ -123,28 +163,33 @@ class Notifier:
                    on conflict (tenant, subscription, seq) do nothing""",
                 *(list(column) for column in zip(*rows, strict=True)),
             )
+        self._last_sent |= sent  # only now: a batch that failed is told again as a whole
         for tenant, name, *_ in rows:
             wake = self._wake.get((tenant, name))
             if wake is not None:
                 wake.set()
 
     async def _notification(
-        self, subscription: Subscription, change: Change, now: datetime
+        self,
+        subscription: Subscription,
+        change: Change,
+        now: datetime,
+        sent: dict[tuple[str, str], datetime],
     ) -> dict[str, Any] | None:
         if subscription.expires_at is not None and subscription.expires_at <= now:
             return None
         entity = await self._context.find(change.id, change.tenant)
         if entity is None:
             return None
-        terms = await self._contexts.terms(subscription.source)
+        terms = subscription.terms
         if not subscription.concerns(entity, terms.expand):
             return None
         key = (subscription.tenant, subscription.id)
         if subscription.throttling_s:
-            last = self._last_sent.get(key)
+            last = sent.get(key) or self._last_sent.get(key)
             if last is not None and (now - last).total_seconds() < subscription.throttling_s:
                 return None
-            self._last_sent[key] = now
+            sent[key] = now
         view = View(form=subscription.form, attrs=subscription.attrs)
         if subscription.accept == "application/geo+json":
             data: Any = {
@@ -226,8 +271,11 @@ class Notifier:
         else:
             headers["Link"] = JSONLD_LINK
         try:
-            await self._guard_url(subscription.uri)
-            answer = await client.post(subscription.uri, content=content, headers=headers)
+            to = pinned(subscription.uri, await self._guard_url(subscription.uri))
+            headers["Host"] = to.host
+            answer = await client.post(
+                to.url, content=content, headers=headers, extensions=to.extensions
+            )
         except Problem as problem:
             return problem.code
         except (httpx.HTTPError, httpx.InvalidURL) as error:

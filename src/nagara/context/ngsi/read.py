@@ -13,8 +13,9 @@ from nagara.values.time import format_instant, parse_instant
 
 DEPTH_MAX = 10  # sub-attributes of sub-attributes
 INSTANCES_MAX = 500
-_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:[^\s<>\"{}|\\^`]+")
-_NAME = re.compile(r"[^\s()<>\"';=\\,\[\]{}|^`&?]+")
+_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:[^\s\x00-\x1f\x7f<>\"{}|\\^`]+")
+_NUL = re.compile(rb"\x00|(?<!\\)(?:\\\\)*\\u0000")
+_NAME = re.compile(r"[^\s\x00-\x1f\x7f()<>\"';=\\,\[\]{}|^`&?]+")
 
 #: Attribute type → the member that holds what it is about.
 HOLDERS = {
@@ -51,6 +52,11 @@ _good_names: set[str] = set()
 _SYSTEM = frozenset({"createdAt", "modifiedAt", "deletedAt", "instanceId"})
 _PLAIN_MEMBERS = frozenset({"unitCode", "datasetId", "objectType", "lang"})
 _ENTITY_MEMBERS = frozenset({"id", "@id", "type", "@type", "@context", "scope", "expiresAt"})
+
+
+def has_nul(raw: bytes) -> bool:
+    """Whether a NUL character is in a JSON text, plain or escaped. PostgreSQL keeps none."""
+    return (b"\x00" in raw or b"\\u0000" in raw) and _NUL.search(raw) is not None
 
 
 def is_uri(text: Any) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import datetime
 from typing import Any
@@ -12,9 +13,10 @@ from nagara.context.errors import EntityInvalid
 from nagara.context.find import fulfils
 from nagara.context.model import Change, Entity, GeoQuery
 from nagara.context.ngsi.ask import make_query
+from nagara.context.ngsi.fetch import KEPT_LENGTH_MAX
 from nagara.context.ngsi.read import is_uri
 from nagara.context.ngsi.render import Form
-from nagara.context.ngsi.terms import TermMap
+from nagara.context.ngsi.terms import ContextInvalid, TermMap
 from nagara.context.pattern import demand_pattern, read_pattern
 from nagara.context.q import Node, parse_q
 from nagara.context.q_match import matches
@@ -61,7 +63,7 @@ class Subscription(Struct, frozen=True):
     throttling_s: float
     expires_at: datetime | None
     active: bool
-    source: Any  # the @context that its words were read with
+    terms: TermMap  # the @context that its words were read with, and answers are written in
     sees: frozenset[str] | None  # the types that its owner may see; None: all
 
     def may_concern(self, change: Change) -> bool:
@@ -88,6 +90,9 @@ def read_subscription(
     if not isinstance(body, dict) or body.get("type") != "Subscription":
         raise _wrong("", "a subscription is an object of type Subscription")
     name = body.get("id", new_id)
+    # It is held as long as the subscription; what is fetched from a URL is held once for all.
+    if len(json.dumps(terms.source)) > KEPT_LENGTH_MAX:
+        raise ContextInvalid(reason=f"above {KEPT_LENGTH_MAX} characters, name it by its URL")
     if not is_uri(name):
         raise _wrong(str(name), "its id must be a URI")
     selectors = _selectors(body.get("entities"), terms, name)
@@ -129,7 +134,7 @@ def read_subscription(
         throttling_s=float(throttling),
         expires_at=parse_instant(expires) if expires is not None else None,
         active=body.get("isActive", True) is not False,
-        source=terms.source,
+        terms=terms,
         sees=sees,
     )
 

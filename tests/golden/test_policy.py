@@ -103,7 +103,10 @@ def test_what_each_may_see_through_the_standard_apis() -> None:
     assert not stranger.allows(["SomethingNobodyThoughtOf"])
     # An entity of two types is as closed as the more closed of them.
     assert not stranger.allows(["AirQualityObserved", "Device"])
-    assert visible_types(actor("crew")).allows(["Case"])
+    for role in ("staff", "crew"):  # by the room alone, which knows whose a case is
+        assert not visible_types(actor(role)).allows(["Case"])
+    for role in ("officer", "steward", "chief", "administrator"):
+        assert visible_types(actor(role)).allows(["Case"])
     assert not visible_types(actor("crew")).allows(["Device"])
     assert visible_types(actor("steward")).allows(["SomethingNobodyThoughtOf", "Device"])
     assert visible_types(actor("crew", "chief")).allows(["Device"])

@@ -24,11 +24,9 @@ from nagara.cases.model import (
     decide,
 )
 from nagara.guard.identity import Actor
-from nagara.guard.policy import may
+from nagara.guard.policy import case_departments, may, sees_every_case
 from nagara.values.errors import Problem
 
-#: They see the whole city.
-_EVERYWHERE = frozenset({"officer", "chief", "administrator", "steward"})
 #: Acts of those whose only part is to do the work.
 _CREW_ACTS = frozenset({"start", "note", "resolve"})
 
@@ -54,14 +52,10 @@ class Sight(Struct, frozen=True):
 
 def sight_of(actor: Actor) -> Sight:
     """Which cases an actor sees."""
-    roles = set(actor.roles)
-    if roles & _EVERYWHERE:
+    departments = case_departments(actor)
+    if departments is None:
         return Sight(True)
-    return Sight(
-        False,
-        actor.departments if "staff" in roles else (),
-        actor.id if "crew" in roles else None,
-    )
+    return Sight(False, departments, actor.id if "crew" in actor.roles else None)
 
 
 def sees(actor: Actor, row: Row) -> bool:
@@ -76,7 +70,7 @@ def sees(actor: Actor, row: Row) -> bool:
 
 def is_only_crew(actor: Actor) -> bool:
     """Whether the actor's only part is to do the work."""
-    return "crew" in actor.roles and not set(actor.roles) & (_EVERYWHERE | {"staff"})
+    return "crew" in actor.roles and "staff" not in actor.roles and not sees_every_case(actor)
 
 
 def may_act(actor: Actor, row: Row, act: str) -> bool:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable
-from typing import Annotated, Any
+from collections.abc import AsyncIterator, Sequence
+from typing import Annotated, Any, Literal
 
 import msgspec
 from litestar import Request, get
@@ -17,7 +17,7 @@ from nagara.context.live import Watcher
 from nagara.context.model import Change, default_instance, plain_value
 from nagara.guard.identity import Actor
 from nagara.guard.permission import allow
-from nagara.guard.policy import visible_types
+from nagara.guard.policy import hears_of_case, visible_types
 from nagara.values.time import format_instant
 
 #: A silent stream says something this often, so that proxies and phones keep it open.
@@ -27,8 +27,65 @@ CLOCK_EVERY_S = 1.0
 #: Changes that are sent again to one who was away; beyond, the screen asks for the whole.
 RESUME_MAX = 2_000
 ENCODED_KEPT = 2_000
+#: The type whose entities some see by department.
+_CASE = "Case"
 #: Each open stream costs some 50 kB and a share of every change.
 STREAMS_MAX = 2_000
+#: Places that strangers never take: the town hall's screens open however many look on.
+STREAMS_FOR_KNOWN = 200
+STREAMS_OF_ADDRESS = 50  # of strangers behind one address: a school, an office
+FULL_RETRY_S = 30
+
+
+class StreamsFull(Problem):
+    """As many live streams as there may be, in all or from one address."""
+
+    code = "streams-full"
+    status = 503
+
+
+class Places:
+    """Open streams, counted from the request on: in all, and of strangers by their address."""
+
+    def __init__(self) -> None:
+        self.taken = 0
+        self.by_address: dict[str, int] = {}
+
+    def take(self, actor: Actor, address: str) -> Place:
+        """A place for a stream. Raises `StreamsFull`."""
+        most = STREAMS_MAX if actor.is_known else STREAMS_MAX - STREAMS_FOR_KNOWN
+        if self.taken >= most:
+            raise StreamsFull(limit=most, retry_after_s=FULL_RETRY_S)
+        if actor.is_known:
+            return Place(self, None)
+        if self.by_address.get(address, 0) >= STREAMS_OF_ADDRESS:
+            raise StreamsFull(limit=STREAMS_OF_ADDRESS, retry_after_s=FULL_RETRY_S)
+        return Place(self, address)
+
+
+class Place:
+    """One place; free again when left, or when a stream is dropped before it began."""
+
+    def __init__(self, places: Places, address: str | None) -> None:
+        self._places: Places | None = places
+        self._address = address
+        places.taken += 1
+        if address is not None:
+            places.by_address[address] = places.by_address.get(address, 0) + 1
+
+    def leave(self) -> None:
+        """Give the place back, once."""
+        places, self._places = self._places, None
+        if places is None:
+            return
+        places.taken -= 1
+        if self._address is not None:
+            places.by_address[self._address] -= 1
+            if not places.by_address[self._address]:
+                del places.by_address[self._address]
+
+    def __del__(self) -> None:
+        self.leave()
 
 
 def simplify(change: Change) -> dict[str, Any]:
@@ -77,6 +134,22 @@ class LiveStream:
                 self._encoded.popitem(last=False)
         return made
 
+    def bare_event(self, change: Change) -> bytes:
+        """One change as an event that tells only what changed, not how."""
+        bare = {"seq": change.seq, "id": change.id, "type": change.types[0], "op": change.op}
+        body = msgspec.json.encode(bare | {"at": format_instant(change.at), "attrs": {}})
+        return b"id: %d\nevent: change\ndata: %b\n\n" % (change.seq, body)
+
+    def department_of(self, change: Change) -> str | None:
+        """Whose a changed entity is now; None where that is not at hand."""
+        held = self._context.cache.find((change.tenant, change.id))
+        if held is not None and held.exists:
+            said = held.state().entity().value("department")
+        else:
+            instance = default_instance(change.attrs.get("department"))
+            said = None if instance is None else plain_value(instance)
+        return said if isinstance(said, str) else None
+
     def clock_event(self) -> bytes:
         """What the city clock says."""
         clock = self._context.clock
@@ -91,7 +164,7 @@ class LiveStream:
         return b"event: clock\ndata: %b\n\n" % msgspec.json.encode(body)
 
     async def run(
-        self, watcher: Watcher, since: int | None, sees: Callable[[Change], bool]
+        self, watcher: Watcher, since: int | None, hearing: Hearing
     ) -> AsyncIterator[bytes]:
         """The events of one stream until the city stops or the watcher goes."""
         context = self._context
@@ -104,13 +177,13 @@ class LiveStream:
                 if len(missed) == RESUME_MAX:
                     yield b"event: resync\ndata: {}\n\n"
                 else:
-                    yield b"".join(self.event(c) for c in missed if sees(c))
+                    yield b"".join(hearing.told(c) for c in missed if hearing.sees(c))
                     sent = max([sent, *(c.seq for c in missed)])
             while True:
                 changes = await watcher.next(loop_s)
                 if watcher.ended:
                     return
-                events = [self.event(c) for c in changes if c.seq > sent or since is None]
+                events = [hearing.told(c) for c in changes if c.seq > sent or since is None]
                 if watcher.overrun:
                     watcher.overrun = False
                     events.append(b"event: resync\ndata: {}\n\n")
@@ -120,9 +193,47 @@ class LiveStream:
                     yield b"".join(events)
 
 
+class Hearing:
+    """What one actor hears of: whole changes, or only that something changed."""
+
+    def __init__(self, stream: LiveStream, actor: Actor, wanted: Sequence[str]) -> None:
+        self._stream = stream
+        self._actor = actor
+        self._wanted = frozenset(wanted)
+        self._visible = visible_types(actor)
+        #: Staff and crews hear of cases by department, which the type alone does not tell.
+        self._by_department = not self._visible.allows((_CASE,))
+
+    def sees(self, change: Change) -> bool:
+        """Whether the actor is told of the change at all."""
+        if change.tenant or change.op == "temporal":
+            return False
+        if self._wanted and self._wanted.isdisjoint(change.types):
+            return False
+        return self._visible.allows(change.types) or self._hears(change) is not None
+
+    def told(self, change: Change) -> bytes:
+        """The event of a change that the actor sees."""
+        if self._hears(change) == "that":
+            return self._stream.bare_event(change)
+        return self._stream.event(change)
+
+    def _hears(self, change: Change) -> Literal["all", "that"] | None:
+        if not self._by_department or change.types != (_CASE,):
+            return None
+        return hears_of_case(self._actor, self._stream.department_of(change))
+
+
+def seen_until(last_event_id: str | None) -> int | None:
+    """The number in a Last-Event-ID header; None for what is none of ours."""
+    said = last_event_id or ""
+    ours = said.isascii() and said.isdecimal() and len(said) <= 18
+    return int(said) if ours else None
+
+
 def live_route(context: Context) -> Any:
     """The route of the stream."""
-    stream = LiveStream(context)
+    stream, places = LiveStream(context), Places()
 
     @get("/api/v1/live", opt=allow("live:read"), summary="Follow changes as they happen")
     async def live(
@@ -133,21 +244,12 @@ def live_route(context: Context) -> Any:
         wanted = tuple(t for t in types.split(",") if t)
         if len(wanted) > 50:
             raise QueryInvalid(query=types[:80], position=0, reason="at most 50 types")
-        if len(context.live) >= STREAMS_MAX:
-            raise QueryInvalid(query="live", position=0, reason="too many open streams")
-        visible = visible_types(request.user)
-
-        def sees(change: Change) -> bool:
-            if change.tenant or change.op == "temporal":
-                return False
-            if wanted and not any(t in wanted for t in change.types):
-                return False
-            return visible.allows(change.types)
-
-        since = int(last_event_id) if last_event_id and last_event_id.isdigit() else None
-        watcher = context.live.subscribe(wanted, sees)
+        hearing = Hearing(stream, request.user, wanted)
+        since = seen_until(last_event_id)
+        place = places.take(request.user, address_of(request.scope))
+        watcher = context.live.subscribe(wanted, hearing.sees)
         return Stream(
-            stream.run(watcher, since, sees),
+            stream.run(watcher, since, hearing),
             media_type="text/event-stream",
             headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
         )

@@ -36,6 +36,8 @@ _NOT_FOR_TOKENS = frozenset({"anonymous", "resident"})
 _EVERYBODY = "anonymous resident officer staff crew steward chief administrator partner"
 _PEOPLE = "resident officer staff crew steward chief administrator"
 _TOWN_HALL = "officer staff crew steward chief administrator"
+#: They see every case; staff see those of their departments, a crew those it was given.
+_CASE_WIDE = "officer steward chief administrator"
 _ENGINE_ROOM = "officer steward chief administrator"
 
 _TABLE: Mapping[str, str] = {
@@ -114,7 +116,7 @@ def may_give(giver_roles: Iterable[str], role: str) -> bool:
 
 # --- which entity types a role sees through the standard APIs ---------------------------------
 
-DataClass = Literal["public", "town-hall", "engine-room", "unclassified"]
+DataClass = Literal["public", "case-wide", "engine-room", "unclassified"]
 
 #: Class of the types we know. A type that is not here is `unclassified`: seen by few, so that a
 #: new noun is closed until somebody thinks about it.
@@ -122,7 +124,7 @@ TYPE_CLASS: Mapping[str, DataClass] = {
     "AdministrativeArea": "public",
     "AirQualityObserved": "public",
     "Alert": "public",
-    "Case": "town-hall",
+    "Case": "case-wide",
     "City": "public",
     "Department": "public",
     "Device": "engine-room",
@@ -140,7 +142,9 @@ TYPE_CLASS: Mapping[str, DataClass] = {
 
 _CLASS_SEEN_BY: Mapping[DataClass, str] = {
     "public": _EVERYBODY + " device",
-    "town-hall": _TOWN_HALL,
+    # Rows of their own departments are given to staff, those of their own work to crews, by the
+    # room: the standard APIs know no department.
+    "case-wide": _CASE_WIDE,
     "engine-room": _ENGINE_ROOM,
     "unclassified": "steward administrator",
 }
@@ -160,6 +164,33 @@ class TypeFilter(Struct, frozen=True):
         """Whether an entity of these types is seen."""
         named = frozenset(types)
         return named <= self.only if self.only is not None else named.isdisjoint(self.never)
+
+
+def sees_every_case(actor: Actor) -> bool:
+    """Whether an actor sees the cases of the whole city."""
+    return not set(actor.roles).isdisjoint(_CASE_WIDE.split())
+
+
+def case_departments(actor: Actor) -> tuple[str, ...] | None:
+    """The departments all of whose cases an actor sees; None: of every one."""
+    if sees_every_case(actor):
+        return None
+    return actor.departments if "staff" in actor.roles else ()
+
+
+def hears_of_case(actor: Actor, department: str | None) -> Literal["all", "that"] | None:
+    """What an actor hears when a case of a department changes: all of it, or only that it did.
+
+    Staff hear of their departments'. A crew hears which case of its departments changed and asks
+    its work list, which alone knows what it was given.
+    """
+    if sees_every_case(actor):
+        return "all"
+    if department is None or department not in actor.departments:
+        return None
+    if "staff" in actor.roles:
+        return "all"
+    return "that" if "crew" in actor.roles else None
 
 
 def visible_types(actor: Actor, classes: Mapping[str, DataClass] = TYPE_CLASS) -> TypeFilter:

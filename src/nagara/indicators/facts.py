@@ -105,14 +105,16 @@ async def list_counted(
     district: str | None,
     after: str | None,
     limit: int,
+    departments: Sequence[str] | None = None,
 ) -> list[Fact]:
-    """The cases behind a number, by id."""
+    """The cases behind a number, by id; of these departments alone (None: of all)."""
     rows = await conn.fetch(
         f"""select {_LIST} from indicators.case_fact
             where ({_CONDITIONS[which]}) and $1::timestamptz is not null
               and ($2::timestamptz is null or opened_at >= $2)
               and ($3::timestamptz is null or opened_at < $3)
               and ($4::text is null or district = $4) and ($5::text is null or case_id > $5)
+              and ($7::text[] is null or department = any($7))
             order by case_id limit $6""",  # noqa: S608 - conditions of this module
         now,
         period.start,
@@ -120,5 +122,6 @@ async def list_counted(
         district,
         after,
         limit,
+        None if departments is None else list(departments),
     )
     return [Fact(**dict(row)) for row in rows]

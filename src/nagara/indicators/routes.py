@@ -15,6 +15,7 @@ from litestar.params import FromPath, FromQuery, QueryParameter
 from nagara.guard.identity import Actor
 from nagara.guard.language import language_of
 from nagara.guard.permission import allow
+from nagara.guard.policy import case_departments
 from nagara.indicators.errors import BreakdownUnknown, PeriodInvalid
 from nagara.indicators.facts import Period
 from nagara.indicators.model import Fact, Value
@@ -64,6 +65,7 @@ def indicator_routes(indicators: Indicators) -> list[HTTPRouteHandler]:
 
     @get(f"{_API}/indicators/{{code:str}}/cases", opt=allow("case:read"))
     async def counted(
+        request: Asked,
         code: FromPath[str],
         which: FromQuery[Literal["numerator", "denominator"]] = "denominator",
         district: FromQuery[str | None] = None,
@@ -72,10 +74,17 @@ def indicator_routes(indicators: Indicators) -> list[HTTPRouteHandler]:
         after: FromQuery[str | None] = None,
         limit: FromQuery[int] = 100,
     ) -> dict[str, Any]:
-        """The cases that a number was counted from."""
+        """The cases that a number was counted from; of them those of departments whose cases the
+        actor sees. What a crew was given is told by its work list alone."""
         size = max(1, min(limit, RECORDS_PAGE_MAX))
         found = await indicators.list_counted(
-            code, which, _period(start, to), district, after, size + 1
+            code,
+            which,
+            _period(start, to),
+            district,
+            after,
+            size + 1,
+            case_departments(request.user),
         )
         items = [_case(fact) for fact in found[:size]]
         return {"items": items, "next": items[-1]["id"] if len(found) > size else None}

@@ -107,15 +107,19 @@ class Indicators:
         district: str | None,
         after: str | None,
         limit: int,
+        departments: Sequence[str] | None = None,
     ) -> list[Fact]:
-        """The cases behind a number; none for an indicator that is not counted from cases."""
+        """The cases behind a number, of these departments (None: of all); none for an indicator
+        that is not counted from cases."""
         formula = self.get(code)
         wanted = read_set(formula.numerator if which == "numerator" else formula.denominator)
         if not isinstance(wanted, CaseSet):
             return []
         now = self._context.clock.now()
         async with self._db.acquire() as conn:
-            return await facts.list_counted(conn, wanted.count, now, period, district, after, limit)
+            return await facts.list_counted(
+                conn, wanted.count, now, period, district, after, limit, departments
+            )
 
     async def refresh(self) -> int:
         """Write the Indicators whose value changed; how many."""

@@ -19,6 +19,7 @@ from nagara.cases.reports import Report, Reports
 from nagara.cases.service import SYSTEM, Casework, Doing
 from nagara.context import Entity, Query
 from nagara.context.log import read_changes
+from nagara.guard.accounts import NewAccount
 from nagara.guard.identity import ANONYMOUS, Actor
 from nagara.http.problem import EXCEPTION_HANDLERS
 from nagara.indicators import room as indicators_room
@@ -168,6 +169,38 @@ async def test_late_is_late_even_when_reopened_and_rejected_does_not_count(
     assert (answer.value.numerator, answer.value.denominator) == (1, 3)
     none = await city.indicators.answer(CODE, Period(end=made[0].row.opened_at))
     assert none.value.value is None
+
+
+async def test_the_cases_behind_a_number_are_those_one_may_see(town: Town, city: City) -> None:
+    for category in ("drain", "street-light"):
+        await city.reports.report(Report(category, *HERE, words="x", consent=True), ANONYMOUS, None)
+    await town.settle()
+    town.pass_(days=60)
+    cases = await city.all_of(noun.TYPE)
+    mine = cases[0].value(noun.DEPARTMENT)
+    assert mine != cases[1].value(noun.DEPARTMENT)
+    app = Litestar(
+        [route for room in city.rooms for route in room.routes],
+        on_app_init=[town.floor.guard.on_app_init],
+        exception_handlers=dict(EXCEPTION_HANDLERS),
+    )
+    gate, seen = town.floor.guard, {}
+    for role in ("officer", "staff", "crew"):
+        async with town.floor.db.acquire() as conn:
+            new = NewAccount(f"{role}.one", role, (role,), (mine,))
+            made = await gate.accounts.create(conn, new, at=gate.wall(), by="test")
+        async with httpx.AsyncClient(
+            transport=httpx.ASGITransport(app), base_url="http://testserver.local"
+        ) as client:
+            said = {"username": made.username, "password": made.password}
+            await client.post("/api/v1/session", json=said)
+            answer = await client.get(f"/api/v1/indicators/{CODE}/cases")
+        seen[role] = {item["department"] for item in answer.json()["items"]}
+    assert seen == {
+        "officer": {c.value(noun.DEPARTMENT) for c in cases},
+        "staff": {mine},
+        "crew": set(),
+    }
 
 
 async def test_every_indicator_answers_over_http_in_both_languages(town: Town, city: City) -> None:

@@ -54,7 +54,10 @@ def assemble(
     """
     service = IngestService(floor.context, floor.db, floor.city, packs)
     feeds = FeedRunner(
-        service, floor.db, [feed_of(floor.city, source) for source in floor.city.feeds]
+        service,
+        floor.db,
+        [feed_of(floor.city, source) for source in floor.city.feeds],
+        allow_loopback=floor.guard.open_mode,
     )
     mqtt = MqttIntake(service, nats) if nats is not None else None
     if metrics is not None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
@@ -16,9 +16,10 @@ import msgspec
 import structlog
 from msgspec import Struct
 
-from nagara import __version__
+from nagara.context.ngsi.terms import ContextUnavailable
 from nagara.engines.database import Database
-from nagara.ingest.errors import FeedFailed, FeedUnknown, RowUnreadable
+from nagara.ingest.adapters.fetching import Fetched, demand_callable, fetch
+from nagara.ingest.errors import FeedUnknown, RowUnreadable
 from nagara.ingest.feed import Feed, FeedBatch, FeedObservation, FeedUnreadable, FetchMeta
 from nagara.ingest.item import Item
 from nagara.ingest.model import Observation
@@ -36,7 +37,6 @@ REST_S_MAX = 6 * 3600.0
 PERIOD_S_MIN = 10.0
 LOOK_EVERY_S = 1.0
 POLLS_AT_ONCE = 3
-REDIRECTS_MAX = 5
 
 State = Literal["off", "waiting", "polling", "good", "late", "failing", "resting"]
 
@@ -77,15 +77,6 @@ class Standing(Struct):
     last_counts: dict[str, int] | None = None
 
 
-class Fetched(Struct, frozen=True):
-    """An answer of a publisher; `body` is None where nothing is new (304)."""
-
-    body: bytes | None
-    etag: str | None = None
-    last_modified: str | None = None
-    content_type: str = ""
-
-
 class FeedRunner:
     """Polls the feeds of one city."""
 
@@ -95,6 +86,7 @@ class FeedRunner:
         db: Database,
         feeds: Iterable[Feed],
         transport: httpx.AsyncBaseTransport | None = None,
+        allow_loopback: bool = False,
     ) -> None:
         self._service = service
         self._db = db
@@ -103,6 +95,7 @@ class FeedRunner:
         self._locks = {name: asyncio.Lock() for name in self.feeds}
         self._slots = asyncio.Semaphore(POLLS_AT_ONCE)
         self._transport = transport
+        self._allow_loopback = allow_loopback
 
     async def load(self) -> None:
         """Take over what is known from before."""
@@ -172,8 +165,14 @@ class FeedRunner:
     async def change(
         self, name: str, enabled: bool | None, url: str | None, period_s: float | None
     ) -> None:
-        """Switch a feed on or off, or let it ask another address or at other times."""
-        self.get(name)
+        """Switch a feed on or off, or let it ask another address or at other times.
+
+        Raises `AddressForbidden` for an address inside the city's own network.
+        """
+        feed = self.get(name)
+        if url:
+            with contextlib.suppress(ContextUnavailable):  # a name that is not known yet
+                await demand_callable(feed, url, self._allow_loopback)
         standing = self.standings[name]
         if enabled is not None:
             standing.enabled = enabled
@@ -219,29 +218,13 @@ class FeedRunner:
             log.exception("feed.broken", feed=name)
 
     async def _fetch(self, feed: Feed, standing: Standing) -> Fetched:
-        headers = {"User-Agent": f"nagara/{__version__}", **feed.headers}
+        conditions = {}
         if standing.etag:
-            headers["If-None-Match"] = standing.etag
+            conditions["If-None-Match"] = standing.etag
         if standing.last_modified:
-            headers["If-Modified-Since"] = standing.last_modified
+            conditions["If-Modified-Since"] = standing.last_modified
         url = standing.url or feed.url
-        try:
-            async with (
-                asyncio.timeout(feed.timeout_s),
-                httpx.AsyncClient(
-                    timeout=feed.timeout_s,
-                    follow_redirects=True,
-                    max_redirects=REDIRECTS_MAX,
-                    transport=self._transport,
-                ) as client,
-                client.stream("GET", url, headers=headers) as answer,
-            ):
-                return await _read(feed, answer)
-        except TimeoutError:
-            raise FeedFailed(feed=feed.name, reason=f"no answer in {feed.timeout_s:g} s") from None
-        except (httpx.HTTPError, httpx.InvalidURL, ValueError, OSError) as error:
-            said = str(error) or type(error).__name__
-            raise FeedFailed(feed=feed.name, reason=said[:300]) from error
+        return await fetch(feed, url, conditions, self._transport, self._allow_loopback)
 
     async def _take(self, feed: Feed, standing: Standing, fetched: Fetched) -> Outcome:
         body = fetched.body or b""
@@ -327,31 +310,6 @@ class FeedRunner:
         values = [getattr(standing, name) for name in Standing.__struct_fields__]
         async with self._db.acquire() as conn:
             await conn.execute(_SAVE, *values)
-
-
-async def _read(feed: Feed, answer: httpx.Response) -> Fetched:
-    if answer.status_code == 304:
-        return Fetched(None)
-    if answer.status_code != 200:
-        params: dict[str, Any] = {}
-        retry_after = answer.headers.get("retry-after", "")
-        if retry_after.isdigit():
-            params["retry_after_s"] = int(retry_after)
-        reason = f"HTTP {answer.status_code} {answer.reason_phrase}".strip()
-        raise FeedFailed(feed=feed.name, reason=reason, **params)
-    parts, size = [], 0
-    async for part in answer.aiter_bytes():
-        size += len(part)
-        if size > feed.bytes_max:
-            raise FeedFailed(feed=feed.name, reason=f"more than {feed.bytes_max} bytes")
-        parts.append(part)
-    said: Mapping[str, str] = answer.headers
-    return Fetched(
-        b"".join(parts),
-        said.get("etag"),
-        said.get("last-modified"),
-        said.get("content-type", ""),
-    )
 
 
 def pause_s(failures: int, period_s: float) -> float:

@@ -27,6 +27,10 @@ from nagara.vocab.observation import REPORTING_PERIOD, Provenance
 #: The archives give the state of a ticket on the day of export, not when it was reached. The demo
 #: lets it be reached after a time between these, fixed by the ticket's number, and says so.
 SETTLED_FIRST, SETTLED_LAST = timedelta(hours=3), timedelta(hours=30)
+#: What was unfinished on the day of export is finished after this, so that a demo that runs round
+#: after round does not drown in what no archive tells the end of. Said to be simulated as well.
+FINISHED_AFTER = timedelta(hours=40)
+ENDED = ("finished", "rejected")
 #: Simulated stations speak once an hour, as the department's do.
 SIMULATED_EVERY = timedelta(hours=1)
 SEED = 20_250_522
@@ -130,16 +134,19 @@ class Program(Struct, frozen=True):
     def _tickets(self, track: Track, start: datetime, end: datetime) -> Iterator[Observation]:
         """Tickets as they come in, and once more when their archived state is reached."""
         for first, last, shift, loop in self.schedule.windows(
-            track.role, start - SETTLED_LAST, end
+            track.role, start - SETTLED_LAST - FINISHED_AFTER, end
         ):
             for sighting in track.between(first, last):
                 said_at = sighting.original_at + shift
                 settled_at = said_at + _settling_time(sighting.local)
                 if start <= said_at < end:
                     yield _ticket(self.city, sighting, shift, loop, said_at, None)
+                status = sighting.attributes[request.STATUS].value
                 if start <= settled_at < end:
-                    status = sighting.attributes[request.STATUS].value
                     yield _ticket(self.city, sighting, shift, loop, settled_at, status)
+                finished_at = settled_at + FINISHED_AFTER
+                if status not in ENDED and start <= finished_at < end:
+                    yield _ticket(self.city, sighting, shift, loop, finished_at, "finished")
 
     def _simulated(self, start: datetime, end: datetime) -> Iterator[Observation]:
         played = {s.entity_type for t in self.tracks for s in t.sightings[:1]}

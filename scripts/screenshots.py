@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import socket
+import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -36,6 +36,7 @@ from e2e.browser import (  # noqa: E402
     words,
 )
 from e2e.demo_city import DemoCity, poll  # noqa: E402
+from engine_fixtures import free_port  # noqa: E402
 
 OUT = ROOT / "screenshots"
 CHOSEN = ROOT / "docs" / "images"
@@ -283,12 +284,12 @@ def running(arguments: argparse.Namespace) -> Iterator[DemoCity]:
         city = DemoCity(arguments.data, int(arguments.base.rpartition(":")[2]))
         yield city
         return
-    with tempfile.TemporaryDirectory(prefix="nagara-screens-") as folder:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = min(probe.getsockname()[1], 65_000)
-        with DemoCity(Path(folder) / "city", port) as city:
+    folder = Path(tempfile.mkdtemp(prefix="nagara-screens-"))  # the engines must reach it
+    try:
+        with DemoCity(folder, free_port()) as city:
             yield city
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def main() -> int:

@@ -15,7 +15,9 @@ from nagara.context.context import Context
 from nagara.context.errors import QueryInvalid
 from nagara.context.live import Watcher
 from nagara.context.model import Change, default_instance, plain_value
+from nagara.context.places import Place, Places
 from nagara.guard.identity import Actor
+from nagara.guard.middleware import address_of
 from nagara.guard.permission import allow
 from nagara.guard.policy import hears_of_case, visible_types
 from nagara.values.time import format_instant
@@ -29,63 +31,6 @@ RESUME_MAX = 2_000
 ENCODED_KEPT = 2_000
 #: The type whose entities some see by department.
 _CASE = "Case"
-#: Each open stream costs some 50 kB and a share of every change.
-STREAMS_MAX = 2_000
-#: Places that strangers never take: the town hall's screens open however many look on.
-STREAMS_FOR_KNOWN = 200
-STREAMS_OF_ADDRESS = 50  # of strangers behind one address: a school, an office
-FULL_RETRY_S = 30
-
-
-class StreamsFull(Problem):
-    """As many live streams as there may be, in all or from one address."""
-
-    code = "streams-full"
-    status = 503
-
-
-class Places:
-    """Open streams, counted from the request on: in all, and of strangers by their address."""
-
-    def __init__(self) -> None:
-        self.taken = 0
-        self.by_address: dict[str, int] = {}
-
-    def take(self, actor: Actor, address: str) -> Place:
-        """A place for a stream. Raises `StreamsFull`."""
-        most = STREAMS_MAX if actor.is_known else STREAMS_MAX - STREAMS_FOR_KNOWN
-        if self.taken >= most:
-            raise StreamsFull(limit=most, retry_after_s=FULL_RETRY_S)
-        if actor.is_known:
-            return Place(self, None)
-        if self.by_address.get(address, 0) >= STREAMS_OF_ADDRESS:
-            raise StreamsFull(limit=STREAMS_OF_ADDRESS, retry_after_s=FULL_RETRY_S)
-        return Place(self, address)
-
-
-class Place:
-    """One place; free again when left, or when a stream is dropped before it began."""
-
-    def __init__(self, places: Places, address: str | None) -> None:
-        self._places: Places | None = places
-        self._address = address
-        places.taken += 1
-        if address is not None:
-            places.by_address[address] = places.by_address.get(address, 0) + 1
-
-    def leave(self) -> None:
-        """Give the place back, once."""
-        places, self._places = self._places, None
-        if places is None:
-            return
-        places.taken -= 1
-        if self._address is not None:
-            places.by_address[self._address] -= 1
-            if not places.by_address[self._address]:
-                del places.by_address[self._address]
-
-    def __del__(self) -> None:
-        self.leave()
 
 
 def simplify(change: Change) -> dict[str, Any]:
@@ -164,9 +109,18 @@ class LiveStream:
         return b"event: clock\ndata: %b\n\n" % msgspec.json.encode(body)
 
     async def run(
-        self, watcher: Watcher, since: int | None, hearing: Hearing
+        self, watcher: Watcher, since: int | None, hearing: Hearing, place: Place
     ) -> AsyncIterator[bytes]:
         """The events of one stream until the city stops or the watcher goes."""
+        try:
+            async for events in self._events(watcher, since, hearing):
+                yield events
+        finally:
+            place.leave()
+
+    async def _events(
+        self, watcher: Watcher, since: int | None, hearing: Hearing
+    ) -> AsyncIterator[bytes]:
         context = self._context
         loop_s = CLOCK_EVERY_S if context.clock.anchor.mode != "live" else HEARTBEAT_S
         with watcher:
@@ -249,7 +203,7 @@ def live_route(context: Context) -> Any:
         place = places.take(request.user, address_of(request.scope))
         watcher = context.live.subscribe(wanted, hearing.sees)
         return Stream(
-            stream.run(watcher, since, hearing),
+            stream.run(watcher, since, hearing, place),
             media_type="text/event-stream",
             headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
         )

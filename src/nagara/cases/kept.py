@@ -268,6 +268,14 @@ async def list_photos(conn: Connection, case_id: str) -> list[Photo]:
     return [Photo(**dict(row)) for row in rows]
 
 
+async def list_known_photos(conn: Connection, photo_ids: Sequence[str]) -> set[str]:
+    """Those of the ids that are photos."""
+    rows = await conn.fetch(
+        "select id from cases.photo where id = any($1::text[])", list(photo_ids)
+    )
+    return {row["id"] for row in rows}
+
+
 async def find_photo(conn: Connection, photo_id: str) -> Photo | None:
     """What is known of a photo."""
     row = await conn.fetchrow("select * from cases.photo where id = $1", photo_id)

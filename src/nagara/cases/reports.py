@@ -18,6 +18,7 @@ from nagara.cases.service import Casework, Doing, Opening
 from nagara.engines.database import Connection
 from nagara.guard.identity import Actor
 from nagara.guard.limits import Buckets, Limit
+from nagara.guard.persons import Begun
 from nagara.guard.uploads import Picture
 from nagara.values.time import format_instant
 from nagara.vocab import case as noun
@@ -91,15 +92,22 @@ class Reports:
             provenance="measured",
             opened_at=self._work.context.clock.now(),
         )
-        doing = Doing(actor, "resident", sealed="words", pictures=report.pictures)
+        begun = self._work.gate.persons.begin()
+        doing = Doing(actor, "resident", sealed="words", begun=begun, pictures=report.pictures)
         # only a keyed report can be heard twice: a code drawn by chance is nobody's
         origin = ("report", hashed.hex()) if key else None
-        prepare = partial(self._seal, report, actor, hashed)
+        prepare = partial(self._seal, report, actor, hashed, begun)
         row = await self._work.open(opening, doing, origin, prepare=prepare)
         return Reported(row, code)
 
     async def _seal(
-        self, report: Report, actor: Actor, hashed: bytes, conn: Connection, row: Row
+        self,
+        report: Report,
+        actor: Actor,
+        hashed: bytes,
+        begun: Begun,
+        conn: Connection,
+        row: Row,
     ) -> Row:
         sealed = await self._work.gate.persons.keep(
             conn,
@@ -113,6 +121,7 @@ class Reports:
             at=self._work.gate.wall(),
             person=UUID(actor.person) if actor.person else None,
             notice_version=report.notice_version,
+            begun=begun,
         )
         return replace(
             row,

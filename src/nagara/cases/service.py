@@ -33,6 +33,7 @@ from nagara.engines.database import Connection, Database
 from nagara.guard.errors import Forbidden
 from nagara.guard.gate import Gate
 from nagara.guard.identity import Actor, system
+from nagara.guard.persons import Begun
 from nagara.guard.uploads import Picture, new_photo_id
 from nagara.values.errors import Problem
 from nagara.values.ids import urn
@@ -73,6 +74,7 @@ class Doing(Struct, frozen=True):
     role: str
     words: str | None = None
     sealed: str | None = None  # field of the reporter's record that holds his words
+    begun: Begun | None = None  # the record that sealed pictures are sealed for
     pictures: Sequence[Picture] = ()
     crew: str | None = None
     priority: str | None = None
@@ -124,13 +126,13 @@ class Casework:
             await kept.insert(conn, final)
             await kept.add_steps(conn, final.case_id, steps)
             await kept.add_photos(conn, [photo for photo, _ in photos])
-            await self.photos.keep(conn, photos, final.record)
             done[:] = [final]
 
         create = Create(Entity(row.case_id, (noun.TYPE,), record.attrs_of(row)))
         ops = [create, *(_pointing(op, row.case_id) for op in also)]
         try:
-            await self.context.write(*ops, actor=doing.actor.name_for_audit, within=within)
+            async with self.photos.lying(self.db, photos, doing.begun):
+                await self.context.write(*ops, actor=doing.actor.name_for_audit, within=within)
         except kept.OriginTaken as taken:
             return await self.get(taken.case_id)
         log.info("case.opened", case=row.case_id, source=row.source, department=row.department)
@@ -185,6 +187,19 @@ class Casework:
 
         Raises `CaseNotFound`, the Problems of the model, `CaseContended`.
         """
+        photos = _number_pictures(case_id, doing, 0)
+        async with self.photos.lying(self.db, photos, doing.begun):
+            return await self._advance(case_id, command, doing, photos, also, now)
+
+    async def _advance(
+        self,
+        case_id: str,
+        command: Command,
+        doing: Doing,
+        photos: Sequence[tuple[Photo, Picture]],
+        also: Within | None,
+        now: datetime | None,
+    ) -> Row:
         for _ in range(TRIES_MAX):
             if await self._is_done(case_id, doing):
                 return await self.get(case_id)
@@ -199,7 +214,7 @@ class Casework:
             if not events:
                 return before
             after, steps = self._after(before, events, doing)
-            photos = _number_pictures(case_id, doing, steps[-1].n)
+            photos = [(replace(photo, n=steps[-1].n), picture) for photo, picture in photos]
             after = replace(after, photo_count=before.photo_count + len(photos))
             within = partial(self._keep_step, after, steps, photos, also)
             try:
@@ -242,7 +257,6 @@ class Casework:
         await kept.update(conn, after)
         await kept.add_steps(conn, after.case_id, steps)
         await kept.add_photos(conn, [photo for photo, _ in photos])
-        await self.photos.keep(conn, photos, after.record)
         if also is not None:
             await also(conn)
 

@@ -45,6 +45,7 @@ _TRIES = 20  # with the pauses between, about ten seconds
 _SELECT = "select r.*, s.key_id from persons.record r join persons.shelf s using (shelf)"
 _ROW = _SELECT + " where id = $1"
 
+_FILE = b"file"  # what the seal of a file is bound to
 _NONCE = 12  # bytes, AES-GCM (NIST SP 800-38D)
 
 
@@ -53,6 +54,23 @@ class Kept(Struct, frozen=True):
 
     person: UUID
     record: UUID
+
+
+class Begun(Struct, frozen=True):
+    """A record that is not kept yet: files are sealed for it before the transaction that keeps it.
+
+    If it never comes to that, the key is forgotten and what was sealed is noise.
+    """
+
+    record: UUID
+    key: bytes
+
+    def __repr__(self) -> str:  # a key is in no log
+        return f"Begun({self.record})"
+
+    def seal(self, content: bytes) -> bytes:
+        """A file sealed under the record's key, as `Persons.seal` does."""
+        return _seal(self.key, content, _FILE)
 
 
 class Record(Struct, frozen=True):
@@ -96,6 +114,10 @@ class Persons:
             # Under the lock: another process must not be turning a shelf meanwhile.
             await asyncio.to_thread(self._keys.keep_only, {r["key_id"] for r in rows})
 
+    def begin(self) -> Begun:
+        """A record to come, for `keep`."""
+        return Begun(uuid4(), secrets.token_bytes(32))
+
     async def keep(
         self,
         conn: Any,
@@ -105,8 +127,10 @@ class Persons:
         at: datetime,
         person: UUID | None = None,
         notice_version: str | None = None,
+        begun: Begun | None = None,
     ) -> Kept:
-        """Seal the fields that are given under a new key; kept as long as the purpose says.
+        """Seal the fields that are given under a new key (of `begun`, where files were sealed under
+        it already); kept as long as the purpose says.
 
         `at` is wall time; `person` groups the record with others of an account. Raises
         `NoticeUnknown`, `NoticeOutdated`; RuntimeError outside a transaction, whose end releases
@@ -115,12 +139,13 @@ class Persons:
         notice = accept(purpose, notice_version)
         if not conn.is_in_transaction():
             raise RuntimeError("keep private data inside a transaction")
-        record = uuid4()
+        begun = begun or self.begin()
+        record = begun.record
         person = person or uuid4()
         await conn.execute("select pg_advisory_xact_lock_shared($1)", _LOCK)
         shelf = record.bytes[0]
         key_id = await conn.fetchval("select key_id from persons.shelf where shelf = $1", shelf)
-        own_key = secrets.token_bytes(32)
+        own_key = begun.key
         said = {name: text for name, text in fields.items() if text}
         await conn.execute(
             "insert into persons.record values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
@@ -176,13 +201,13 @@ class Persons:
 
     async def seal(self, conn: Any, record: UUID, content: bytes) -> bytes:
         """A file sealed under the record's key: unreadable once that is erased."""
-        return _seal(self._own_key(await self._row(conn, record)), content, b"file")
+        return _seal(self._own_key(await self._row(conn, record)), content, _FILE)
 
     async def unseal(self, conn: Any, record: UUID, content: bytes) -> bytes:
         """What `seal` sealed. Raises `PersonUnknown` after the record is erased."""
         own_key = self._own_key(await self._row(conn, record))
         try:
-            return _unseal(own_key, content, b"file")
+            return _unseal(own_key, content, _FILE)
         except InvalidTag as error:
             raise PersonUnknown() from error
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import os
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -24,6 +25,7 @@ from nagara.cases.rights import acts_of, sight_of
 from nagara.cases.service import Casework, Doing
 from nagara.cases.worklist import Filter, list_rows
 from nagara.context import Create, Delete, Entity, Patch, Query, Upsert
+from nagara.context.errors import StoreUnavailable
 from nagara.context.log import read_changes
 from nagara.guard.accounts import NewAccount
 from nagara.guard.errors import Forbidden, PersonUnknown
@@ -216,6 +218,59 @@ async def test_erasing_the_reporter_leaves_the_case_and_none_of_his_words(
                 conn, (await _photo(conn, photo["id"])), made.row.record, False
             )
     assert (await office.resolved(made.row)).state == "resolved"
+
+
+async def test_files_lie_there_before_the_commit_and_go_where_none_came(
+    town: Town, office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = town.floor.files / "photos"
+    pictures = await clean_pictures([picture("blue")])
+    write, seen = town.context.write, []
+
+    async def write_seen(*ops: Any, **how: Any) -> Any:
+        seen.append(sorted(p.name for p in folder.glob("*/*")))
+        monkeypatch.setattr(os, "fsync", forbidden)  # nothing is written while others wait
+        try:
+            return await write(*ops, **how)
+        finally:
+            monkeypatch.undo()
+            monkeypatch.setattr(town.context, "write", write_seen)
+
+    def forbidden(_: int) -> None:
+        raise AssertionError("a file is written inside the commit")
+
+    monkeypatch.setattr(town.context, "write", write_seen)
+    made = await office.report(key=KEY, pictures=pictures)
+    assert [len(names) for names in seen] == [2]
+    await office.report(key=KEY, pictures=pictures)  # heard before: nothing is left of it
+    assert sorted(p.name for p in folder.glob("*/*")) == seen[0]
+    monkeypatch.undo()
+    with pytest.raises(errors.CaseResolveIllegal):
+        await office.act(made.row, "resolve", Resolve(1), pictures=pictures)
+    assert sorted(p.name for p in folder.glob("*/*")) == seen[0]
+
+
+async def test_files_of_a_write_that_nobody_knows_the_end_of_are_swept(
+    town: Town, office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = town.floor.files / "photos"
+    pictures = await clean_pictures([picture("blue")])
+    made = await office.report(pictures=pictures)
+    good = {p.name for p in folder.glob("*/*")}
+
+    async def lost(*_: Any, **__: Any) -> Any:
+        raise StoreUnavailable(seconds=1)
+
+    monkeypatch.setattr(town.context, "write", lost)
+    with pytest.raises(StoreUnavailable):
+        await office.report(pictures=pictures)
+    assert len({p.name for p in folder.glob("*/*")}) == 4  # the commit may have come through
+    wall, db = town.floor.guard.wall(), town.floor.db
+    assert await office.work.photos.sweep(db, wall - timedelta(days=1)) == 0
+    assert await office.work.photos.sweep(db, wall + timedelta(days=1)) == 1
+    assert {p.name for p in folder.glob("*/*")} == good
+    told = await office.reports.tell(await office.reports.find(made.code))
+    assert len(told["steps"][0]["photos"]) == 1
 
 
 async def _photo(conn: Any, photo_id: str) -> Any:

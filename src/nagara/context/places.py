@@ -49,6 +49,12 @@ class Place:
         if address is not None:
             places.by_address[address] = places.by_address.get(address, 0) + 1
 
+    def __enter__(self) -> Place:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.leave()
+
     def leave(self) -> None:
         """Give the place back, once."""
         places, self._places = self._places, None

@@ -112,18 +112,9 @@ class LiveStream:
         self, watcher: Watcher, since: int | None, hearing: Hearing, place: Place
     ) -> AsyncIterator[bytes]:
         """The events of one stream until the city stops or the watcher goes."""
-        try:
-            async for events in self._events(watcher, since, hearing):
-                yield events
-        finally:
-            place.leave()
-
-    async def _events(
-        self, watcher: Watcher, since: int | None, hearing: Hearing
-    ) -> AsyncIterator[bytes]:
         context = self._context
         loop_s = CLOCK_EVERY_S if context.clock.anchor.mode != "live" else HEARTBEAT_S
-        with watcher:
+        with place, watcher:
             yield b"retry: 2000\n\n" + self.clock_event()
             sent = context.tail.head
             if since is not None and since < sent:

@@ -15,6 +15,7 @@ from nagara.context.ngsi.ask import Asked
 from nagara.context.ngsi.entities import READ, WRITE, answer_query, demand_writable
 from nagara.context.ngsi.fetch import Contexts
 from nagara.context.ngsi.read import is_uri, read_entity
+from nagara.context.ngsi.tenants import Tenants
 from nagara.context.ngsi.terms import TermMap
 from nagara.http.problem import language_of, problem_body
 from nagara.values.errors import Problem
@@ -48,8 +49,10 @@ class Outcome:
 def batch_routes(context: Context, contexts: Contexts) -> type[Controller]:
     """The routes of batch operations."""
 
-    async def run(request: Asked, make: Maker) -> Outcome:
-        tenant = ask.tenant_of(request)
+    tenants = Tenants(context.db)
+
+    async def run(request: Asked, make: Maker, creates: bool = False) -> Outcome:
+        tenant = await (tenants.writable if creates else tenants.existing)(request)
         outcome = Outcome(language_of(request))
         ops: list[Op] = []
         sent = await ask.read_sent(request, contexts)
@@ -64,6 +67,8 @@ def batch_routes(context: Context, contexts: Contexts) -> type[Controller]:
             except Problem as problem:
                 said = item.get("id") if isinstance(item, dict) else None
                 outcome.fail(str(said), problem)
+        if ops and creates:
+            await tenants.make(tenant)
         await write_all(context, request, ops, tenant, outcome)
         return outcome
 
@@ -73,7 +78,7 @@ def batch_routes(context: Context, contexts: Contexts) -> type[Controller]:
 
         @post("/create", opt=WRITE, summary="Create many entities")
         async def create(self, request: Asked) -> Response[Any]:
-            outcome = await run(request, Create)
+            outcome = await run(request, Create, creates=True)
             if outcome.errors:
                 return _partial(request, outcome)
             return _plain(outcome.created, 201)
@@ -81,7 +86,8 @@ def batch_routes(context: Context, contexts: Contexts) -> type[Controller]:
         @post("/upsert", opt=WRITE, summary="Create or change many entities")
         async def upsert(self, request: Asked) -> Response[Any]:
             update = "update" in request.query_params.get("options", "")
-            outcome = await run(request, lambda e: Upsert(e, "update" if update else "replace"))
+            mode: Any = "update" if update else "replace"
+            outcome = await run(request, lambda e: Upsert(e, mode), creates=True)
             if outcome.errors:
                 return _partial(request, outcome)
             return _plain(outcome.created, 201) if outcome.created else _plain(None, 204)
@@ -100,7 +106,7 @@ def batch_routes(context: Context, contexts: Contexts) -> type[Controller]:
 
         @post("/delete", opt=WRITE, summary="Delete many entities")
         async def delete(self, request: Asked) -> Response[Any]:
-            tenant = ask.tenant_of(request)
+            tenant = await tenants.existing(request)
             sent = await ask.read_sent(request, contexts)
             outcome = Outcome(language_of(request))
             if not isinstance(sent.body, list) or not sent.body:
@@ -116,7 +122,7 @@ def batch_routes(context: Context, contexts: Contexts) -> type[Controller]:
 
         @post("/query", opt=READ, status_code=200, summary="Query by a body")
         async def query(self, request: Asked) -> Response[bytes]:
-            tenant = ask.tenant_of(request)
+            tenant = await tenants.existing(request)
             sent = await ask.read_sent(request, contexts)
             params = {**request.query_params, **_query_params(sent.body)}
             wanted = ask.make_query(params, sent.terms, tenant, request.user)

@@ -35,6 +35,7 @@ from nagara.context.ngsi.read import (
     read_types,
 )
 from nagara.context.ngsi.render import View, has_any, render, render_feature
+from nagara.context.ngsi.tenants import Tenants
 from nagara.context.ngsi.terms import TermMap
 from nagara.guard.permission import allow
 from nagara.guard.policy import KEPT_BY_ROOMS, demand_free, visible_types
@@ -64,6 +65,7 @@ async def demand_writable(context: Context, op: Op, tenant: str) -> None:
 
 def entity_routes(context: Context, contexts: Contexts) -> type[Controller]:
     """The routes of entities and their attributes."""
+    tenants = Tenants(context.db)
 
     class Entities(Controller):
         path = "/ngsi-ld/v1/entities"
@@ -71,16 +73,17 @@ def entity_routes(context: Context, contexts: Contexts) -> type[Controller]:
 
         @post("/", opt=WRITE, summary="Create an entity")
         async def create(self, request: Asked) -> Response[None]:
-            tenant = ask.tenant_of(request)
+            tenant = await tenants.writable(request)
             sent = await ask.read_sent(request, contexts)
             entity = read_entity(sent.body, sent.terms)
+            await tenants.make(tenant)
             await self._write(request, Create(entity), tenant)
             place = f"/ngsi-ld/v1/entities/{quote(entity.id, safe=':')}"
             return _nothing(request, 201, {"Location": place})
 
         @get("/", opt=READ, summary="Query entities")
         async def query(self, request: Asked) -> Response[bytes]:
-            tenant = ask.tenant_of(request)
+            tenant = await tenants.existing(request)
             terms = await ask.terms_of(request, contexts)
             accept = ask.accept_of(request, geo=True)
             wanted = ask.query_of(request, terms, tenant)
@@ -89,7 +92,7 @@ def entity_routes(context: Context, contexts: Contexts) -> type[Controller]:
 
         @get("/{entity_id:str}", opt=READ, summary="Retrieve an entity")
         async def retrieve(self, request: Asked, entity_id: FromPath[str]) -> Response[bytes]:
-            tenant = ask.tenant_of(request)
+            tenant = await tenants.existing(request)
             terms = await ask.terms_of(request, contexts)
             accept = ask.accept_of(request, geo=True)
             entity = await get_seen(context, request, entity_id, tenant)
@@ -109,7 +112,7 @@ def entity_routes(context: Context, contexts: Contexts) -> type[Controller]:
 
         @put("/{entity_id:str}", opt=WRITE, summary="Replace an entity")
         async def replace(self, request: Asked, entity_id: FromPath[str]) -> Response[None]:
-            tenant = ask.tenant_of(request)
+            tenant = await tenants.existing(request)
             sent = await ask.read_sent(request, contexts)
             before = await get_seen(context, request, entity_id, tenant)
             body = sent.body
@@ -121,7 +124,7 @@ def entity_routes(context: Context, contexts: Contexts) -> type[Controller]:
 
         @patch("/{entity_id:str}", opt=WRITE, summary="Merge an entity")
         async def merge(self, request: Asked, entity_id: FromPath[str]) -> Response[None]:
-            tenant = ask.tenant_of(request)
+            tenant = await tenants.existing(request)
             sent = await ask.read_sent(request, contexts)
             await get_seen(context, request, entity_id, tenant)
             change = _fragment(sent.body, sent.terms, entity_id, "merge", nulls=True)
@@ -131,14 +134,14 @@ def entity_routes(context: Context, contexts: Contexts) -> type[Controller]:
 
         @delete("/{entity_id:str}", opt=WRITE, status_code=204, summary="Delete an entity")
         async def remove(self, request: Asked, entity_id: FromPath[str]) -> Response[None]:
-            tenant = ask.tenant_of(request)
+            tenant = await tenants.existing(request)
             await get_seen(context, request, entity_id, tenant)
             await self._write(request, Delete(entity_id, _if_match(request)), tenant)
             return _nothing(request)
 
         @post("/{entity_id:str}/attrs", opt=WRITE, summary="Append attributes")
         async def append(self, request: Asked, entity_id: FromPath[str]) -> Response[Any]:
-            tenant = ask.tenant_of(request)
+            tenant = await tenants.existing(request)
             sent = await ask.read_sent(request, contexts)
             await get_seen(context, request, entity_id, tenant)
             keep = "noOverwrite" in request.query_params.get("options", "")
@@ -148,7 +151,7 @@ def entity_routes(context: Context, contexts: Contexts) -> type[Controller]:
 
         @patch("/{entity_id:str}/attrs", opt=WRITE, summary="Update attributes")
         async def update(self, request: Asked, entity_id: FromPath[str]) -> Response[Any]:
-            tenant = ask.tenant_of(request)
+            tenant = await tenants.existing(request)
             sent = await ask.read_sent(request, contexts)
             await get_seen(context, request, entity_id, tenant)
             change = _fragment(sent.body, sent.terms, entity_id, "update")
@@ -159,7 +162,7 @@ def entity_routes(context: Context, contexts: Contexts) -> type[Controller]:
         async def change_attribute(
             self, request: Asked, entity_id: FromPath[str], name: FromPath[str]
         ) -> Response[None]:
-            tenant = ask.tenant_of(request)
+            tenant = await tenants.existing(request)
             sent = await ask.read_sent(request, contexts)
             entity = await get_seen(context, request, entity_id, tenant)
             canonical = sent.terms.expand(name)
@@ -179,7 +182,7 @@ def entity_routes(context: Context, contexts: Contexts) -> type[Controller]:
         async def replace_attribute(
             self, request: Asked, entity_id: FromPath[str], name: FromPath[str]
         ) -> Response[None]:
-            tenant = ask.tenant_of(request)
+            tenant = await tenants.existing(request)
             sent = await ask.read_sent(request, contexts)
             await get_seen(context, request, entity_id, tenant)
             canonical = sent.terms.expand(name)
@@ -199,7 +202,7 @@ def entity_routes(context: Context, contexts: Contexts) -> type[Controller]:
         async def remove_attribute(
             self, request: Asked, entity_id: FromPath[str], name: FromPath[str]
         ) -> Response[None]:
-            tenant = ask.tenant_of(request)
+            tenant = await tenants.existing(request)
             terms = await ask.terms_of(request, contexts)
             await get_seen(context, request, entity_id, tenant)
             params = request.query_params

@@ -197,7 +197,8 @@ def _headers(said: Any, name: str) -> tuple[tuple[str, str], ...]:
         if not isinstance(one, dict) or not {"key", "value"} <= one.keys():
             raise _wrong(name, "receiverInfo is a list of key and value")
         key, value = str(one["key"]), str(one["value"])
-        if not re.fullmatch(r"[A-Za-z0-9\-_]{1,80}", key) or not value.isprintable():
+        good = value.isascii() and value.isprintable()
+        if not re.fullmatch(r"[A-Za-z0-9\-_]{1,80}", key) or not good:
             raise _wrong(name, f"receiverInfo “{key[:40]}” cannot be a header")
         pairs.append((key, value))
     return tuple(pairs)

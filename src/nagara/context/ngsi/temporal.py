@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -14,12 +13,14 @@ from msgspec import Struct
 
 from nagara.context.context import SAMPLES_MAX, Context
 from nagara.context.errors import EntityNotFound, QueryInvalid
-from nagara.context.model import Entity, Sample
+from nagara.context.find import encode_cursor
+from nagara.context.model import Entity, Page, Sample
 from nagara.context.ngsi import ask
 from nagara.context.ngsi.ask import Asked
 from nagara.context.ngsi.entities import READ, get_seen
 from nagara.context.ngsi.fetch import Contexts
 from nagara.context.ngsi.render import View, render
+from nagara.context.ngsi.tenants import Tenants
 from nagara.context.ngsi.terms import TermMap
 from nagara.values.time import format_instant, parse_instant
 
@@ -62,18 +63,30 @@ def span_of(request: Asked, needed: bool) -> Span:
 def temporal_routes(context: Context, contexts: Contexts) -> type[Controller]:
     """The routes that read history."""
 
-    async def evolution(
-        entity: Entity, request: Asked, terms: TermMap, view: View, span: Span, tenant: str
-    ) -> dict[str, Any] | None:
+    tenants = Tenants(context.db)
+
+    async def heard(entity: Entity, view: View, span: Span, most: int, tenant: str) -> list[Sample]:
         names = tuple(view.attrs or ()) or tuple(entity.attrs)
-        samples = await context.history(
-            entity.id, names, span.start, span.end, span.last_n, SAMPLES_MAX, tenant
+        return await context.history(
+            entity.id, names, span.start, span.end, span.last_n, most, tenant
         )
-        if not samples:
-            return None
-        params = request.query_params
-        plain = "temporalValues" in params.get("options", "") + params.get("format", "")
-        return render_evolution(entity, samples, terms, view, plain)
+
+    async def told(
+        page: Page, view: View, span: Span, tenant: str
+    ) -> tuple[list[tuple[Entity, list[Sample]]], bool]:
+        """Entities one by one with their samples while those of one answer last; whether
+        others of the page had to be left out."""
+        found: list[tuple[Entity, list[Sample]]] = []
+        left = SAMPLES_MAX
+        for entity in page.entities:
+            if found and left <= 0:
+                return found, True
+            samples = await heard(entity, view, span, min(left + 1, SAMPLES_MAX), tenant)
+            if found and len(samples) > left:
+                return found, True
+            found.append((entity, samples))
+            left -= len(samples)
+        return found, False
 
     class Temporal(Controller):
         path = "/ngsi-ld/v1/temporal/entities"
@@ -81,7 +94,7 @@ def temporal_routes(context: Context, contexts: Contexts) -> type[Controller]:
 
         @get("/", opt=READ, summary="Query the history of entities")
         async def query(self, request: Asked) -> Response[bytes]:
-            tenant = ask.tenant_of(request)
+            tenant = await tenants.existing(request)
             terms = await ask.terms_of(request, contexts)
             accept = ask.accept_of(request)
             span = span_of(request, needed=True)
@@ -89,16 +102,20 @@ def temporal_routes(context: Context, contexts: Contexts) -> type[Controller]:
             ask.demand_selection(wanted)
             view = ask.view_of(request, terms)
             page = await context.query(wanted, terms.expand)
-            made = await asyncio.gather(
-                *(evolution(e, request, terms, view, span, tenant) for e in page.entities)
-            )
-            headers = {"NGSILD-Next": page.next_cursor} if page.next_cursor else {}
-            body = [m for m in made if m is not None]
+            plain = _is_plain(request)
+            found, cut = await told(page, view, span, tenant)
+            body = [render_evolution(e, s, terms, view, plain) for e, s in found if s]
+            headers: dict[str, str] = {}
+            cursor = encode_cursor([found[-1][0].id]) if cut else page.next_cursor
+            if cursor is not None:
+                headers["NGSILD-Next"] = cursor
+            if cut:
+                headers["NGSILD-Warning"] = f'199 - "{SAMPLES_MAX} samples in one answer"'
             return ask.answer(request, body, terms, accept, headers=headers)
 
         @get("/{entity_id:str}", opt=READ, summary="Retrieve the history of an entity")
         async def retrieve(self, request: Asked, entity_id: FromPath[str]) -> Response[bytes]:
-            tenant = ask.tenant_of(request)
+            tenant = await tenants.existing(request)
             terms = await ask.terms_of(request, contexts)
             accept = ask.accept_of(request)
             span = span_of(request, needed=False)
@@ -106,11 +123,16 @@ def temporal_routes(context: Context, contexts: Contexts) -> type[Controller]:
             entity = await get_seen(context, request, entity_id, tenant)
             if view.attrs is not None and not view.attrs & entity.attrs.keys():
                 raise EntityNotFound(id=entity_id)
-            made = await evolution(entity, request, terms, view, span, tenant)
-            empty = render(msgspec.structs.replace(entity, attrs={}), terms, view)
-            return ask.answer(request, made or empty, terms, accept)
+            samples = await heard(entity, view, span, SAMPLES_MAX, tenant)
+            made = render_evolution(entity, samples, terms, view, _is_plain(request))
+            return ask.answer(request, made, terms, accept)
 
     return Temporal
+
+
+def _is_plain(request: Asked) -> bool:
+    params = request.query_params
+    return "temporalValues" in params.get("options", "") + params.get("format", "")
 
 
 def render_evolution(

@@ -13,6 +13,7 @@ from city import City, running_city
 from frame import Row, Scale, ms, quantile
 from made import batches, entity_id, fill, send
 from nagara.engines.running import attach
+from procs import processor_note
 
 IN_FLIGHT = 3
 STATE = (
@@ -34,12 +35,14 @@ async def bench(scale: Scale) -> list[Row]:
         await fill(city, range(half))
         async with attach(city.root / "data") as attached, attached.database.acquire() as conn:
             before = await conn.fetchval("select coalesce(max(seq), 0) from context.change")
+        used = city.processor_s()
         answer = await send(city.port, batches(mixed, size, 1), connections=IN_FLIGHT, once=True)
+        spent = processor_note(used, city.processor_s(), len(mixed))
         rate = len(mixed) / answer["seconds"]
         same, bare = await _copies(city, size, before)
     times = answer["latencies_s"]
     what = f"batch upsert, {size:,} a batch, half of them new, {IN_FLIGHT} in flight"
-    notes = (f"p50 of a batch {ms(quantile(times, 0.5))}, p99 {ms(quantile(times, 0.99))}",)
+    notes = (f"p50 of a batch {ms(quantile(times, 0.5))}, p99 {ms(quantile(times, 0.99))}", spent)
     return [
         Row(
             what, rate, "entities/s", 20_000, "at least", same,

@@ -13,9 +13,12 @@ import socket
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
+
+from procs import processor_of_tree
 
 START_S_MAX = 60.0
 STOP_S_MAX = 30.0
@@ -38,6 +41,10 @@ class City:
         """The city's own process."""
         assert self._process is not None
         return self._process.pid
+
+    def processor_s(self) -> Counter[str]:
+        """Processor time used so far, by program."""
+        return processor_of_tree(self.pid)
 
     async def start(self) -> None:
         """Start and wait until it is ready. Raises RuntimeError with the city's last words."""

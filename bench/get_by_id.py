@@ -12,6 +12,7 @@ from city import free_port, running_city
 from frame import HERE, Row, Scale, ms, quantile
 from http_load import request
 from made import ENTITIES, entity_id, fill, send
+from procs import processor_note
 
 CLIENTS = 16
 REQUESTS = 20_000
@@ -26,7 +27,9 @@ async def bench(scale: Scale) -> list[Row]:
     half_s = scale.run_s / 2
     async with running_city() as city:
         await fill(city, range(scale.entities))
+        used = city.processor_s()
         answer = await send(city.port, requests, connections=CLIENTS, seconds=scale.run_s)
+        spent = processor_note(used, city.processor_s(), answer["count"])
     async with _bare() as port:
         await send(port, requests, connections=CLIENTS, seconds=half_s / 4)
         bare = await send(port, requests, connections=CLIENTS, seconds=half_s)
@@ -41,7 +44,7 @@ async def bench(scale: Scale) -> list[Row]:
             bare["count"] / bare["seconds"],
             "a bare Litestar JSON route under the same Granian settings",
             0.15,
-            (f"p50 {ms(quantile(times, 0.5))}, p99 {ms(quantile(times, 0.99))}",),
+            (f"p50 {ms(quantile(times, 0.5))}, p99 {ms(quantile(times, 0.99))}", spent),
         )
     ]
 

@@ -16,6 +16,7 @@ from city import City, running_city
 from frame import Row, Scale, ms, quantile, run_apart
 from nagara.engines.database import Database
 from nagara.engines.running import attach
+from procs import processor_note
 
 DEVICES = 64
 GOAL = 10_000  # messages a second
@@ -60,11 +61,13 @@ async def bench(scale: Scale) -> list[Row]:
         asked = {"port": city.mqtt_port, "devices": devices, "window": WINDOW}
         puback, drained = await _asleep(city, asked, burst)
         offered = max(GOAL, OFFERED_SHARE * drained)
+        used = city.processor_s()
         look = asyncio.create_task(_look(attached.database))
         answer = await run_apart(
             "device_load.py", {**asked, "rate": offered, "seconds": scale.sustained_s}
         )
         tail_s = await _until_stored(city, burst + answer["sent"])
+        spent = processor_note(used, city.processor_s(), answer["sent"])
         look.cancel()
         latencies_s = await look
         rows = await _stored(attached.database)
@@ -75,6 +78,7 @@ async def bench(scale: Scale) -> list[Row]:
         f"publish to commit p50 {ms(quantile(latencies_s, 0.5))}, "
         f"p99 {ms(quantile(latencies_s, 0.99))}",
         f"{sent:,} acknowledged, {stored:,} in the log; backlog at the end {tail_s:.1f} s",
+        spent,
         f"from a backlog, with nobody publishing: {drained:,.0f}/s",
     )
     if stored != sent:

@@ -11,6 +11,7 @@ from frame import Row, Scale, ms, quantile
 from http_load import request
 from made import ENTITIES, entity_id, fill, send
 from nagara.engines.running import attach
+from procs import processor_note
 
 CLIENTS = 64
 FLOOR_CONNECTIONS = 16  # of the server's 40: the city has most of the others
@@ -28,7 +29,9 @@ async def bench(scale: Scale) -> list[Row]:
     ]
     async with running_city() as city:
         await fill(city, range(scale.entities))
+        used = city.processor_s()
         answer = await send(city.port, requests, connections=CLIENTS, seconds=scale.run_s)
+        spent = processor_note(used, city.processor_s(), answer["count"])
         floor = await _updates(city, scale)
     times = answer["latencies_s"]
     return [
@@ -41,7 +44,7 @@ async def bench(scale: Scale) -> list[Row]:
             floor,
             f"one autocommit UPDATE a request, {FLOOR_CONNECTIONS} connections, no HTTP",
             None,
-            (f"p50 {ms(quantile(times, 0.5))}, p99 {ms(quantile(times, 0.99))}",),
+            (f"p50 {ms(quantile(times, 0.5))}, p99 {ms(quantile(times, 0.99))}", spent),
         )
     ]
 

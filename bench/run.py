@@ -38,6 +38,7 @@ BENCHES: dict[str, Bench] = {
 }
 RESULTS = HERE / "results"
 WIDTH_MIN = 150
+CROWDED = 0.7  # load average of the last minute, before the first benchmark
 
 
 def main() -> int:
@@ -49,11 +50,17 @@ def main() -> int:
     console = Console()
     if not console.is_terminal:
         console = Console(width=WIDTH_MIN)
+    crowd = os.getloadavg()[0]
+    if crowd > CROWDED:
+        console.print(
+            f"[yellow]This machine is busy with other things (load {crowd:.1f}): "
+            "what follows is less than it can do.[/]"
+        )
     began = time.monotonic()
     rows, failed = asyncio.run(_measure(scale, asked, console))
     if rows:
         console.print(table(rows, scale))
-        _keep(rows, scale)
+        _keep(rows, scale, crowd)
     took = time.monotonic() - began
     console.print(f"{took / 60:.1f} minutes, {os.cpu_count()} cores, load generators included")
     for name, reason in failed.items():
@@ -112,13 +119,14 @@ def _coloured(text: str, good: bool | None) -> str:
     return text if good is None else f"[{'green' if good else 'red'}]{text}[/]"
 
 
-def _keep(rows: list[Row], scale: Scale) -> None:
+def _keep(rows: list[Row], scale: Scale, crowd: float) -> None:
     RESULTS.mkdir(exist_ok=True)
     at = datetime.now(UTC)
     said = {
         "at": at.isoformat(timespec="seconds"),
         "scale": scale.name,
         "cores": os.cpu_count(),
+        "loadBefore": crowd,
         "python": platform.python_version(),
         "rows": [
             {**msgspec.to_builtins(row), "ratio": row.ratio, "isMet": row.is_met,

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page, WebError, async_playwright
 
 from e2e.browser import ARGUMENTS, DESK, ROOT, find_chromium
 from e2e.demo_city import DemoCity
@@ -73,12 +73,16 @@ class Visits:
         self.contexts.append(context)
         context.set_default_timeout(PATIENCE_MS)
         context.on("request", lambda request: self.asked.append(request.url))
-        context.on("weberror", lambda error: self.faults.append(str(error.error)))
+        context.on("weberror", self._note)
         if account is not None:
             said = {"username": account, "password": self.city.passwords()[account]}
             answer = await context.request.post("/api/v1/session", data=said)
             assert answer.ok, await answer.text()
         return await context.new_page()
+
+    def _note(self, error: WebError) -> None:
+        where = error.page.url if error.page else ""
+        self.faults.append(f"{where}: {error.error}")
 
     def strangers(self) -> set[str]:
         """Hosts other than the city's that were asked for anything."""

@@ -128,6 +128,7 @@ async def test_the_operations_centre_shows_it_live(visits: Any) -> None:
     await page.locator("[role=tabpanel] [data-id*=':Alert:']").first.wait_for()
     await page.get_by_role("tab", name=words("en", "ops.tab.cases")).click()
     await page.locator("[role=tabpanel] [data-id*=':Case:']").first.wait_for()
+    await page.locator("[role=tabpanel] [data-id*=':Case:']").nth(2).hover()  # the list holds still
     before = await page.locator("header").inner_text()
     await page.wait_for_function(
         "(before) => document.querySelector('header').innerText !== before", arg=before

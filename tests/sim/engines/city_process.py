@@ -14,6 +14,7 @@ import os
 import pwd
 import signal
 import sys
+import sysconfig
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ def become(name: str) -> None:
         codecs.lookup(encoding)
     importlib.import_module("asyncpg.connect_utils")
     importlib.import_module("concurrent.futures.thread")
+    sysconfig.get_config_vars()
     user = pwd.getpwnam(name)
     os.setgroups([])
     os.setgid(user.pw_gid)

@@ -126,7 +126,11 @@ async def test_now_counts_what_there_is(town: Town, client: httpx.AsyncClient) -
     await town.measure("11t", 12.0)
     await town.measure("12t", 99.0, flags=("jump",))
     await town.settle()
-    told = await eventually(client, "/city/now", lambda now: now["cases"]["open"] == 1)
+    told = await eventually(
+        client,
+        "/city/now",
+        lambda now: now["cases"]["open"] == 1 and now["stations"]["count"] == 3,
+    )
     assert told["stations"] == {"count": 3, "fresh": 3, "stale": 0}
     assert told["alerts"] == {"open": 1, "bySeverity": {"warning": 1}}
     assert told["cases"] == {"open": 1, "overdue": 0, "today": 1}

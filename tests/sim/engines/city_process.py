@@ -32,6 +32,7 @@ def become(name: str) -> None:
         codecs.lookup(encoding)
     importlib.import_module("asyncpg.connect_utils")
     importlib.import_module("concurrent.futures.thread")
+    importlib.import_module("nagara.engines.revisions")  # brings Alembic, which waits till asked
     sysconfig.get_config_vars()
     user = pwd.getpwnam(name)
     os.setgroups([])

@@ -73,19 +73,6 @@ async def list_rows(conn: Connection, asked: Filter, sight: Sight) -> tuple[list
     return found, cursor
 
 
-async def count_now(conn: Connection, day_start: datetime) -> dict[str, int]:
-    """How many cases are open, how many of them overdue, and how many came since `day_start`."""
-    row = await conn.fetchrow(
-        """select count(*) filter (where state = any($1::text[])) as open,
-                  count(*) filter (where state = any($1::text[]) and overdue) as overdue,
-                  count(*) filter (where opened_at >= $2) as today
-           from cases.case""",
-        sorted(OPEN),
-        day_start,
-    )
-    return dict(row) if row else {"open": 0, "overdue": 0, "today": 0}
-
-
 def _add_sight(clauses: _Clauses, sight: Sight) -> None:
     if not sight.everywhere:
         clauses.add(

@@ -28,9 +28,6 @@ from nagara.ingest.routes import device_routes, feed_routes, parked_routes, push
 from nagara.ingest.service import OWED_EVERY_S, SWEEP_EVERY_S, IngestService
 from nagara.pack import Pack
 
-#: How often a log-in service that cannot reach NATS tries again.
-RETRY_S = 1.0
-
 log = structlog.get_logger("ingest")
 
 

@@ -46,7 +46,7 @@ from nagara.guard.accounts import Credentials
 from nagara.guard.headers import page_headers
 from nagara.http.about import about_route
 from nagara.http.health import health_routes
-from nagara.http.observe import Gauges, Watch, make_tracer
+from nagara.http.observe import Gauges, Lines, Watch, make_tracer
 from nagara.http.pages import Pages, static_folder
 from nagara.http.problem import EXCEPTION_HANDLERS
 from nagara.indicators.room import assemble as assemble_indicators
@@ -207,6 +207,7 @@ class Application:
             ("nagara_commit_waiting", "Writes waiting", {}, float(context.committer.waiting)),
             ("nagara_cache_entities", "Entities held in memory", {}, float(len(context.cache))),
             ("nagara_live_streams", "Open live streams", {}, float(len(context.live))),
+            ("nagara_log_lines_lost", "Log lines nobody could take", {}, float(Lines.lost)),
         ]
         rows += [
             ("nagara_reader_lag", "Changes a reader is behind", {"reader": name}, float(r.lag))

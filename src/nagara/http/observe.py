@@ -29,6 +29,26 @@ def _hide_private(_: Any, __: str, event: Any) -> Any:
     return event
 
 
+class Lines:
+    """Writes each line to what is stderr *now*; a line that cannot be written is counted.
+
+    A pipe whose reader went away, a full disk under a redirected log, a stream that its owner
+    closed: none of these may stop the reader or the request that only wanted to tell of itself.
+    """
+
+    lost = 0
+
+    def msg(self, message: str) -> None:
+        """One line. Raises nothing."""
+        try:
+            print(message, file=sys.stderr, flush=True)
+        except (OSError, ValueError):
+            Lines.lost += 1
+
+    log = debug = info = warn = warning = msg
+    fatal = failure = err = error = critical = exception = msg
+
+
 def configure_logs(level: str = "info", form: str = "json") -> None:
     """Logs as JSON lines on stderr, or for a person's eye with `console`."""
     number = logging.getLevelNamesMapping()[level.upper()]
@@ -47,7 +67,7 @@ def configure_logs(level: str = "info", form: str = "json") -> None:
             last,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=lambda *_: Lines(),
         cache_logger_on_first_use=True,
     )
 

@@ -15,7 +15,7 @@ import structlog
 from opentelemetry import trace
 from prometheus_client import CollectorRegistry, generate_latest
 
-from nagara.http.observe import Gauges, Watch, configure_logs, make_tracer
+from nagara.http.observe import Gauges, Lines, Watch, configure_logs, make_tracer
 
 
 async def hello(scope: Any, receive: Any, send: Any) -> None:
@@ -33,6 +33,22 @@ def test_logs_are_json_and_hide_what_is_private(monkeypatch: pytest.MonkeyPatch)
     assert (line["event"], line["count"]) == ("hello", 3)
     assert "s3cret" not in said.getvalue()
     assert "person's" not in said.getvalue()
+    structlog.reset_defaults()
+
+
+def test_a_log_that_nobody_can_take_stops_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    closed = io.StringIO()
+    closed.close()
+    monkeypatch.setattr(sys, "stderr", closed)
+    configure_logs("info", "json")
+    log = structlog.get_logger("t")
+    before = Lines.lost
+    log.info("into a closed stream")
+    assert Lines.lost == before + 1
+    heard = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", heard)
+    log.info("into an open one")
+    assert "into an open one" in heard.getvalue()
     structlog.reset_defaults()
 
 

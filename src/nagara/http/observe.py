@@ -41,7 +41,8 @@ class Lines:
     def msg(self, message: str) -> None:
         """One line. Raises nothing."""
         try:
-            print(message, file=sys.stderr, flush=True)
+            sys.stderr.write(message + "\n")
+            sys.stderr.flush()
         except (OSError, ValueError):
             Lines.lost += 1
 

@@ -13,7 +13,8 @@ from msgspec import Struct
 from nagara.context.clock import CityClock
 from nagara.context.commit import AuditAppend, Committer
 from nagara.context.errors import EntityNotFound
-from nagara.context.find import count, query_page, read_history, read_series
+from nagara.context.find import count, query_page
+from nagara.context.history import read_history, read_series
 from nagara.context.live import Live
 from nagara.context.log import Reader, ReaderRunner, ReaderState, Tail
 from nagara.context.model import Delete, Entity, Op, Page, Query, Sample, Written

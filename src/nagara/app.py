@@ -35,6 +35,7 @@ from nagara.context.ngsi.batch import batch_routes
 from nagara.context.ngsi.entities import entity_routes
 from nagara.context.ngsi.fetch import Contexts, demand_public
 from nagara.context.ngsi.notify import Notifier
+from nagara.context.ngsi.retrieve import retrieve_routes
 from nagara.context.ngsi.subscriptions import subscription_routes
 from nagara.context.ngsi.temporal import temporal_routes
 from nagara.context.reader_routes import reader_routes
@@ -120,6 +121,7 @@ class Application:
                 live_route(self.context),
                 *reader_routes(self.context),
                 entity_routes(self.context, self.contexts),
+                *retrieve_routes(self.context, self.contexts),
                 batch_routes(self.context, self.contexts),
                 temporal_routes(self.context, self.contexts),
                 subscription_routes(self.context, self.contexts, self.notifier, _subscription_id),

@@ -17,6 +17,7 @@ from nagara.context.ngsi.batch import batch_routes
 from nagara.context.ngsi.entities import entity_routes
 from nagara.context.ngsi.fetch import Contexts, demand_public
 from nagara.context.ngsi.notify import Notifier
+from nagara.context.ngsi.retrieve import retrieve_routes
 from nagara.context.ngsi.subscriptions import subscription_routes
 from nagara.context.ngsi.temporal import temporal_routes
 from nagara.guard import Guard
@@ -36,6 +37,7 @@ def ngsi_app(context: Context, guard: Guard) -> tuple[Litestar, Notifier]:
     app = Litestar(
         route_handlers=[
             entity_routes(context, contexts),
+            *retrieve_routes(context, contexts),
             batch_routes(context, contexts),
             temporal_routes(context, contexts),
             routes,

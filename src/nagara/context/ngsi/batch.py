@@ -12,9 +12,10 @@ from nagara.context.errors import EntityInvalid, QueryInvalid
 from nagara.context.model import Create, Delete, Entity, Op, Patch, Upsert, Written
 from nagara.context.ngsi import ask
 from nagara.context.ngsi.ask import Asked
-from nagara.context.ngsi.entities import READ, WRITE, answer_query, demand_writable
+from nagara.context.ngsi.entities import WRITE, demand_writable
 from nagara.context.ngsi.fetch import Contexts
 from nagara.context.ngsi.read import is_uri, read_entity
+from nagara.context.ngsi.retrieve import READ, answer_query
 from nagara.context.ngsi.tenants import Tenants
 from nagara.context.ngsi.terms import TermMap
 from nagara.http.problem import language_of, problem_body

@@ -1,4 +1,4 @@
-"""/ngsi-ld/v1/entities: create, retrieve, query, change, delete (clauses 6.4 to 6.7)."""
+"""/ngsi-ld/v1/entities: create, change, delete (clauses 6.4 to 6.7); reading is `retrieve`."""
 
 from __future__ import annotations
 
@@ -6,19 +6,17 @@ from typing import Any
 from urllib.parse import quote
 
 import msgspec
-from litestar import Controller, Response, delete, get, patch, post, put
+from litestar import Controller, Response, delete, patch, post, put
 from litestar.params import FromPath
 
 from nagara.context.context import Context
-from nagara.context.errors import AttributeNotFound, EntityInvalid, EntityNotFound
+from nagara.context.errors import AttributeNotFound, EntityInvalid
 from nagara.context.model import (
     Create,
     Delete,
     DeleteAttribute,
-    Entity,
     Op,
     Patch,
-    Query,
     Replace,
     Written,
     default_instance,
@@ -34,23 +32,13 @@ from nagara.context.ngsi.read import (
     read_scopes,
     read_types,
 )
-from nagara.context.ngsi.render import View, has_any, render, render_feature
+from nagara.context.ngsi.retrieve import get_seen
 from nagara.context.ngsi.tenants import Tenants
 from nagara.context.ngsi.terms import TermMap
 from nagara.guard.permission import allow
-from nagara.guard.policy import KEPT_BY_ROOMS, demand_free, visible_types
+from nagara.guard.policy import KEPT_BY_ROOMS, demand_free
 
-READ, WRITE = allow("entity:read"), allow("entity:write")
-
-
-async def get_seen(context: Context, request: Asked, entity_id: str, tenant: str) -> Entity:
-    """An entity that the caller may see; to others it is not there. Raises `EntityNotFound`."""
-    if not is_uri(entity_id):
-        raise EntityInvalid(id=entity_id[:200], reason="an id is a URI")
-    entity = await context.get(entity_id, tenant)
-    if not visible_types(request.user).allows(entity.types):
-        raise EntityNotFound(id=entity_id)
-    return entity
+WRITE = allow("entity:write")
 
 
 async def demand_writable(context: Context, op: Op, tenant: str) -> None:
@@ -80,35 +68,6 @@ def entity_routes(context: Context, contexts: Contexts) -> type[Controller]:
             await self._write(request, Create(entity), tenant)
             place = f"/ngsi-ld/v1/entities/{quote(entity.id, safe=':')}"
             return _nothing(request, 201, {"Location": place})
-
-        @get("/", opt=READ, summary="Query entities")
-        async def query(self, request: Asked) -> Response[bytes]:
-            tenant = await tenants.existing(request)
-            terms = await ask.terms_of(request, contexts)
-            accept = ask.accept_of(request, geo=True)
-            wanted = ask.query_of(request, terms, tenant)
-            ask.demand_selection(wanted, request.query_params.get("local") == "true")
-            return await answer_query(context, request, wanted, terms, accept)
-
-        @get("/{entity_id:str}", opt=READ, summary="Retrieve an entity")
-        async def retrieve(self, request: Asked, entity_id: FromPath[str]) -> Response[bytes]:
-            tenant = await tenants.existing(request)
-            terms = await ask.terms_of(request, contexts)
-            accept = ask.accept_of(request, geo=True)
-            entity = await get_seen(context, request, entity_id, tenant)
-            view = ask.view_of(request, terms)
-            if view.attrs is not None and not has_any(entity, view.attrs):
-                asked = request.query_params.get("attrs") or request.query_params.get("pick") or ""
-                if not view.attrs & {"id", "type", "scope"}:
-                    raise AttributeNotFound(id=entity_id, attribute=asked)
-            headers = {"ETag": f'"{entity.version}"'}
-            if accept == ask.GEO_JSON:
-                where = request.query_params.get("geometryProperty")
-                feature = render_feature(
-                    entity, terms, view, terms.expand(where) if where else "location"
-                )
-                return ask.answer(request, feature, terms, accept, headers=headers)
-            return ask.answer(request, render(entity, terms, view), terms, accept, headers=headers)
 
         @put("/{entity_id:str}", opt=WRITE, summary="Replace an entity")
         async def replace(self, request: Asked, entity_id: FromPath[str]) -> Response[None]:
@@ -223,40 +182,6 @@ def entity_routes(context: Context, contexts: Contexts) -> type[Controller]:
             return written
 
     return Entities
-
-
-async def answer_query(
-    context: Context, request: Asked, wanted: Query, terms: TermMap, accept: str
-) -> Response[bytes]:
-    """One page of entities, with the count where it is asked and links to the pages around."""
-    view = ask.view_of(request, terms)
-    headers: dict[str, str] = {}
-    params = request.query_params
-    if params.get("count") == "true" or "count" in params.get("options", "").split(","):
-        headers["NGSILD-Results-Count"] = str(await context.count(wanted, terms.expand))
-    page = await context.query(wanted, terms.expand)
-    if page.next_cursor is not None and wanted.limit:
-        headers["NGSILD-Next"] = page.next_cursor
-    return render_page(request, page.entities, terms, view, accept, headers)
-
-
-def render_page(
-    request: Asked,
-    entities: list[Entity],
-    terms: TermMap,
-    view: View,
-    accept: str,
-    headers: dict[str, str],
-) -> Response[bytes]:
-    """Entities as a list, or as a GeoJSON feature collection."""
-    if accept == ask.GEO_JSON:
-        where = request.query_params.get("geometryProperty")
-        name = terms.expand(where) if where else "location"
-        features = [render_feature(e, terms, view, name) for e in entities]
-        body: Any = {"type": "FeatureCollection", "features": features}
-    else:
-        body = [render(e, terms, view) for e in entities]
-    return ask.answer(request, body, terms, accept, headers=headers)
 
 
 def _fragment(body: Any, terms: TermMap, entity_id: str, mode: Any, nulls: bool = False) -> Patch:

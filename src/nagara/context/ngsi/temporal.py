@@ -17,9 +17,9 @@ from nagara.context.find import encode_cursor
 from nagara.context.model import Entity, Page, Sample
 from nagara.context.ngsi import ask
 from nagara.context.ngsi.ask import Asked
-from nagara.context.ngsi.entities import READ, get_seen
 from nagara.context.ngsi.fetch import Contexts
 from nagara.context.ngsi.render import View, render
+from nagara.context.ngsi.retrieve import READ, get_seen
 from nagara.context.ngsi.tenants import Tenants
 from nagara.context.ngsi.terms import TermMap
 from nagara.values.time import format_instant, parse_instant

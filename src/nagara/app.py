@@ -33,11 +33,13 @@ from nagara.context import Context, Create, Entity, Replace, Task
 from nagara.context.clock import Anchor
 from nagara.context.ngsi.batch import batch_routes
 from nagara.context.ngsi.entities import entity_routes
+from nagara.context.ngsi.express import Express
 from nagara.context.ngsi.fetch import Contexts, demand_public
 from nagara.context.ngsi.notify import Notifier
 from nagara.context.ngsi.retrieve import retrieve_routes
 from nagara.context.ngsi.subscriptions import subscription_routes
 from nagara.context.ngsi.temporal import temporal_routes
+from nagara.context.ngsi.terms import CORE
 from nagara.context.reader_routes import reader_routes
 from nagara.context.room import Floor, Room
 from nagara.context.stream import live_route
@@ -45,6 +47,7 @@ from nagara.engines.running import Engines
 from nagara.guard import PUBLIC, Guard, audit
 from nagara.guard.accounts import Credentials
 from nagara.guard.headers import page_headers
+from nagara.guard.middleware import Doorkeeper
 from nagara.http.about import about_route
 from nagara.http.health import health_routes
 from nagara.http.observe import Gauges, Lines, Watch, make_tracer
@@ -141,7 +144,9 @@ class Application:
             debug=False,
         )
         self.litestar = litestar
-        pages = Pages(litestar, static_folder(), page_headers(self.settings.https))
+        headers = page_headers(self.settings.https)
+        express = Express(litestar, self.context, Doorkeeper(self.guard), CORE, headers)
+        pages = Pages(express, static_folder(), headers)
         self.asgi: Any = Watch(pages, self.registry, make_tracer(self.settings.otel_endpoint))
 
     def _facts(self) -> Facts:

@@ -55,6 +55,7 @@ class Held(Struct):
     created_at: datetime
     modified_at: datetime
     expires_at: datetime | None
+    plain: bytes | None = None  # the payload of a plain GET, once somebody asked (ngsi/express.py)
 
     def state(self) -> State:
         """The decoded state; its dicts are the caller's own."""

@@ -209,6 +209,12 @@ class Gate:
         """Whether the secret is believed without asking the database."""
         return hash_of(secret) in self._cache
 
+    def held(self, secret: str) -> Actor | None:
+        """Whose secret it is, where the last look at the database is fresh enough."""
+        held = self._cache.get(hash_of(secret))
+        fresh = held is not None and 0 <= self.wall().timestamp() - held[1] < CACHED_S
+        return held[0] if held is not None and fresh else None
+
     def forget_all(self) -> None:
         """Believe nobody without asking again: after anything was revoked or changed."""
         self._cache.clear()

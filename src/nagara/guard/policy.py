@@ -7,6 +7,7 @@ own department, its own device) is decided by the room that owns the noun.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Literal
 
 from msgspec import Struct
@@ -195,7 +196,18 @@ def hears_of_case(actor: Actor, department: str | None) -> Literal["all", "that"
 
 def visible_types(actor: Actor, classes: Mapping[str, DataClass] = TYPE_CLASS) -> TypeFilter:
     """The types the actor may read through an open standard's API."""
-    roles = set(actor.roles or ("anonymous",))
+    if classes is TYPE_CLASS:
+        return _seen_by(actor.roles)
+    return _seen(actor.roles, classes)
+
+
+@lru_cache(maxsize=256)  # every request asks, and there are few combinations of roles
+def _seen_by(roles: tuple[str, ...]) -> TypeFilter:
+    return _seen(roles, TYPE_CLASS)
+
+
+def _seen(said: tuple[str, ...], classes: Mapping[str, DataClass]) -> TypeFilter:
+    roles = set(said or ("anonymous",))
     seen = {cls for cls, who in _CLASS_SEEN_BY.items() if roles & set(who.split())}
     if "unclassified" in seen:
         return TypeFilter(None, frozenset(t for t, cls in classes.items() if cls not in seen))

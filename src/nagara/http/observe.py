@@ -105,6 +105,7 @@ class Watch:
             registry=registry,
             buckets=BUCKETS_S,
         )
+        self._series: dict[tuple[str, str, int], Any] = {}  # labels() takes longer than to count
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """ASGI 3."""
@@ -120,9 +121,12 @@ class Watch:
             if message["type"] == "http.response.start":
                 status["code"] = message["status"]
                 known = part if message["status"] != 404 else "unknown"
-                self._seconds.labels(scope["method"], known, str(message["status"])).observe(
-                    time.perf_counter() - started
-                )
+                series = (scope["method"], known, message["status"])
+                counted = self._series.get(series)
+                if counted is None:
+                    counted = self._seconds.labels(series[0], known, str(series[2]))
+                    self._series[series] = counted
+                counted.observe(time.perf_counter() - started)
             await send(message)
 
         if self._tracer is None:

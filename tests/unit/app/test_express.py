@@ -1,0 +1,101 @@
+"""The short way of GET by id says what the long way says, and lets in whom that would let in."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest_asyncio
+
+from nagara.app import Application
+from nagara.context import Create, Entity, Patch
+from nagara.context.ngsi.express import PREFIX
+from nagara.guard.limits import Limit
+
+SEEN = "urn:ngsi-ld:AirQualityObserved:th-pkt:x1"
+ODD = "urn:ngsi-ld:AirQualityObserved:th-pkt:ราษฎร์"
+
+
+def client_of(app: Any) -> httpx.AsyncClient:
+    transport = httpx.ASGITransport(app, client=("127.0.0.1", 40000))
+    return httpx.AsyncClient(transport=transport, base_url="http://localhost")
+
+
+@pytest_asyncio.fixture
+async def both(
+    application: Application,
+) -> AsyncIterator[tuple[httpx.AsyncClient, httpx.AsyncClient]]:
+    """The city as it is served, and the application behind its short way."""
+    attrs = {
+        "pm25": {"type": "Property", "value": 12.5, "observedAt": "2026-01-01T00:00:00Z"},
+        "https://example.org/other": {"type": "Property", "value": [1, {"a": None}]},
+        "two": [
+            {"type": "Property", "value": 1, "datasetId": "urn:d:1"},
+            {"type": "Property", "value": 2},
+        ],
+        "name": {"type": "LanguageProperty", "languageMap": {"th": "ก", "en": "a"}},
+    }
+    await application.context.write(
+        Create(Entity(SEEN, ("AirQualityObserved",), attrs, scopes=("/a",))),
+        Create(Entity(ODD, ("AirQualityObserved",), attrs)),
+        Create(Entity("urn:ngsi-ld:Case:th-pkt:1", ("Case",), {})),
+        actor="test",
+    )
+    async with client_of(application.asgi) as short, client_of(application.litestar) as long:
+        yield short, long
+
+
+CASES: list[tuple[str, dict[str, str]]] = [
+    (SEEN, {}),
+    (ODD, {}),
+    (SEEN, {"accept": "application/json"}),
+    (SEEN, {"accept": "application/ld+json"}),
+    (SEEN, {"accept": "image/png"}),
+    (SEEN, {"accept": "application/json", "accept-encoding": "identity"}),
+    (SEEN, {"link": '<https://e.org/c>; rel="http://www.w3.org/ns/json-ld#context"'}),
+    (SEEN, {"ngsild-tenant": "nobody"}),
+    (SEEN, {"authorization": "Bearer wrong"}),
+    (SEEN + "?options=keyValues", {}),
+    (SEEN + "?lang=en", {}),
+    (SEEN + "/attrs", {}),
+    (SEEN.replace(":", "%3A"), {}),
+    ("urn:ngsi-ld:AirQualityObserved:th-pkt:none", {}),
+    ("urn:ngsi-ld:Case:th-pkt:1", {}),
+    ("no%20uri", {}),
+]
+
+
+async def test_both_ways_answer_alike(both: tuple[httpx.AsyncClient, httpx.AsyncClient]) -> None:
+    short, long = both
+    codes: set[int] = set()
+    for path, headers in CASES:
+        answers = [await one.get(PREFIX + path, headers=headers) for one in (short, long, short)]
+        said = [(a.status_code, a.content, sorted(a.headers.multi_items())) for a in answers]
+        assert said[0] == said[1] == said[2], (path, headers)
+        codes.add(answers[0].status_code)
+    assert codes >= {200, 400, 401, 404, 406}
+
+
+async def test_what_was_kept_is_never_stale(
+    both: tuple[httpx.AsyncClient, httpx.AsyncClient], application: Application
+) -> None:
+    short, _ = both
+    for value in range(5):
+        pm25 = {"type": "Property", "value": value, "observedAt": f"2026-01-02T0{value}:00:00Z"}
+        await application.context.write(Patch(SEEN, {"pm25": pm25}), actor="test")
+        answer = await short.get(PREFIX + SEEN, headers={"accept": "application/json"})
+        assert answer.json()["pm25"]["value"] == value
+        assert answer.headers["etag"] == f'"{value + 2}"'
+
+
+async def test_the_short_way_takes_from_the_same_bucket(
+    both: tuple[httpx.AsyncClient, httpx.AsyncClient], application: Application
+) -> None:
+    short, _ = both
+    application.guard.buckets["anonymous"].limit = Limit(rate_per_s=1e-6, burst=5)
+    codes = [
+        (await short.get(PREFIX + SEEN, headers={"accept": "application/json"})).status_code
+        for _ in range(7)
+    ]
+    assert codes == [200] * 5 + [429] * 2

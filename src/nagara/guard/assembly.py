@@ -4,8 +4,8 @@
     await guard.start()
     app = Litestar([...], on_app_init=[guard.on_app_init])
 
-`on_app_init` adds the middleware, the permission check, the security headers and the guard's own
-routes, and lets no app start that has a route without a permission.
+`on_app_init` adds the middleware, which checks permissions, the security headers and the guard's
+own routes, and lets no app start that has a route without a permission.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from nagara.guard.errors import AccountUnknown, OpenModeRefused
 from nagara.guard.gate import Gate
 from nagara.guard.headers import SecurityHeaders
 from nagara.guard.keyring import secrets_folder, write_secret
-from nagara.guard.middleware import Doorkeeper, authorise
+from nagara.guard.middleware import Doorkeeper
 from nagara.guard.permission import check_routes
 from nagara.guard.routes import all_routes
 from nagara.guard.verify import Verdict, verify
@@ -78,7 +78,6 @@ class Guard(Gate):
     def on_app_init(self, config: AppConfig) -> AppConfig:
         """Litestar's hook: see the module."""
         config.middleware = [*config.middleware, *self.middleware()]
-        config.guards = [*config.guards, authorise]
         config.before_send = [*config.before_send, SecurityHeaders(self.https)]
         config.route_handlers = [*config.route_handlers, *self.routes()]
         config.on_startup = [*config.on_startup, check_app]

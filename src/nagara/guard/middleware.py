@@ -1,8 +1,8 @@
 """Who is asking, how often, and whether the browser means it; then whether he may.
 
 `Doorkeeper` is the Litestar middleware: it sets `request.user` to an `Actor`, takes from the rate
-limits and refuses what another site makes a browser send. `authorise` is the Litestar guard that
-compares the actor with the permission in the route's `opt`.
+limits, refuses what another site makes a browser send, and compares the actor with the permission
+in the route's `opt` (`authorise`; as a Litestar guard it would copy the handler at each request).
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from ipaddress import ip_address, ip_network
 from typing import Any, cast
 from urllib.parse import urlsplit
 
-from litestar.connection import ASGIConnection
 from litestar.enums import ScopeType
 from litestar.handlers import BaseRouteHandler
 from litestar.middleware import ASGIMiddleware
@@ -97,6 +96,7 @@ class Doorkeeper(ASGIMiddleware):
         note(scope, ADDRESS, asked.address)
         if actor.is_known:
             note(scope, PRIVATE, True)
+        authorise(actor, cast("BaseRouteHandler", scope["route_handler"]))
         await next_app(scope, receive, send)
 
     def at_once(self, scope: Scope, permission: str) -> Actor | None:
@@ -208,16 +208,13 @@ class Doorkeeper(ASGIMiddleware):
         return any(there in network for network in self._proxies)
 
 
-async def authorise(connection: ASGIConnection[Any, Any, Any, Any], handler: Any) -> None:
-    """Litestar guard: refuse who lacks the route's permission.
+def authorise(actor: Actor, handler: BaseRouteHandler) -> None:
+    """Refuse who lacks the route's permission.
 
     Raises `NotSignedIn` to strangers, `Forbidden` to the known.
     """
-    asked = needed(cast("BaseRouteHandler", handler))
-    if asked is None:
-        return
-    actor: Actor = connection.scope.get("user") or ANONYMOUS
-    if may(actor, asked):
+    asked = needed(handler)
+    if asked is None or may(actor, asked):
         return
     if actor.is_known:
         raise Forbidden(permission=asked)

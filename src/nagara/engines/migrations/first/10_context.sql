@@ -41,7 +41,9 @@ create table context.change (
     op          "char"      not null,   -- c create, u update, r replace, d delete, t history only
     attrs       jsonb       not null    -- the patch; null for an attribute that was removed
 );
-create index change_history on context.change (no, at);
+-- With seq: rows that lie in chunks already (12_history.sql) are passed over in the index alone.
+create index change_history on context.change (no, at, seq);
+create index change_deletion on context.change (no) where op = 'd';
 
 -- Appends the log rows of one commit. The lock is a statement of its own before the first nextval:
 -- whoever holds it commits before the next writer takes a number, so a reader that follows seq

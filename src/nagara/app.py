@@ -35,9 +35,9 @@ from nagara.context.ngsi.batch import batch_routes
 from nagara.context.ngsi.entities import entity_routes
 from nagara.context.ngsi.express import Express
 from nagara.context.ngsi.fetch import Contexts, demand_public
-from nagara.context.ngsi.notify import Notifier
 from nagara.context.ngsi.retrieve import retrieve_routes
-from nagara.context.ngsi.subscriptions import subscription_routes
+from nagara.context.ngsi.subscriptions.notifier import Notifier
+from nagara.context.ngsi.subscriptions.routes import subscription_routes
 from nagara.context.ngsi.temporal import temporal_routes
 from nagara.context.ngsi.terms import CORE
 from nagara.context.reader_routes import reader_routes

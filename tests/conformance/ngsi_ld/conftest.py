@@ -16,9 +16,9 @@ from nagara.context import Context, Task
 from nagara.context.ngsi.batch import batch_routes
 from nagara.context.ngsi.entities import entity_routes
 from nagara.context.ngsi.fetch import Contexts, demand_public
-from nagara.context.ngsi.notify import Notifier
 from nagara.context.ngsi.retrieve import retrieve_routes
-from nagara.context.ngsi.subscriptions import subscription_routes
+from nagara.context.ngsi.subscriptions.notifier import Notifier
+from nagara.context.ngsi.subscriptions.routes import subscription_routes
 from nagara.context.ngsi.temporal import temporal_routes
 from nagara.guard import Guard
 from nagara.http.problem import EXCEPTION_HANDLERS

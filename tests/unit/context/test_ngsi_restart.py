@@ -9,10 +9,10 @@ import msgspec
 import pytest
 
 from nagara.context import Context, Create, Entity, Task
-from nagara.context.ngsi import notify
 from nagara.context.ngsi.fetch import Contexts
-from nagara.context.ngsi.notify import Notifier
-from nagara.context.ngsi.subscription import read_subscription
+from nagara.context.ngsi.subscriptions import notifier as notify
+from nagara.context.ngsi.subscriptions.notifier import Notifier
+from nagara.context.ngsi.subscriptions.subscription import read_subscription
 from nagara.context.ngsi.terms import CORE, ContextUnavailable
 from nagara.engines.database import Database
 from nagara.guard import audit

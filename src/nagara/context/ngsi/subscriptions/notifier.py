@@ -21,7 +21,7 @@ from nagara.context.log import Reader
 from nagara.context.model import Change
 from nagara.context.ngsi.fetch import Contexts, pinned
 from nagara.context.ngsi.render import View, render, render_feature
-from nagara.context.ngsi.subscription import Subscription, read_subscription
+from nagara.context.ngsi.subscriptions.subscription import Subscription, read_subscription
 from nagara.context.ngsi.terms import CORE_CONTEXT, ContextUnavailable
 from nagara.engines.errors import is_connection_loss
 from nagara.guard.identity import system

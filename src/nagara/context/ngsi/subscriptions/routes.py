@@ -16,9 +16,9 @@ from nagara.context.errors import EntityAlreadyExists, EntityInvalid, EntityNotF
 from nagara.context.ngsi import ask
 from nagara.context.ngsi.ask import Asked
 from nagara.context.ngsi.fetch import Contexts
-from nagara.context.ngsi.notify import Notifier
 from nagara.context.ngsi.read import is_uri
-from nagara.context.ngsi.subscription import Subscription, read_subscription
+from nagara.context.ngsi.subscriptions.notifier import Notifier
+from nagara.context.ngsi.subscriptions.subscription import Subscription, read_subscription
 from nagara.context.ngsi.tenants import Tenants
 from nagara.context.ngsi.terms import CORE
 from nagara.guard.identity import Actor

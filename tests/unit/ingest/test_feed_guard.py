@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from nagara.context.ngsi.fetch import AddressForbidden
 from nagara.engines.database import Database
+from nagara.guard.outbound import AddressForbidden
 from nagara.ingest import parking
 from nagara.ingest.adapters.polling import FeedRunner
 from nagara.ingest.errors import FeedFailed

@@ -10,13 +10,13 @@ import asyncio
 import contextlib
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urljoin
 
 import httpx
 from msgspec import Struct
 
 from nagara import __version__
-from nagara.context.ngsi.fetch import demand_public
-from nagara.context.ngsi.terms import ContextUnavailable
+from nagara.guard.outbound import ONE_USE, HostUnknown, demand_public, pinned
 from nagara.ingest.errors import FeedFailed
 from nagara.ingest.feed import Feed
 
@@ -36,7 +36,7 @@ async def demand_callable(feed: Feed, url: str, allow_loopback: bool) -> None:
     """Raise `AddressForbidden` for an address inside the city's own network.
 
     The address that the kit names is trusted; one that a steward or a redirect names is not.
-    Raises `ContextUnavailable` for a name that is not known.
+    Raises `HostUnknown` for a name that is not known.
     """
     if url != feed.url:
         await demand_public(url, frozenset(), allow_loopback)
@@ -53,7 +53,6 @@ async def fetch(
 
     Raises `FeedFailed`, `AddressForbidden`.
     """
-    headers = {"User-Agent": f"nagara/{__version__}", **feed.headers, **conditions}
     try:
         async with (
             asyncio.timeout(feed.timeout_s),
@@ -62,13 +61,13 @@ async def fetch(
                 follow_redirects=False,
                 transport=transport,
                 trust_env=False,
+                limits=ONE_USE,
             ) as client,
         ):
-            request = client.build_request("GET", url, headers=headers)
-            return await _follow(feed, client, request, url == feed.url, allow_loopback)
+            return await _follow(feed, client, url, conditions, allow_loopback)
     except TimeoutError:
         raise FeedFailed(feed=feed.name, reason=f"no answer in {feed.timeout_s:g} s") from None
-    except ContextUnavailable as unknown:
+    except HostUnknown as unknown:
         raise FeedFailed(feed=feed.name, reason=str(unknown.params["reason"])) from None
     except (httpx.HTTPError, httpx.InvalidURL, ValueError, OSError) as error:
         said = str(error) or type(error).__name__
@@ -78,37 +77,34 @@ async def fetch(
 async def _follow(
     feed: Feed,
     client: httpx.AsyncClient,
-    request: httpx.Request,
-    is_kits: bool,  # the kit's own address: the server that it names may redirect to itself
+    url: str,
+    conditions: Mapping[str, str],
     allow_loopback: bool,
 ) -> Fetched:
-    server = _server_of(httpx.URL(feed.url))
+    # The kit's own address is trusted, and the server that it names may redirect to itself.
+    server = _server_of(feed.url) if url == feed.url else None
+    first = _server_of(url)
     for _ in range(REDIRECTS_MAX + 1):
-        is_trusted = is_kits and _server_of(request.url) == server
-        if not is_trusted:
-            await demand_public(str(request.url), frozenset(), allow_loopback)
+        headers = {"User-Agent": f"nagara/{__version__}", **conditions}
+        if _server_of(url) == first:  # keys in the feed's headers are for its own server alone
+            headers |= feed.headers
+        if _server_of(url) == server:
+            request = client.build_request("GET", url, headers=headers)
+        else:
+            to = pinned(url, await demand_public(url, frozenset(), allow_loopback))
+            headers["Host"] = to.host
+            request = client.build_request("GET", to.url, headers=headers, extensions=to.extensions)
         answer = await client.send(request, stream=True)
         async with contextlib.aclosing(answer):
-            if not is_trusted:
-                await _demand_public_peer(answer, allow_loopback)
-            if answer.next_request is None:
+            if not answer.has_redirect_location:
                 return await _read(feed, answer)
-            request = answer.next_request
+            url = urljoin(url, answer.headers["location"])
     raise FeedFailed(feed=feed.name, reason=f"more than {REDIRECTS_MAX} redirects")
 
 
-def _server_of(url: httpx.URL) -> tuple[str, str, int | None]:
-    return url.scheme, url.host, url.port
-
-
-async def _demand_public_peer(answer: httpx.Response, allow_loopback: bool) -> None:
-    """A name can lead elsewhere at the second look-up: who really answers is asked as well."""
-    stream = answer.extensions.get("network_stream")
-    peer = stream.get_extra_info("server_addr") if stream is not None else None
-    if peer:
-        host = str(peer[0]).split("%")[0]
-        at = f"[{host}]" if ":" in host else host
-        await demand_public(f"http://{at}/", frozenset(), allow_loopback)
+def _server_of(url: str) -> tuple[str, str, int | None]:
+    named = httpx.URL(url)
+    return named.scheme, named.host, named.port
 
 
 async def _read(feed: Feed, answer: httpx.Response) -> Fetched:

@@ -16,8 +16,8 @@ import msgspec
 import structlog
 from msgspec import Struct
 
-from nagara.context.ngsi.terms import ContextUnavailable
 from nagara.engines.database import Database
+from nagara.guard.outbound import HostUnknown
 from nagara.ingest.adapters.fetching import Fetched, demand_callable, fetch
 from nagara.ingest.errors import FeedUnknown, RowUnreadable
 from nagara.ingest.feed import Feed, FeedBatch, FeedObservation, FeedUnreadable, FetchMeta
@@ -171,7 +171,7 @@ class FeedRunner:
         """
         feed = self.get(name)
         if url:
-            with contextlib.suppress(ContextUnavailable):  # a name that is not known yet
+            with contextlib.suppress(HostUnknown):  # a name that is not known yet
                 await demand_callable(feed, url, self._allow_loopback)
         standing = self.standings[name]
         if enabled is not None:

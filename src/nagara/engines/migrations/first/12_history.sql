@@ -51,39 +51,26 @@ create table context.folded (
 );
 insert into context.folded (seq) values (0);
 
-create type context.packed as (
-    no bigint, name text, dataset text, at bigint, val float8, seq bigint, idx int,
-    recorded bigint, rest text
-);
-
 create function context.micros(at timestamptz) returns bigint
-language sql immutable parallel safe as $$ select (extract(epoch from at) * 1000000)::bigint $$;
+language sql immutable parallel safe as $$ select (date_part('epoch', at) * 1000000)::bigint $$;
 
--- One instance packed. A number that a float8 says exactly leaves a sign behind (true: whole), a
--- time that is written as we write it another; anything else stays in words.
-create function context.pack_rest(instance jsonb, at timestamptz) returns text
+-- Which number of an instance a float8 says exactly: i whole, f with a fraction, v said in words.
+create function context.number_kind(said text, kind text) returns text
 language sql immutable parallel safe as $$
-    select (case when jsonb_typeof(instance) <> 'object' then instance else
-        instance
-        || case when jsonb_typeof(instance -> 'value') = 'number'
-                 and (length(instance ->> 'value') <= 15
-                      or (length(instance ->> 'value') <= 40
-                          and position('.' in instance ->> 'value') > 0))
-                then jsonb_build_object('value', position('.' in instance ->> 'value') = 0)
-                else '{}' end
-        || case when instance ->> 'observedAt'
-                     = to_char(at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
-                then '{"observedAt": true}'::jsonb else '{}' end
-        end)::text
+    select case when kind is distinct from 'number' or length(said) > 40 then 'v'
+                when position('.' in said) > 0 then 'f'
+                when length(said) <= 15 then 'i' else 'v' end
 $$;
 
-create function context.pack_value(instance jsonb) returns float8
+-- One instance without its number (i, f) and without a time that is written as we write it (t).
+create function context.pack_rest(instance jsonb, kind text, stamp text) returns text
 language sql immutable parallel safe as $$
-    select case when jsonb_typeof(instance -> 'value') = 'number'
-                 and (length(instance ->> 'value') <= 15
-                      or (length(instance ->> 'value') <= 40
-                          and position('.' in instance ->> 'value') > 0))
-                then (instance ->> 'value')::float8 end
+    select case
+        when jsonb_typeof(instance) <> 'object' then 'v-' || instance::text
+        when kind = 'v' then 'v-' || instance::text
+        when instance ->> 'observedAt' = stamp
+            then kind || 't' || (instance - '{value,observedAt}'::text[])::text
+        else kind || '-' || (instance - 'value')::text end
 $$;
 
 -- The instances of rows of the log; a null is an attribute that was removed.
@@ -108,10 +95,12 @@ language sql stable parallel safe as $$
     )
 $$;
 
--- Chunks of packed instances, with what lies in the chunks that they touch.
-create function context.put_chunks(fresh context.packed[]) returns void
-language sql as $$
-    with new as (select * from unnest(fresh)),
+-- Puts what a statement selects (no, name, dataset, at, val, seq, idx, recorded, rest) into chunks,
+-- with what lies in those already. Text, not a function's argument: the planner sees it whole.
+create function context.put_chunks(source text) returns void
+language plpgsql as $put$
+begin
+    execute 'with new as materialized (' || source || '),' || $$
     touched as (
         select distinct no, name, dataset, floor(at / 86400000000.0)::int as day from new
     ),
@@ -142,8 +131,12 @@ language sql as $$
     ),
     made as (
         select no, name, dataset, day, count(*)::int as n, count(val)::int as numbers,
-               array_agg(at order by at, seq, idx) as ats, array_agg(val order by at, seq, idx) as vals, array_agg(seq order by at, seq, idx) as seqs,
-               array_agg(idx order by at, seq, idx) as idxs, array_agg(recorded order by at, seq, idx) as recorded, array_agg(rest order by at, seq, idx) as rests
+               array_agg(at order by at, seq, idx) as ats,
+               array_agg(val order by at, seq, idx) as vals,
+               array_agg(seq order by at, seq, idx) as seqs,
+               array_agg(idx order by at, seq, idx) as idxs,
+               array_agg(recorded order by at, seq, idx) as recorded,
+               array_agg(rest order by at, seq, idx) as rests
         from ordered group by no, name, dataset, day
     )
     insert into context.chunk (no, name, dataset, day, n, numbers, ats, vals, seqs, idxs, recorded,
@@ -157,7 +150,34 @@ language sql as $$
         rests = excluded.rests, hours = excluded.hours, counts = excluded.counts,
         sums = excluded.sums, squares = excluded.squares, mins = excluded.mins,
         maxs = excluded.maxs
-$$;
+    $$;
+end $put$;
+
+-- The statement that packs instances of rows `c` (no, seq, at, recorded_at, attrs) of the log.
+create function context.packed(rows text, condition text) returns text
+language sql immutable as $sql$
+    select $$
+        select c.no, x.name, coalesce(i.instance ->> 'datasetId', '') as dataset,
+               context.micros(i.at) as at,
+               case when k.kind <> 'v' then (i.instance ->> 'value')::float8 end as val,
+               c.seq, x.idx, context.micros(c.recorded_at) as recorded,
+               context.pack_rest(i.instance, k.kind, to_char(
+                   i.at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')) as rest
+        from $$ || rows || $$
+        left join context.amendment m
+            on m.no = c.no and m.seq = c.seq and m.name = x.name and m.idx = x.idx
+        cross join lateral (
+            select coalesce(m.at, c.at) as at,
+                   case when m.no is null then x.instance
+                        else m.instance || jsonb_build_object('modifiedAt', m.modified_at)
+                   end as instance
+        ) i
+        cross join lateral (
+            select context.number_kind(
+                i.instance ->> 'value', jsonb_typeof(i.instance -> 'value')) as kind
+        ) k
+        where i.instance is not null and $$ || condition
+$sql$;
 
 -- Takes the next rows of the log into chunks, `most` of them; how far it came. Rows that are being
 -- committed are not passed by: numbers are taken under the lock that `append` holds.
@@ -166,6 +186,7 @@ language plpgsql as $$
 declare
     was bigint;
     upto bigint;
+    standing text := 'true';
 begin
     select seq into was from context.folded for update;
     select max(seq) into upto
@@ -173,20 +194,13 @@ begin
     if upto is null then
         return was;
     end if;
-    perform context.put_chunks(array(
-        select (c.no, i.name, coalesce(i.instance ->> 'datasetId', ''),
-                context.micros(coalesce(m.at, c.at)),
-                context.pack_value(i.instance), c.seq, i.idx, context.micros(c.recorded_at),
-                context.pack_rest(i.instance, coalesce(m.at, c.at)))::context.packed
-        from context.change c
-        cross join lateral context.instances(c.attrs) x
-        left join context.amendment m
-            on m.no = c.no and m.seq = c.seq and m.name = x.name and m.idx = x.idx
-        cross join lateral (select x.name, x.idx, case when m.no is null then x.instance
-            else m.instance || jsonb_build_object('modifiedAt', m.modified_at) end as instance) i
-        where c.seq > was and c.seq <= upto and i.instance is not null
-          and not context.is_erased(c.no, i.name, coalesce(i.instance ->> 'datasetId', ''), c.seq)
-    ));
+    if exists (select from context.erasure) then
+        standing := 'not context.is_erased(c.no, x.name,'
+            || ' coalesce(i.instance ->> ''datasetId'', ''''), c.seq)';
+    end if;
+    perform context.put_chunks(context.packed(
+        'context.change c cross join lateral context.instances(c.attrs) x',
+        format('c.seq > %s and c.seq <= %s and %s', was, upto, standing)));
     update context.folded set seq = upto;
     return upto;
 end $$;
@@ -199,30 +213,26 @@ declare
 begin
     select seq into was from context.folded for update;
     delete from context.chunk where no = entity and name = attribute and day = any(days);
-    perform context.put_chunks(array(
-        select (c.no, i.name, coalesce(i.instance ->> 'datasetId', ''), context.micros(i.at),
-                context.pack_value(i.instance), c.seq, i.idx, context.micros(c.recorded_at),
-                context.pack_rest(i.instance, i.at))::context.packed
-        from (
-            select r.* from unnest(days) d
-            join context.change r on r.no = entity
+    perform context.put_chunks(context.packed(
+        format($rows$(
+            select r.* from unnest(%2$L::int[]) d
+            join context.change r on r.no = %1$s
                 and r.at >= timestamptz '1970-01-01Z' + d * interval '24 hours'
                 and r.at < timestamptz '1970-01-01Z' + (d + 1) * interval '24 hours'
             union
             select r.* from context.amendment a join context.change r on r.seq = a.seq
-            where a.no = entity and a.name = attribute
-        ) c
-        cross join lateral context.instances(
-            jsonb_build_object(attribute, coalesce(c.attrs -> attribute, '[]'))) x
-        left join context.amendment m
-            on m.no = c.no and m.seq = c.seq and m.name = x.name and m.idx = x.idx
-        cross join lateral (
-            select x.name, x.idx, coalesce(m.at, c.at) as at,
-                   case when m.no is null then x.instance
-                        else m.instance || jsonb_build_object('modifiedAt', m.modified_at)
-                   end as instance) i
-        where c.seq <= was and i.instance is not null
-          and floor(context.micros(i.at) / 86400000000.0) = any(days)
-          and not context.is_erased(c.no, i.name, coalesce(i.instance ->> 'datasetId', ''), c.seq)
-    ));
+            where a.no = %1$s and a.name = %3$L
+        ) c cross join lateral context.instances(
+            jsonb_build_object(%3$L::text, coalesce(c.attrs -> %3$L, '[]'))) x$rows$,
+            entity, days, attribute),
+        format($condition$c.seq <= %s
+            and floor(context.micros(i.at) / 86400000000.0) = any(%L::int[])
+            and not context.is_erased(
+                c.no, x.name, coalesce(i.instance ->> 'datasetId', ''), c.seq)$condition$,
+            was, days)));
 end $$;
+
+-- Entities that were made through the temporal API: with their evolution they go.
+create table context.chronicled (
+    no          bigint      primary key
+);

@@ -3,6 +3,10 @@
 One transaction writes entity state, log rows, idempotency keys and one audit row. State is computed
 here from what is held, and guarded by version in the database: where another process was faster,
 the group is computed again from what is there now.
+
+Where much waits, the next group is computed while the database writes this one, on the assumption
+that this one will be committed. Where it was not, what was computed ahead is thrown away: its calls
+go back to the front of the queue, in their order.
 """
 
 from __future__ import annotations
@@ -18,6 +22,7 @@ from typing import Any
 import msgspec
 import structlog
 from asyncpg import Record, UniqueViolationError
+from msgspec import Struct
 
 from nagara.context.clock import CityClock
 from nagara.context.errors import StoreBusy, StoreUnavailable
@@ -37,7 +42,8 @@ from nagara.context.statement import (
     append_parameters,
     upsert_parameters,
 )
-from nagara.context.store import Cache, Conn, Held, Key, encode, load, load_heard
+from nagara.context.steps import Steps
+from nagara.context.store import Cache, Conn, Key, encode, load, load_heard
 from nagara.engines.database import Database
 from nagara.engines.errors import is_connection_loss
 from nagara.guard.audit import AuditEntry
@@ -46,6 +52,9 @@ AuditAppend = Callable[[Conn, datetime, Sequence[AuditEntry]], Awaitable[Any]]
 
 #: Operations in one transaction: 2,000 take about 60 ms, a wait that nobody at a screen feels.
 GROUP_MAX = 2_000
+#: Operations that must wait before a group is computed ahead. Below, it is better to let them
+#: gather until the database is free: fewer, larger commits.
+AHEAD_MIN = 300
 #: Operations waiting: two seconds of work on two cores. Beyond, callers are told to come back.
 WAITING_MAX = 50_000
 #: How long a write is tried again while the database is away (a restart takes 0.1 s).
@@ -60,6 +69,20 @@ class _Stale(Exception):
 
     def __init__(self, keys: list[Key]) -> None:
         self.keys = keys
+
+
+class Prepared(Struct):
+    """A group that is computed and not yet written."""
+
+    group: list[Pending]
+    plan: Plan
+    upserts: list[str]
+    audit: list[AuditEntry]
+
+    @property
+    def writes(self) -> bool:
+        """Whether there is anything for the database."""
+        return bool(self.plan.changed) or any(p.within for p in self.plan.members)
 
 
 class Committer:
@@ -81,7 +104,9 @@ class Committer:
         self._queue: deque[Pending] = deque()
         self._waiting = 0
         self._wake = asyncio.Event()
+        self._enough = asyncio.Event()
         self._underway = 0
+        self.steps = Steps()
         self.groups = 0
         self.written = 0
 
@@ -108,40 +133,44 @@ class Committer:
         future: asyncio.Future[list[Written]] = asyncio.get_running_loop().create_future()
         until = time.monotonic() + TRY_FOR_S
         self._queue.append(Pending(ops, actor, key, tenant, within, future, until))
-        self._waiting += len(ops)
+        self._wait_more(len(ops))
         self._wake.set()
         return await future
 
     async def run(self) -> None:
         """Runs for the life of the city."""
+        ahead: Prepared | None = None
         while True:
-            if not self._queue:
+            if ahead is None and not self._queue:
                 self._wake.clear()
                 await self._wake.wait()
             try:
-                await self.commit_waiting()
+                ahead = await self.commit_waiting(ahead)
             finally:
-                self._underway = 0
+                self._underway = sum(len(p.ops) for p in ahead.group) if ahead else 0
 
-    async def commit_waiting(self) -> None:
-        """Commit one group of what waits."""
-        group = self._take()
+    async def commit_waiting(self, prepared: Prepared | None = None) -> Prepared | None:
+        """Commit one group of what waits; the group that was computed meanwhile, if any."""
+        group = prepared.group if prepared else self._take()
         while group:
             try:
-                await self._commit(group)
-                return
+                if prepared is None:
+                    prepared = await self._prepare(group, None)
+                return await self._commit(prepared)
             except _Stale as stale:
                 self._cache.drop(stale.keys)
             except UniqueViolationError as error:
-                if error.constraint_name == "idempotency_pkey":
-                    continue  # another process kept one of our keys: look again
-                group = self._settle(group, error)
+                if error.constraint_name != "idempotency_pkey":
+                    group = self._settle(group, error)
+                # else another process kept one of our keys: look again
             except Exception as error:
                 if not is_connection_loss(error):
                     group = self._settle(group, error)
-                    continue
-                group = self._expire(group)
-                await asyncio.sleep(RETRY_EVERY_S)
+                else:
+                    group = self._expire(group)
+                    await asyncio.sleep(RETRY_EVERY_S)
+            prepared = None
+        return None
 
     def _take(self) -> list[Pending]:
         group: list[Pending] = []
@@ -153,10 +182,10 @@ class Committer:
                 break
             group.append(self._queue.popleft())
             count += len(head.ops)
-            self._waiting -= len(head.ops)
             if head.within:
                 break
-        self._underway = count
+        self._wait_more(-count)
+        self._underway += count
         return group
 
     def _settle(self, group: list[Pending], error: Exception) -> list[Pending]:
@@ -167,7 +196,7 @@ class Committer:
             return []
         log.warning("commit.split", calls=len(group), error=f"{type(error).__name__}: {error}")
         self._queue.extendleft(reversed(group[1:]))
-        self._waiting += sum(len(p.ops) for p in group[1:])
+        self._wait_more(sum(len(p.ops) for p in group[1:]))
         return group[:1]
 
     def _expire(self, group: list[Pending]) -> list[Pending]:
@@ -177,42 +206,98 @@ class Committer:
                 pending.future.set_exception(StoreUnavailable(seconds=TRY_FOR_S))
         return [p for p in group if not p.future.done()]
 
-    async def _commit(self, group: list[Pending]) -> None:
-        now = self._clock.now()
-        async with self._db.acquire() as conn:
-            plan = await self._plan(conn, group, now)
-            if not plan.changed and not any(p.within for p in plan.members):
-                self._resolve(plan)
-                return
-            upserts = upsert_parameters(plan)
-            recorded = datetime.now(UTC)
-            appended: Record | None = None
-            nos: dict[Key, int] = {}
-            try:
-                async with conn.transaction():
-                    nos = await self._put_states(conn, plan, upserts)
-                    await _keep_keys(conn, plan)
-                    for pending in plan.members:
-                        if isinstance(pending.within, WithResults):
-                            await pending.within.run(conn, pending.results)
-                        elif pending.within is not None:
-                            await pending.within(conn)
-                    if plan.rows:
-                        appended = await _append(conn, plan, nos, recorded)
-                        await self._audit_append(conn, recorded, _audit_entries(plan))
-            except Exception as error:
-                if appended is None or not is_connection_loss(error):
-                    raise
-                if not await self._was_committed(appended["xid"]):
-                    raise
+    async def _prepare(self, group: list[Pending], under_way: Plan | None) -> Prepared:
+        """Compute a group from what is there, and from what `under_way` will have made of it."""
+        plan = await self._plan(group, self._clock.now(), under_way)
+        return Prepared(group, plan, await upsert_parameters(plan), _audit_entries(plan))
+
+    async def _commit(self, prepared: Prepared) -> Prepared | None:
+        """Write a group, and compute the next one meanwhile where that is worth it."""
+        for pending, error in prepared.plan.refused:
+            if not pending.future.done():
+                pending.future.set_exception(error)
+        if not prepared.writes:
+            self._resolve(prepared.plan)
+            return None
+        writing = asyncio.create_task(self._write(prepared), name="context.write")
+        enough = asyncio.create_task(self._enough.wait(), name="context.enough")
+        ahead: Prepared | None = None
+        try:
+            await asyncio.wait((writing, enough), return_when=asyncio.FIRST_COMPLETED)
+            if not writing.done() and not self._queue[0].within:
+                group = self._take()
+                try:
+                    ahead = await self._prepare(group, prepared.plan)
+                except Exception as error:  # the next round meets it again, alone
+                    log.info("commit.ahead_given_up", error=f"{type(error).__name__}: {error}")
+                    self._put_back(group)
+            await writing
+        except BaseException:
+            writing.cancel()
+            if ahead is not None:
+                self._put_back(ahead.group)
+            raise
+        finally:
+            enough.cancel()
+        return ahead
+
+    def _put_back(self, group: list[Pending]) -> None:
+        count = sum(len(p.ops) for p in group)
+        self._queue.extendleft(reversed(group))
+        self._underway -= count
+        self._wait_more(count)
+
+    def _wait_more(self, count: int) -> None:
+        self._waiting += count
+        if self._waiting >= AHEAD_MIN:
+            self._enough.set()
+        else:
+            self._enough.clear()
+
+    async def _write(self, prepared: Prepared) -> None:
+        plan = prepared.plan
+        recorded = datetime.now(UTC)
+        appended: Record | None = None
+        nos: dict[Key, int] = {}
+        try:
+            async with self._db.acquire() as conn, conn.transaction():
+                nos = await self._put_states(conn, plan, prepared.upserts)
+                await _keep_keys(conn, plan)
+                for pending in plan.members:
+                    if isinstance(pending.within, WithResults):
+                        await pending.within.run(conn, pending.results)
+                    elif pending.within is not None:
+                        await pending.within(conn)
+                if plan.rows:
+                    appended = await _append(conn, plan, nos, recorded)
+                    await self._audit_append(conn, recorded, prepared.audit)
+        except Exception as error:
+            if appended is None or not is_connection_loss(error):
+                raise
+            if not await self._was_committed(appended["xid"]):
+                raise
         self._take_over(plan, nos, appended, recorded)
         self._resolve(plan)
 
-    async def _plan(self, conn: Conn, group: list[Pending], now: datetime) -> Plan:
+    async def _plan(self, group: list[Pending], now: datetime, under_way: Plan | None) -> Plan:
         keys = {(p.tenant, entity_id(op)): None for p in group for op in p.ops}
-        plan = Plan(await load(conn, self._cache, keys))
-        known = await _known_keys(conn, group)
-        plan.heard = await load_heard(conn, doubtful(plan, group))
+        plan = Plan(under_way.outcome(keys) if under_way else {})
+        missing = plan.take_held(self._cache, keys)
+        asked = any(p.key is not None for p in group)
+        known: dict[tuple[str, str, str], list[Written]] = {}
+        if missing or asked:
+            async with self._db.acquire() as conn:
+                plan.held.update(await load(conn, self._cache, missing))
+                known = await _known_keys(conn, group)
+        doubted = doubtful(plan, group)
+        if doubted:
+            async with self._db.acquire() as conn:
+                plan.heard = await load_heard(conn, doubted)
+        if under_way is not None:
+            if doubted:
+                plan.heard |= under_way.told({(tenant, id_) for tenant, id_, _, _ in doubted})
+            for name, results in under_way.keys.items():
+                known[name] = [msgspec.structs.replace(w, repeated=True) for w in results]
         for pending in group:
             if pending.future.done():  # the caller has gone
                 continue
@@ -223,10 +308,10 @@ class Committer:
                 plan.members.append(pending)
                 continue
             try:
-                plan.add(pending, now)
+                await plan.add(pending, now)
             except Exception as error:
                 # Problems and defects alike belong to this caller; the others go on.
-                pending.future.set_exception(error)
+                plan.refused.append((pending, error))
                 continue
             if pending.key is not None:
                 plan.keys[name] = pending.results
@@ -265,26 +350,7 @@ class Committer:
     ) -> None:
         """After the commit: what is held, and the tail of the log, follow the database."""
         for key in plan.changed:
-            state = plan.states[key]
-            doc, sys = plan.docs[key]
-            assert state.created_at is not None
-            assert state.modified_at is not None
-            self._cache.put(
-                key,
-                Held(
-                    nos[key],
-                    state.version,
-                    state.exists,
-                    key[1],
-                    state.types,
-                    doc,
-                    sys,
-                    state.scopes,
-                    state.created_at,
-                    state.modified_at,
-                    state.expires_at,
-                ),
-            )
+            self._cache.put(key, plan.held_after(key, nos[key]))
         self.groups += 1
         self.written += len(plan.rows)
         if appended is None:
@@ -302,6 +368,9 @@ class Committer:
             )
             for seq, made in zip(appended["seqs"], plan.rows, strict=True)
         ]
+        if self.steps.wanted:
+            for seq, made in zip(appended["seqs"], plan.rows, strict=True):
+                self.steps.keep(seq, made.before, made.after)
         self._tail.publish(appended["before"], changes)
 
     @staticmethod

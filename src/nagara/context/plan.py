@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from datetime import datetime
 
 from msgspec import Struct
@@ -12,12 +12,15 @@ from nagara.context.apply import AHEAD, LogRow, State, apply
 from nagara.context.errors import EntityInvalid
 from nagara.context.geometry import Placed, place
 from nagara.context.model import Create, Observe, Op, Replace, Upsert, Written, default_instance
-from nagara.context.store import Conn, Held, Key, encode
+from nagara.context.store import Cache, Conn, Held, Key, encode
 from nagara.values.time import parse_instant
 
 #: Between the texts that a commit sends joined (`nagara.context.statement`): a control character
 #: that JSON escapes, and that numbers and times do not have.
 SEPARATOR = "\x1f"
+#: Operations computed without letting others run, 3 ms: the group before this one is being written,
+#: and each answer of the database to it would otherwise wait.
+BREATH_EVERY = 100
 
 
 class WithResults(Struct, frozen=True):
@@ -46,6 +49,8 @@ class Row(Struct):
     key: Key
     row: LogRow
     patch: bytes
+    before: State
+    after: State
 
 
 class Plan:
@@ -61,6 +66,55 @@ class Plan:
         self.members: list[Pending] = []
         self.keys: dict[tuple[str, str, str], list[Written]] = {}
         self.docs: dict[Key, tuple[bytes, bytes]] = {}  # state and sys, encoded
+        #: Calls that do not fit, and why; told when everything before them is committed.
+        self.refused: list[tuple[Pending, Exception]] = []
+
+    def take_held(self, cache: Cache, keys: Iterable[Key]) -> list[Key]:
+        """Take what is held of `keys`; those that are not held."""
+        missing: list[Key] = []
+        for key in keys:
+            if key not in self.held:
+                held = cache.find(key)
+                if held is None:
+                    missing.append(key)
+                else:
+                    self.held[key] = held
+        return missing
+
+    def outcome(self, keys: Iterable[Key]) -> dict[Key, Held]:
+        """What will be held of those of `keys` that this plan changes, once it is committed."""
+        return {key: self.held_after(key) for key in keys if key in self.changed}
+
+    def held_after(self, key: Key, no: int | None = None) -> Held:
+        """A changed entity as it will be held. Without `no`, one that is new has none (-1)."""
+        state, (doc, sys) = self.states[key], self.docs[key]
+        if no is None:
+            before = self.held.get(key)
+            no = before.no if before else -1
+        assert state.created_at is not None
+        assert state.modified_at is not None
+        return Held(
+            no,
+            state.version,
+            state.exists,
+            key[1],
+            state.types,
+            doc,
+            sys,
+            state.scopes,
+            state.created_at,
+            state.modified_at,
+            state.expires_at,
+        )
+
+    def told(self, keys: Collection[Key]) -> set[tuple[str, str, str, datetime]]:
+        """What of `keys` this plan puts into the history: (tenant, id, attribute, instant)."""
+        return {
+            (*made.key, name, made.row.at)
+            for made in self.rows
+            if made.key in keys and made.row.op != "d"
+            for name in made.row.attrs
+        }
 
     def state(self, key: Key) -> State:
         """The state of an entity as the group has made it so far."""
@@ -70,14 +124,16 @@ class Plan:
             state = self.states[key] = held.state() if held else State(key[1])
         return state
 
-    def add(self, pending: Pending, now: datetime) -> None:
+    async def add(self, pending: Pending, now: datetime) -> None:
         """Apply all operations of one call, or none of them."""
         states: dict[Key, State] = {}
         placed: dict[Key, Placed | None] = {}
         rows: list[Row] = []
         results: list[Written] = []
         fresh: set[tuple[str, str, str, datetime]] = set()
-        for op in pending.ops:
+        for number, op in enumerate(pending.ops, 1):
+            if number % BREATH_EVERY == 0:
+                await asyncio.sleep(0)
             key = (pending.tenant, entity_id(op))
             before = states.get(key) or self.state(key)
             if isinstance(op, Observe):
@@ -99,7 +155,7 @@ class Plan:
             if here != before.attrs.get("location"):  # an entity that stays keeps its index entries
                 placed[key] = place(here)
             for row in made:
-                rows.append(Row(key, row, encode(row.attrs)))
+                rows.append(Row(key, row, encode(row.attrs), before, after))
                 if isinstance(op, Observe):
                     fresh.update((*key, name, row.at) for name in row.attrs)
         self.states.update(states)

@@ -7,11 +7,12 @@ costs a fifth of that, and the server takes texts apart as fast as it reads arra
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from nagara.context.plan import SEPARATOR, Plan
+from nagara.context.plan import BREATH_EVERY, SEPARATOR, Plan
 from nagara.context.store import Key, encode
 
 #: Each row of the upsert: tenant, id, type, types, scopes, doc, sys, version, prior, created_at,
@@ -79,7 +80,7 @@ from unnest($1::text[], $2::text[], $3::text[], $4::text[]) as w(t, s, k, r)
 """
 
 
-def upsert_parameters(plan: Plan) -> list[str]:
+async def upsert_parameters(plan: Plan) -> list[str]:
     """The columns of `UPSERT`, ordered by key so that two processes cannot deadlock.
 
     Keeps what was encoded in `plan.docs`.
@@ -88,7 +89,9 @@ def upsert_parameters(plan: Plan) -> list[str]:
     (tenants, ids, kinds, types, scopes, docs, systems, versions, priors, births, changes, ends,
      deletions, extents, geometries) = columns  # fmt: skip
     times = _Times()
-    for key in sorted(plan.changed):
+    for number, key in enumerate(sorted(plan.changed), 1):
+        if number % (2 * BREATH_EVERY) == 0:
+            await asyncio.sleep(0)
         state = plan.states[key]
         held = plan.held.get(key)
         placed = plan.placed.get(key)
@@ -127,16 +130,16 @@ def append_parameters(plan: Plan, nos: Mapping[Key, int], recorded: datetime) ->
 
 
 class _Times:
-    """Instants as texts; most of a commit are one and the same."""
+    """Instants as texts; a commit has few that differ."""
 
     def __init__(self) -> None:
-        self._last: datetime | None = None
-        self._text = ""
+        self._texts: dict[datetime, str] = {}
 
     def say(self, at: datetime) -> str:
-        if at is not self._last:
-            self._last, self._text = at, at.isoformat()
-        return self._text
+        text = self._texts.get(at)
+        if text is None:
+            text = self._texts[at] = at.isoformat()
+        return text
 
 
 def _joined(texts: Iterable[str]) -> str:

@@ -70,3 +70,20 @@ def test_nothing_is_left_unfinished_or_swallowed() -> None:
     for path in (ROOT / "src" / "nagara").rglob("*.py"):
         found = wrong.search(path.read_text("utf-8"))
         assert not found, f"{path}: {found.group() if found else ''}"
+
+
+def test_nobody_changes_the_session_of_a_pooled_connection() -> None:
+    """The pool resets nothing (engines/database.py): what one leaves there, the next would find."""
+    lasting = re.compile(
+        r"pg_(try_)?advisory_lock\(|create\s+temp|\bset\s+(session|role|search_path|\w+_timeout)\b|"
+        r"set_config\([^)]*false\)",
+        re.IGNORECASE,
+    )
+    found = [
+        f"{path.name}:{number}"
+        for path in sorted((ROOT / "src").rglob("*.py")) + sorted((ROOT / "src").rglob("*.sql"))
+        if path.name != "migrate.py"  # holds its lock for one block, and lets go of it
+        for number, line in enumerate(path.read_text("utf-8").splitlines(), 1)
+        if lasting.search(line)
+    ]
+    assert found == []

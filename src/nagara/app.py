@@ -32,6 +32,9 @@ from nagara.city.shapes import read_shapes
 from nagara.context import Context, Create, Entity, Replace, Task
 from nagara.context.clock import Anchor
 from nagara.context.ngsi.batch import batch_routes
+from nagara.context.ngsi.common import ngsi_common
+from nagara.context.ngsi.contexts.routes import context_routes
+from nagara.context.ngsi.contexts.shelf import Shelf
 from nagara.context.ngsi.entities import entity_routes
 from nagara.context.ngsi.express import Express
 from nagara.context.ngsi.fetch import Contexts, demand_public
@@ -39,6 +42,7 @@ from nagara.context.ngsi.retrieve import retrieve_routes
 from nagara.context.ngsi.subscriptions.notifier import Notifier
 from nagara.context.ngsi.subscriptions.routes import subscription_routes
 from nagara.context.ngsi.temporal import temporal_routes
+from nagara.context.ngsi.tenant_routes import tenant_routes
 from nagara.context.ngsi.terms import CORE
 from nagara.context.reader_routes import reader_routes
 from nagara.context.room import Floor, Room
@@ -93,11 +97,13 @@ class Application:
             proxies=settings.proxies,
         )
         self.context = Context(db, audit.append)
-        self.contexts = Contexts(allow_loopback=settings.open)
+        self.shelf = Shelf(db)
+        call_hosts = frozenset(settings.call_hosts)
+        self.contexts = Contexts(settings.open, call_hosts, self.shelf)
         self.notifier = Notifier(
             self.context,
             self.contexts,
-            lambda url: demand_public(url, frozenset(), allow_loopback=settings.open),
+            lambda url: demand_public(url, call_hosts, allow_loopback=settings.open),
         )
         self.floor = Floor(self.context, db, city, self.guard, settings.data / "files")
         self.rooms: list[Room] = []
@@ -127,10 +133,12 @@ class Application:
                 *retrieve_routes(self.context, self.contexts),
                 batch_routes(self.context, self.contexts),
                 temporal_routes(self.context, self.contexts),
+                context_routes(self.engines.database, self.contexts, self.shelf),
+                tenant_routes(self.engines.database),
                 subscription_routes(self.context, self.contexts, self.notifier, _subscription_id),
                 *(route for room in self.rooms for route in room.routes),
             ],
-            on_app_init=[self.guard.on_app_init],
+            on_app_init=[self.guard.on_app_init, ngsi_common],
             exception_handlers=dict(EXCEPTION_HANDLERS),
             openapi_config=OpenAPIConfig(
                 "Nagara",
@@ -176,6 +184,7 @@ class Application:
                 self.context.spawn(task)
         self.context.add_reader(self.notifier.reader())
         self.context.spawn(Task("subscriptions", self.notifier.run))
+        self.context.spawn(Task("contexts.count", self.shelf.write_down_for_ever))
         for guard_task in self.guard.tasks():
             self.context.spawn(Task(guard_task.name, guard_task.run))
 

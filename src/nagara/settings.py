@@ -16,6 +16,7 @@ the first column; lists are TOML lists there and separated by commas in the envi
 | https | NAGARA_HTTPS | false | browsers come over HTTPS (by a reverse proxy): cookies are Secure |
 | hosts | NAGARA_HOSTS | none | names by which browsers reach the city, besides the Host header |
 | proxies | NAGARA_PROXIES | none | addresses of reverse proxies whose X-Forwarded-For is believed |
+| call_hosts | NAGARA_CALL_HOSTS | none | hosts (`host` or `host:port`) inside the own network that @contexts, subscriptions and other sources may name |
 | postgres_url | NAGARA_POSTGRES_URL | embedded | an external PostgreSQL: postgresql://user:password@host:5432/name |
 | nats_url | NAGARA_NATS_URL | embedded | an external NATS, with the city's user: nats://user:password@host:4222 |
 | nats_login_url | NAGARA_NATS_LOGIN_URL | none | the same server, with the user that answers log-ins |
@@ -89,6 +90,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     https: bool = False
     hosts: tuple[str, ...] = ()
     proxies: tuple[str, ...] = ()
+    call_hosts: tuple[str, ...] = ()
     postgres_url: str = ""
     nats_url: str = ""
     nats_login_url: str = ""

@@ -14,19 +14,24 @@ from litestar import Litestar
 
 from nagara.context import Context, Task
 from nagara.context.ngsi.batch import batch_routes
+from nagara.context.ngsi.common import ngsi_common
+from nagara.context.ngsi.contexts.routes import context_routes
+from nagara.context.ngsi.contexts.shelf import Shelf
 from nagara.context.ngsi.entities import entity_routes
 from nagara.context.ngsi.fetch import Contexts, demand_public
 from nagara.context.ngsi.retrieve import retrieve_routes
 from nagara.context.ngsi.subscriptions.notifier import Notifier
 from nagara.context.ngsi.subscriptions.routes import subscription_routes
 from nagara.context.ngsi.temporal import temporal_routes
+from nagara.context.ngsi.tenant_routes import tenant_routes
 from nagara.guard import Guard
 from nagara.http.problem import EXCEPTION_HANDLERS
 
 
 def ngsi_app(context: Context, guard: Guard) -> tuple[Litestar, Notifier]:
     """The NGSI-LD part of the city alone."""
-    contexts = Contexts(allow_loopback=True)
+    shelf = Shelf(context.db)
+    contexts = Contexts(allow_loopback=True, shelf=shelf)
     notifier = Notifier(
         context, contexts, lambda url: demand_public(url, frozenset(), allow_loopback=True)
     )
@@ -40,9 +45,11 @@ def ngsi_app(context: Context, guard: Guard) -> tuple[Litestar, Notifier]:
             *retrieve_routes(context, contexts),
             batch_routes(context, contexts),
             temporal_routes(context, contexts),
+            context_routes(context.db, contexts, shelf),
+            tenant_routes(context.db),
             routes,
         ],
-        on_app_init=[guard.on_app_init],
+        on_app_init=[guard.on_app_init, ngsi_common],
         exception_handlers=dict(EXCEPTION_HANDLERS),
         openapi_config=None,
     )

@@ -15,7 +15,7 @@ from nagara.context.model import GeoQuery, Query
 from nagara.context.ngsi.fetch import Contexts
 from nagara.context.ngsi.read import has_nul, is_uri
 from nagara.context.ngsi.render import Form, View
-from nagara.context.ngsi.terms import CORE_CONTEXT, ContextInvalid, TermMap
+from nagara.context.ngsi.terms import CORE, CORE_CONTEXT, ContextInvalid, TermMap
 from nagara.context.pattern import demand_pattern
 from nagara.guard.identity import Actor
 from nagara.guard.policy import visible_types
@@ -24,7 +24,9 @@ from nagara.values.errors import Problem
 Asked = Request[Actor, Any, Any]
 Accept = Literal["application/json", "application/ld+json", "application/geo+json"]
 
-JSON, JSON_LD, GEO_JSON = "application/json", "application/ld+json", "application/geo+json"
+JSON: Accept = "application/json"
+JSON_LD: Accept = "application/ld+json"
+GEO_JSON: Accept = "application/geo+json"
 JSONLD_REL = "http://www.w3.org/ns/json-ld#context"
 _LINK = re.compile(r'<([^>]*)>\s*;[^,]*rel="?' + re.escape(JSONLD_REL) + '"?')
 _TENANT = re.compile(r"[A-Za-z0-9_\-]{1,64}")
@@ -95,37 +97,61 @@ def key_of(request: Asked) -> str | None:
 
 
 async def read_sent(request: Asked, contexts: Contexts) -> Sent:
-    """The JSON body and its context, from the Link header or from the body (clause 6.3.5)."""
+    """The JSON body and its context, from the Link header or from the body (clause 6.3.5).
+
+    In a list as application/ld+json each item has its own context: see `item_terms`.
+    """
     kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
     merge = kind == "application/merge-patch+json"
     if kind not in (JSON, JSON_LD) and not merge:
         raise MediaTypeWrong(got=kind[:80])
-    raw = await request.body()
+    body = read_json(await request.body())
+    link = link_context(request)
+    tenant = tenant_of(request)
+    inside = isinstance(body, dict) and "@context" in body
+    if kind == JSON_LD or (merge and inside):
+        if link is not None:
+            raise ContextInvalid(reason="application/ld+json carries its @context in the body")
+        if isinstance(body, list):
+            return Sent(body, CORE)
+        if not inside:
+            raise ContextInvalid(reason="application/ld+json needs an @context in the body")
+        terms = await contexts.terms(body["@context"], tenant)
+        if (terms.link or "").startswith("/") and request.url.path.endswith("/query"):
+            # The answer may have to name it in a Link header, which takes a URL.
+            await contexts.host_inline(terms.source, tenant, request.user.name_for_audit)
+        return Sent(terms.unalias(body), terms)
+    if inside:
+        raise ContextInvalid(reason="application/json carries its @context in the Link header")
+    terms = await contexts.terms(link, tenant)
+    return Sent(terms.unalias(body), terms)
+
+
+def read_json(raw: bytes) -> Any:
+    """The JSON of a body. Raises `BodyOverLimit`, `BodyUnreadable`."""
     if len(raw) > BODY_MAX:
         raise BodyOverLimit(limit=BODY_MAX)
     if has_nul(raw):
         raise BodyUnreadable(reason="a NUL character (\\u0000) is in it; no text here has one")
     try:
-        body = msgspec.json.decode(raw)
+        return msgspec.json.decode(raw)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise BodyUnreadable(reason=str(error)[:200]) from error
-    link = link_context(request)
-    inside = body.get("@context") if isinstance(body, dict) else None
-    if kind == JSON_LD:
-        if link is not None:
-            raise ContextInvalid(reason="application/ld+json carries its @context in the body")
-        first = body[0] if isinstance(body, list) and body else body
-        if not isinstance(first, dict) or "@context" not in first:
-            raise ContextInvalid(reason="application/ld+json needs an @context in the body")
-        return Sent(body, await contexts.terms(first["@context"]))
-    if inside is not None:
-        raise ContextInvalid(reason="application/json carries its @context in the Link header")
-    return Sent(body, await contexts.terms(link))
+
+
+async def item_terms(
+    request: Asked, contexts: Contexts, item: Any, otherwise: TermMap
+) -> tuple[Any, TermMap]:
+    """An item of a list, and what its words mean: by its own @context, if it has one."""
+    if isinstance(item, dict) and "@context" in item:
+        terms = await contexts.terms(item["@context"], tenant_of(request))
+        return terms.unalias(item), terms
+    return item, otherwise
 
 
 async def terms_of(request: Asked, contexts: Contexts) -> TermMap:
     """The term map of a request without a body."""
-    return await contexts.terms(link_context(request))
+    return await contexts.terms(link_context(request), tenant_of(request))
 
 
 def link_context(request: Asked) -> str | None:
@@ -136,15 +162,44 @@ def link_context(request: Asked) -> str | None:
     return found[0] if found else None
 
 
-def accept_of(request: Asked, geo: bool = False) -> str:
-    """The media type of the answer. Raises `NotAcceptable`."""
-    wishes = [w.split(";")[0].strip() for w in request.headers.get("accept", "*/*").split(",")]
-    for wish in wishes:
-        if wish in ("*/*", "application/*", JSON, ""):
-            return JSON
-        if wish == JSON_LD or (geo and wish == GEO_JSON):
-            return wish
-    raise NotAcceptable(accept=request.headers.get("accept", "")[:100])
+def accept_of(request: Asked, geo: bool = False) -> Accept:
+    """The media type of the answer: the first of the standard's list among those of the greatest
+    weight (clause 6.3.4; RFC 9110, 12.5.1). Raises `NotAcceptable`."""
+    said = request.headers.get("accept", "").strip()
+    if not said:
+        return JSON
+    wishes = [_wish(part) for part in said.split(",") if part.strip()]
+    best: tuple[float, Accept] | None = None
+    for offered in (JSON, JSON_LD, GEO_JSON) if geo else (JSON, JSON_LD):
+        exactness, weight = 0, 0.0
+        for media_type, wished in wishes:
+            how = _matches(media_type, offered)
+            if how > exactness:
+                exactness, weight = how, wished
+        if weight > 0 and (best is None or weight > best[0]):
+            best = weight, offered
+    if best is None:
+        raise NotAcceptable(accept=said[:100])
+    return best[1]
+
+
+def _wish(part: str) -> tuple[str, float]:
+    """A media range and its weight; one that cannot be read weighs nothing against it."""
+    media_type, *parameters = (p.strip().lower() for p in part.split(";"))
+    for parameter in parameters:
+        name, _, value = parameter.partition("=")
+        if name.strip() == "q" and re.fullmatch(r"\s*[01](\.\d{0,3})?\s*", value):
+            return media_type, min(1.0, float(value))
+    return media_type, 1.0
+
+
+def _matches(media_range: str, offered: str) -> int:
+    """How exactly a range names a type: 3 by name, 2 by its family, 1 as anything, 0 not."""
+    if media_range == offered:
+        return 3
+    if media_range == "application/*":
+        return 2
+    return 1 if media_range in ("*/*", "*") else 0
 
 
 def answer(
@@ -155,22 +210,35 @@ def answer(
     status: int = 200,
     headers: dict[str, str] | None = None,
 ) -> Response[bytes]:
-    """A JSON answer with its context: in a Link header, or in the body for JSON-LD."""
+    """A JSON answer with its context: in a Link header, or in the body for JSON-LD (6.3.6).
+
+    GeoJSON has both, unless `Prefer: body=json` wants the body plain.
+    """
     sent = dict(headers or {})
-    tenant = request.headers.get("ngsild-tenant")
-    if tenant:
-        sent["NGSILD-Tenant"] = tenant
     source = terms.source if terms.source is not None else CORE_CONTEXT
-    if accept in (JSON_LD, GEO_JSON) and accept == JSON_LD:
+    geo = accept == GEO_JSON
+    if accept == JSON_LD or (geo and "body=json" not in request.headers.get("prefer", "")):
         body = (
             [{**item, "@context": source} for item in body]
             if isinstance(body, list)
             else {**body, "@context": source}
         )
-    else:
-        url = source if isinstance(source, str) else CORE_CONTEXT
-        sent["Link"] = f'<{url}>; rel="{JSONLD_REL}"; type="application/ld+json"'
+    if accept != JSON_LD:
+        sent["Link"] = f'<{link_of(request, terms)}>; rel="{JSONLD_REL}"; type="{JSON_LD}"' + (
+            f", {sent['Link']}" if "Link" in sent else ""
+        )
     return Response(msgspec.json.encode(body), status_code=status, media_type=accept, headers=sent)
+
+
+def plain(request: Asked, body: Any) -> Response[bytes]:
+    """A JSON answer that is no linked data itself: lists and texts of @contexts."""
+    return Response(msgspec.json.encode(body), media_type=accept_of(request))
+
+
+def link_of(request: Asked, terms: TermMap) -> str:
+    """The URL of the context of an answer; one that came inline is hosted here."""
+    path = terms.source if isinstance(terms.source, str) else terms.link or CORE_CONTEXT
+    return str(request.base_url).rstrip("/") + path if path.startswith("/") else path
 
 
 def view_of(request: Asked, terms: TermMap) -> View:

@@ -94,9 +94,14 @@ class Contexts:
             raise ContextUnavailable(
                 url=json.dumps(source)[:200], reason=f"no answer in {FETCH_TIMEOUT_S:g} s"
             ) from error
-        link = None if isinstance(source, str) else PATH + implicit_id(source)
-        if isinstance(source, list) and len(source) == 1 and isinstance(source[0], str):
-            link = source[0]
+        own = (
+            [p for p in source if not (isinstance(p, str) and is_core(p))]
+            if (isinstance(source, list))
+            else [source]
+        )
+        link = own[0] if len(own) == 1 and isinstance(own[0], str) else None
+        if link is None and own:
+            link = PATH + implicit_id(source)
         if sum(len(p) for p in parts if p) > BIG_TERMS:
             return await asyncio.to_thread(compile_terms, source, parts, link)
         return compile_terms(source, parts, link)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 from datetime import UTC, datetime
@@ -17,6 +18,7 @@ PATH = "/ngsi-ld/v1/jsonldContexts/"
 HOSTED_MAX = 1_000  # of a tenant; a city has some tens
 IMPLICIT_MAX = 10_000  # of a tenant: one for each subscription that brings its own
 KEPT_MAX = 2_000  # from elsewhere, 1 MB each at most; those longest unused are let go beyond
+WRITE_DOWN_EVERY_S = 60.0
 PENDING_MAX = 10_000  # contexts with uses not yet written down
 
 Kind = Literal["Hosted", "Cached", "ImplicitlyCreated"]
@@ -148,6 +150,12 @@ class Shelf:
         before = self._pending.get(key)
         if before is not None or len(self._pending) < PENDING_MAX:
             self._pending[key] = (before[0] + 1 if before else 1, datetime.now(UTC))
+
+    async def write_down_for_ever(self) -> None:
+        """Runs for the life of the city: what a crash forgets is a minute of counting."""
+        while True:
+            await asyncio.sleep(WRITE_DOWN_EVERY_S)
+            await self.write_down()
 
     async def write_down(self) -> None:
         """Write the counted uses to the table."""

@@ -1,0 +1,77 @@
+"""What holds for every request below /ngsi-ld (clauses 6.3.2, 6.3.4, 6.3.6, 6.3.14, 6.3.20).
+
+`ngsi_common` is a hook for Litestar's `on_app_init`.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from litestar import Request, Response
+from litestar.config.app import AppConfig
+from litestar.types import Message, Scope
+
+from nagara.values.errors import Problem
+
+BASE = "/ngsi-ld/"
+_WRITING = frozenset({"POST", "PUT", "PATCH"})
+_TENANT = re.compile(rb"[A-Za-z0-9_\-]{1,64}")
+
+#: Parameters that any operation of the standard has, and those that we add (`after`, `since`).
+_PARAMETERS = """
+    after aggrMethods aggrPeriodDuration attrs cacheDuration collation containedBy contextSourceInfo
+    coordinates cooldown count csf datasetId deleteAll deletedAt details drop endTimeAt endAt
+    entityMap entityMapId entityMapLifetime expandValues format geometry geometryProperty
+    geoproperty georel id idPattern instanceId join joinLevel jsonKeys jsonldContext keep kind lang
+    lastN limit local local_only localOnly observedAt offset omit options orderBy ordering orderFrom
+    orderGeometry orderCoordinates pick pageSize pageAnchor preferred q reload retainEntityMap
+    scopeQ since snapshotId split splitEntities startAt sysAttrs timeAt timeproperty timerel to type
+    typePattern until unitCode noOverwrite update from seq replay
+"""
+KNOWN = frozenset(_PARAMETERS.split())
+
+
+class ParameterUnknown(Problem):
+    """A parameter that no operation has (clause 6.3.20)."""
+
+    code = "parameter-unknown"
+    ngsi_type = "InvalidRequest"
+
+
+def ngsi_common(config: AppConfig) -> AppConfig:
+    """Litestar's hook: see the module."""
+    config.before_send = [*config.before_send, _finish]
+    before = config.before_request
+    if before is not None:
+        raise RuntimeError("another before_request is there already")
+    config.before_request = _begin
+    return config
+
+
+def _begin(request: Request[Any, Any, Any]) -> Response[bytes] | None:
+    """Refuses what no operation takes. Raises `ParameterUnknown`."""
+    if not request.scope["path"].startswith(BASE):
+        return None
+    if request.method in _WRITING and "content-length" not in request.headers:
+        return Response(b"", status_code=411)  # without a body, as clause 6.3.4 wants it
+    for name in request.query_params:
+        if name not in KNOWN:
+            raise ParameterUnknown(name=name[:80])
+    return None
+
+
+async def _finish(message: Message, scope: Scope) -> None:
+    """The tenant is told back whatever becomes of a request; a 204 has no length."""
+    if message["type"] != "http.response.start" or not scope["path"].startswith(BASE):
+        return
+    headers = list(message["headers"])
+    if message["status"] in (204, 411):
+        headers = [pair for pair in headers if pair[0].lower() != b"content-length"]
+        if message["status"] == 411:
+            headers = [pair for pair in headers if pair[0].lower() != b"content-type"]
+            headers.append((b"content-length", b"0"))
+    tenant = next((v for n, v in scope["headers"] if n == b"ngsild-tenant"), b"")
+    if _TENANT.fullmatch(tenant) and all(n.lower() != b"ngsild-tenant" for n, _ in headers):
+        headers.append((b"ngsild-tenant", tenant))
+    message["headers"] = headers

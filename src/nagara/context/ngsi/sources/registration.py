@@ -1,0 +1,412 @@
+"""A registration: read from what a client sends, shown again, and asked what it covers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any, Literal
+
+from msgspec import Struct
+
+from nagara.context.geometry import demand_geometry
+from nagara.context.model import NGSI_NULL
+from nagara.context.ngsi.read import is_uri
+from nagara.context.ngsi.sources.errors import RegistrationInvalid
+from nagara.context.ngsi.sources.operations import AUXILIARY, GROUPS, OPERATIONS, expand_operations
+from nagara.context.ngsi.terms import TermMap
+from nagara.context.pattern import demand_pattern, read_pattern
+from nagara.values.errors import Problem
+from nagara.values.time import parse_instant
+
+Mode = Literal["inclusive", "exclusive", "redirect", "auxiliary"]
+MODES: tuple[Mode, ...] = ("inclusive", "exclusive", "redirect", "auxiliary")
+TYPE = "ContextSourceRegistration"
+
+INFORMATION_MAX = 100  # parts of one registration
+NAMES_MAX = 500  # attributes or entities of one part
+PAIRS_MAX = 30  # of contextSourceInfo
+TEXT_CHARS_MAX = 2_000
+TIMEOUT_DEFAULT_S = 5.0
+TIMEOUT_MAX_S = 30.0
+
+_DURATION = re.compile(
+    r"P(?!$)(\d+(\.\d+)?Y)?(\d+(\.\d+)?M)?(\d+(\.\d+)?W)?(\d+(\.\d+)?D)?"
+    r"(T(?=\d)(\d+(\.\d+)?H)?(\d+(\.\d+)?M)?(\d+(\.\d+)?S)?)?"
+)
+_TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+\-.^_`|~:/]{1,200}")
+_TENANT = re.compile(r"[A-Za-z0-9_\-]{1,64}")
+_SCOPE = re.compile(r"/?[\w\-/]{1,200}")
+_ENDPOINT = re.compile(r"https?://[^/\s@]+(/\S*)?")
+_GEOMETRIES = ("location", "observationSpace", "operationSpace")
+#: Members that we write and that nobody else may (Table 5.2.9-2).
+READ_ONLY = ("timesSent", "timesFailed", "lastSuccess", "lastFailure", "status", "createdAt",
+             "modifiedAt")  # fmt: skip
+_TEXTS = ("description", "registrationName")
+_MEMBERS = frozenset(
+    {"id", "type", "endpoint", "information", "contextSourceInfo", "contextSourceAlias",
+     "datasetId", "expiresAt", "management", "managementInterval", "mode", "observationInterval",
+     "operations", "refreshRate", "scope", "tenant", *_GEOMETRIES, *_TEXTS}
+)  # fmt: skip
+
+
+class Picked(Struct, frozen=True):
+    """Which entities (clause 5.2.8, EntityInfo). No types: of whatever type."""
+
+    types: frozenset[str]
+    id: str | None = None
+    pattern: str | None = None
+
+    def covers(self, entity_id: str | None, types: Iterable[str] | None) -> bool:
+        """Whether it may mean an entity; what is None is not known and does not exclude."""
+        if types is not None and self.types and self.types.isdisjoint(types):
+            return False
+        if entity_id is None:
+            return True
+        if self.id is not None:
+            return self.id == entity_id
+        return self.pattern is None or read_pattern(self.pattern).found_in(entity_id)
+
+
+class Part(Struct, frozen=True):
+    """One element of `information` (clause 5.2.10). `attrs` None: whatever attributes."""
+
+    entities: tuple[Picked, ...]
+    attrs: frozenset[str] | None
+
+    def covers(self, entity_id: str | None, types: Iterable[str] | None) -> bool:
+        """Whether it may hold something of an entity."""
+        return not self.entities or any(e.covers(entity_id, types) for e in self.entities)
+
+
+class Span(Struct, frozen=True):
+    """A TimeInterval (clause 5.2.11), open at its end where that is None."""
+
+    start: datetime
+    end: datetime | None
+
+
+class Registration(Struct, frozen=True):
+    """A registration ready for use. Names are canonical."""
+
+    id: str
+    tenant: str
+    doc: dict[str, Any]
+    parts: tuple[Part, ...]
+    mode: Mode
+    operations: frozenset[str]
+    endpoint: str
+    source_tenant: str | None
+    pairs: tuple[tuple[str, str], ...]
+    alias: str | None
+    timeout_s: float
+    cooldown_s: float | None
+    local_only: bool
+    expires_at: datetime | None
+    observed: Span | None
+    managed: Span | None
+
+    @property
+    def is_proxy(self) -> bool:
+        """Whether what it covers lies there and not here."""
+        return self.mode in ("exclusive", "redirect")
+
+    def covered(
+        self, entity_id: str | None, types: Iterable[str] | None
+    ) -> frozenset[str] | Literal[False] | None:
+        """The attributes that it covers of an entity; None: all of them; False: nothing."""
+        found: set[str] = set()
+        known = None if types is None else tuple(types)
+        hit = False
+        for part in self.parts:
+            if part.covers(entity_id, known):
+                if part.attrs is None:
+                    return None
+                found |= part.attrs
+                hit = True
+        return frozenset(found) if hit else False
+
+
+def read_doc(body: Any, terms: TermMap, new_id: str, now: datetime) -> dict[str, Any]:
+    """The document of a registration with canonical names. Raises `RegistrationInvalid`."""
+    if not isinstance(body, dict):
+        raise _wrong("it is a JSON object")
+    if body.get("type", body.get("@type")) != TYPE:
+        raise _wrong(f"its type is {TYPE}")
+    doc: dict[str, Any] = {"id": body.get("id", body.get("@id", new_id)), "type": TYPE}
+    if not is_uri(doc["id"]):
+        raise _wrong("its id must be a URI")
+    for name in ("endpoint", "information"):
+        if name not in body:
+            raise _wrong(f"it needs “{name}”")
+    for word, value in body.items():
+        if word in ("@context", "id", "@id", "type", "@type") or word in READ_ONLY:
+            continue
+        if value is None or value == NGSI_NULL:
+            raise _wrong(f"“{word[:80]}” is null; leave it out")
+        if word in _MEMBERS:
+            doc[word] = _member(word, value, terms)
+        else:
+            doc[terms.expand(word)] = value
+    expires = doc.get("expiresAt")
+    if expires is not None and parse_instant(expires) <= now:
+        raise _wrong("expiresAt has passed")
+    _demand_mode(doc)
+    return doc
+
+
+def merge_doc(kept: Mapping[str, Any], change: Any, terms: TermMap) -> dict[str, Any]:
+    """A registration with a change (clause 5.9.3), in the client's words where they are new."""
+    if not isinstance(change, dict):
+        raise _wrong("a change is a JSON object")
+    if change.get("type", TYPE) != TYPE:
+        raise _wrong(f"its type is {TYPE}")
+    if change.get("id", kept["id"]) != kept["id"]:
+        raise _wrong("its id cannot be changed")
+    merged = render_doc(kept, terms)
+    for word, value in change.items():
+        if word == "@context" or word in READ_ONLY:
+            continue
+        if value is None or value == NGSI_NULL:
+            merged.pop(word, None)
+        else:
+            merged[word] = value
+    return merged
+
+
+def compile_doc(doc: dict[str, Any], tenant: str) -> Registration:
+    """A registration ready for use, from its document."""
+    management = doc.get("management", {})
+    timeout = management.get("timeout")
+    cooldown = management.get("cooldown")
+    expires = doc.get("expiresAt")
+    return Registration(
+        id=doc["id"],
+        tenant=tenant,
+        doc=doc,
+        parts=tuple(_part(part) for part in doc["information"]),
+        mode=doc.get("mode", "inclusive"),
+        operations=expand_operations(doc.get("operations")),
+        endpoint=doc["endpoint"].rstrip("/").removesuffix("/ngsi-ld/v1"),
+        source_tenant=doc.get("tenant"),
+        pairs=tuple((p["key"], str(p["value"])) for p in doc.get("contextSourceInfo", ())),
+        alias=doc.get("contextSourceAlias"),
+        timeout_s=TIMEOUT_DEFAULT_S if timeout is None else min(timeout / 1000, TIMEOUT_MAX_S),
+        cooldown_s=None if cooldown is None else cooldown / 1000,
+        local_only=management.get("localOnly", doc.get("localOnly")) is True,
+        expires_at=None if expires is None else parse_instant(expires),
+        observed=_span(doc.get("observationInterval")),
+        managed=_span(doc.get("managementInterval")),
+    )
+
+
+def render_doc(doc: Mapping[str, Any], terms: TermMap) -> dict[str, Any]:
+    """The document in a client's words."""
+    made: dict[str, Any] = {}
+    for name, value in doc.items():
+        if name == "information":
+            made[name] = [_shown(part, terms) for part in value]
+        else:
+            made[name if name in _MEMBERS else terms.compact(name)] = value
+    return made
+
+
+def _shown(part: Mapping[str, Any], terms: TermMap) -> dict[str, Any]:
+    made: dict[str, Any] = {}
+    for name, value in part.items():
+        if name == "entities":
+            made[name] = [
+                {**e, "type": _each(e["type"], terms.compact)} if "type" in e else e for e in value
+            ]
+        else:
+            made[name] = [terms.compact(n) for n in value]
+    return made
+
+
+def _each(said: Any, of: Any) -> Any:
+    return [of(s) for s in said] if isinstance(said, list) else of(said)
+
+
+def _member(name: str, value: Any, terms: TermMap) -> Any:
+    """One member of the standard, checked. Raises `RegistrationInvalid`."""
+    if name == "information":
+        return _information(value, terms)
+    if name in _GEOMETRIES:
+        return _geometry(name, value)
+    if name in ("managementInterval", "observationInterval"):
+        return _interval(name, value)
+    check = _CHECKS.get(name)
+    if check is not None and not check[0](value):
+        raise _wrong(f"{name} {check[1]}")
+    if name == "expiresAt":
+        try:
+            parse_instant(value)
+        except Problem as problem:
+            raise _wrong("expiresAt is no instant") from problem
+    if name == "management":
+        _demand_management(value)
+    return value
+
+
+def _texts(value: Any, good: Any) -> bool:
+    listed = value if isinstance(value, list) else [value]
+    return 0 < len(listed) <= NAMES_MAX and all(isinstance(v, str) and good(v) for v in listed)
+
+
+def _is_duration(value: Any) -> bool:
+    return isinstance(value, str) and _DURATION.fullmatch(value) is not None
+
+
+def _is_pair(pair: Any) -> bool:
+    if not isinstance(pair, dict) or not isinstance(pair.get("key"), str) or "value" not in pair:
+        return False
+    value = pair["value"]
+    good = isinstance(value, str) and len(value) <= TEXT_CHARS_MAX and value.isprintable()
+    return (
+        good and value.isascii() and re.fullmatch(r"[A-Za-z0-9\-_]{1,80}", pair["key"]) is not None
+    )
+
+
+_CHECKS: Mapping[str, tuple[Any, str]] = {
+    "endpoint": (
+        lambda v: isinstance(v, str) and len(v) <= TEXT_CHARS_MAX and bool(_ENDPOINT.fullmatch(v)),
+        "is a URI that starts with http:// or https://, without a user's name",
+    ),
+    "contextSourceInfo": (
+        lambda v: isinstance(v, list) and len(v) <= PAIRS_MAX and all(map(_is_pair, v)),
+        "is a list of key and value that can be headers",
+    ),
+    "contextSourceAlias": (
+        lambda v: isinstance(v, str) and bool(_TOKEN.fullmatch(v)),
+        "is the name of a broker",
+    ),
+    "datasetId": (
+        lambda v: isinstance(v, list) and _texts(v, lambda s: s == "@none" or is_uri(s)),
+        "is a list of URIs and “@none”",
+    ),
+    "expiresAt": (lambda v: isinstance(v, str), "is an instant"),
+    "management": (lambda v: isinstance(v, dict), "is an object"),
+    "mode": (lambda v: v in MODES, f"is one of {', '.join(MODES)}"),
+    "operations": (
+        lambda v: isinstance(v, list) and _texts(v, lambda s: s in OPERATIONS or s in GROUPS),
+        "is a list of the standard's operations (clause 4.20)",
+    ),
+    "refreshRate": (_is_duration, "is a duration as PT5M"),
+    "scope": (lambda v: _texts(v, _SCOPE.fullmatch), "is a scope as /Madrid/Gardens, or a list"),
+    "tenant": (lambda v: isinstance(v, str) and bool(_TENANT.fullmatch(v)), "is a tenant's name"),
+    "description": (lambda v: isinstance(v, str) and v != "", "is a text"),
+    "registrationName": (lambda v: isinstance(v, str) and v != "", "is a text"),
+}
+
+
+def _demand_management(said: dict[str, Any]) -> None:
+    if "cacheDuration" in said and not _is_duration(said["cacheDuration"]):
+        raise _wrong("cacheDuration is a duration as PT5M")
+    for name in ("cooldown", "timeout"):
+        value = said.get(name)
+        if value is not None and (type(value) not in (int, float) or not 0 < value < 1e9):
+            raise _wrong(f"{name} is a number of milliseconds above 0")
+    if "localOnly" in said and type(said["localOnly"]) is not bool:
+        raise _wrong("localOnly is true or false")
+
+
+def _geometry(name: str, value: Any) -> Any:
+    held = value.get("value") if isinstance(value, dict) and "value" in value else value
+    try:
+        demand_geometry(held)
+    except Problem as problem:
+        raise _wrong(f"{name} is no geometry") from problem
+    return value
+
+
+def _interval(name: str, value: Any) -> Any:
+    try:
+        span = _span(value)
+    except (Problem, TypeError, KeyError, AttributeError) as problem:
+        raise _wrong(f"{name} has startAt, and endAt if it ends") from problem
+    if span is None or (span.end is not None and span.end < span.start):
+        raise _wrong(f"{name} ends before it begins")
+    return value
+
+
+def _span(said: Any) -> Span | None:
+    if said is None:
+        return None
+    end = said.get("endAt")
+    return Span(parse_instant(said["startAt"]), parse_instant(end) if end is not None else None)
+
+
+def _information(said: Any, terms: TermMap) -> list[dict[str, Any]]:
+    if not isinstance(said, list) or not 0 < len(said) <= INFORMATION_MAX:
+        raise _wrong(f"information is a list of 1 to {INFORMATION_MAX}")
+    made: list[dict[str, Any]] = []
+    for part in said:
+        if not isinstance(part, dict):
+            raise _wrong("each part of information is an object")
+        one: dict[str, Any] = {}
+        if "entities" in part:
+            one["entities"] = _entities(part["entities"], terms)
+        for name in ("propertyNames", "relationshipNames"):
+            if name in part:
+                if not isinstance(part[name], list) or not _texts(part[name], bool):
+                    raise _wrong(f"{name} is a list of names")
+                one[name] = [terms.expand(n) for n in part[name]]
+        if not one:
+            raise _wrong("each part of information names entities or attributes")
+        made.append(one)
+    return made
+
+
+def _entities(said: Any, terms: TermMap) -> list[dict[str, Any]]:
+    if not isinstance(said, list) or not 0 < len(said) <= NAMES_MAX:
+        raise _wrong(f"entities is a list of 1 to {NAMES_MAX}")
+    made = []
+    for one in said:
+        if not isinstance(one, dict) or not _texts(one.get("type"), bool):
+            raise _wrong("each of its entities names a type")
+        if "id" in one and not is_uri(one["id"]):
+            raise _wrong("an entity's id is a URI")
+        if "idPattern" in one:
+            demand_pattern(one["idPattern"], "idPattern")
+        kept = {k: one[k] for k in ("id", "idPattern") if k in one}
+        made.append({**kept, "type": _each(one["type"], terms.expand)})
+    return made
+
+
+def _part(said: Mapping[str, Any]) -> Part:
+    entities = tuple(
+        Picked(
+            frozenset(t for t in _listed(e.get("type")) if t != "*"),
+            e.get("id"),
+            e.get("idPattern"),
+        )
+        for e in said.get("entities", ())
+    )
+    names = [*said.get("propertyNames", ()), *said.get("relationshipNames", ())]
+    return Part(entities, frozenset(names) if names else None)
+
+
+def _listed(said: Any) -> list[str]:
+    if said is None:
+        return []
+    return said if isinstance(said, list) else [said]
+
+
+def _demand_mode(doc: Mapping[str, Any]) -> None:
+    """What a mode asks of the rest (clauses 4.3.6.3 and 5.9.2.4)."""
+    mode = doc.get("mode", "inclusive")
+    named = doc.get("operations")
+    if mode == "auxiliary" and named is not None and not expand_operations(named) <= AUXILIARY:
+        raise _wrong("an auxiliary source is only asked: retrieveOps, or parts of it")
+    if mode != "exclusive":
+        return
+    for part in doc["information"]:
+        entities = part.get("entities", ())
+        if not entities or any("id" not in e or "idPattern" in e for e in entities):
+            raise _wrong("an exclusive registration names the id of each entity")
+        if not (part.get("propertyNames") or part.get("relationshipNames")):
+            raise _wrong("an exclusive registration names its attributes")
+
+
+def _wrong(reason: str) -> RegistrationInvalid:
+    return RegistrationInvalid(reason=reason)

@@ -1,0 +1,75 @@
+-- Context sources: other brokers that hold a part of what is asked here (docs/decisions/0015).
+
+create table context.source_registration (
+    tenant      text        not null,
+    id          text        not null,
+    doc         jsonb       not null,   -- as registered, with canonical names
+    owner       text        not null,
+    created_at  timestamptz not null,
+    modified_at timestamptz not null,
+    expires_at  timestamptz,
+    times_sent  bigint      not null default 0,
+    times_failed bigint     not null default 0,
+    last_success timestamptz,
+    last_failure timestamptz,
+    status      text,                   -- ok, failed; null before the first request
+    primary key (tenant, id)
+);
+
+create table context.source_subscription (
+    tenant      text        not null,
+    id          text        not null,
+    doc         jsonb       not null,
+    told        jsonb       not null default '[]',  -- ids of registrations that matched when last told
+    owner       text        not null,
+    created_at  timestamptz not null,
+    modified_at timestamptz not null,
+    times_sent  bigint      not null default 0,
+    times_failed bigint     not null default 0,
+    last_notification timestamptz,
+    last_success timestamptz,
+    last_failure timestamptz,
+    primary key (tenant, id)
+);
+
+-- Which sources hold which entities of one query, so that later pages ask only those.
+create table context.entity_map (
+    tenant      text        not null,
+    id          text        not null,
+    doc         jsonb       not null,   -- entity id → registration ids; @none: here
+    owner       text        not null,
+    created_at  timestamptz not null,
+    expires_at  timestamptz not null,
+    primary key (tenant, id)
+);
+create index entity_map_expiry on context.entity_map (expires_at);
+
+-- What some queries found at one moment, kept aside: no reader of the log hears of it.
+create table context.snapshot (
+    tenant      text        not null,
+    id          text        not null,
+    doc         jsonb       not null,
+    owner       text        not null,
+    created_at  timestamptz not null,
+    modified_at timestamptz not null,
+    expires_at  timestamptz not null,
+    last_used_at timestamptz not null,
+    primary key (tenant, id)
+);
+create index snapshot_expiry on context.snapshot (expires_at);
+
+create table context.snapshot_entity (
+    tenant      text        not null,
+    snapshot    text        not null,
+    id          text        not null,
+    types       text[]      not null,
+    body        jsonb       not null,
+    primary key (tenant, snapshot, id),
+    foreign key (tenant, snapshot) references context.snapshot (tenant, id) on delete cascade
+);
+
+-- The name of this broker in Via, drawn once.
+create table context.source_alias (
+    one         boolean     primary key default true check (one),
+    alias       text        not null
+);

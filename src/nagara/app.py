@@ -39,6 +39,8 @@ from nagara.context.ngsi.entities import entity_routes
 from nagara.context.ngsi.express import Express
 from nagara.context.ngsi.fetch import Contexts, demand_public
 from nagara.context.ngsi.retrieve import retrieve_routes
+from nagara.context.ngsi.sources.distribute import Sources
+from nagara.context.ngsi.sources.routes import source_routes
 from nagara.context.ngsi.subscriptions.notifier import Notifier
 from nagara.context.ngsi.subscriptions.routes import subscription_routes
 from nagara.context.ngsi.temporal import temporal_routes
@@ -105,6 +107,11 @@ class Application:
             self.contexts,
             lambda url: demand_public(url, call_hosts, allow_loopback=settings.open),
         )
+        self.sources = Sources(
+            self.context,
+            self.contexts,
+            lambda url: demand_public(url, call_hosts, allow_loopback=settings.open),
+        )
         self.floor = Floor(self.context, db, city, self.guard, settings.data / "files")
         self.rooms: list[Room] = []
         self.first_administrator: Credentials | None = None
@@ -136,9 +143,10 @@ class Application:
                 context_routes(self.engines.database, self.contexts, self.shelf),
                 tenant_routes(self.engines.database),
                 subscription_routes(self.context, self.contexts, self.notifier, _subscription_id),
+                *source_routes(self.context, self.contexts, self.sources.registry, _source_id),
                 *(route for room in self.rooms for route in room.routes),
             ],
-            on_app_init=[self.guard.on_app_init, ngsi_common],
+            on_app_init=[self.guard.on_app_init, ngsi_common, self.sources.on_app_init],
             exception_handlers=dict(EXCEPTION_HANDLERS),
             openapi_config=OpenAPIConfig(
                 "Nagara",
@@ -153,7 +161,9 @@ class Application:
         )
         self.litestar = litestar
         headers = page_headers(self.settings.https)
-        express = Express(litestar, self.context, Doorkeeper(self.guard), CORE, headers)
+        express = Express(
+            litestar, self.context, Doorkeeper(self.guard), CORE, headers, self.sources.is_alone
+        )
         pages = Pages(express, static_folder(), headers)
         self.asgi: Any = Watch(pages, self.registry, make_tracer(self.settings.otel_endpoint))
 
@@ -174,6 +184,7 @@ class Application:
         self.floor.files.mkdir(parents=True, exist_ok=True)
         self.first_administrator = await self.guard.start()
         await self.context.start(held_at=held_at)
+        await self.sources.start()
         if self.settings.mode == "up":
             await self._live_on()
         await load_city(self.context, self.city)
@@ -185,6 +196,8 @@ class Application:
         self.context.add_reader(self.notifier.reader())
         self.context.spawn(Task("subscriptions", self.notifier.run))
         self.context.spawn(Task("contexts.count", self.shelf.write_down_for_ever))
+        for task in self.sources.tasks():
+            self.context.spawn(task)
         for guard_task in self.guard.tasks():
             self.context.spawn(Task(guard_task.name, guard_task.run))
 
@@ -230,6 +243,10 @@ class Application:
             for name, r in context.readers.items()
         ]
         return rows
+
+
+def _source_id() -> str:
+    return f"urn:ngsi-ld:ContextSourceRegistration:{secrets.token_hex(12)}"
 
 
 def _subscription_id() -> str:

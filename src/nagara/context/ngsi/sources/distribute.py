@@ -8,9 +8,11 @@ request within the process (`inner`), so every rule of the handlers holds for it
 from __future__ import annotations
 
 import asyncio
+import inspect
 from typing import Any
 
 from litestar import Response
+from litestar.config.app import AppConfig
 
 from nagara.context.context import Context, Task
 from nagara.context.ngsi import ask
@@ -27,6 +29,7 @@ from nagara.context.ngsi.sources.reads import Reads
 from nagara.context.ngsi.sources.registry import NOTED_EVERY_S, Registry
 from nagara.context.ngsi.sources.writes import Writes
 
+BASE = "/ngsi-ld/"
 SWEPT_EVERY_ROUNDS = 60
 
 
@@ -64,8 +67,26 @@ class Sources:
         """Whether the default tenant has no registrations: the short way is open."""
         return not self.registry.has_any("")
 
+    def on_app_init(self, config: AppConfig) -> AppConfig:
+        """Litestar's hook: `before` runs behind what is there for every request already."""
+        first = config.before_request
+
+        async def both(request: Asked) -> Any:
+            if first is not None:
+                said: Any = first(request)
+                if inspect.isawaitable(said):
+                    said = await said
+                if said is not None:
+                    return said
+            return await self.before(request)
+
+        config.before_request = both
+        return config
+
     async def before(self, request: Asked) -> Response[Any] | None:
         """Answer in place of the handler, or None for the handler to answer."""
+        if not request.scope["path"].startswith(BASE):
+            return None
         tenant = request.headers.get("ngsild-tenant", "")
         if not self.registry.has_any(tenant) or is_inner(request):
             return None

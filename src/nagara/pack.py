@@ -126,7 +126,14 @@ class ThresholdRule(Struct, frozen=True):
 
 
 class Formula(Struct, frozen=True):
-    """An indicator's definition: numerator over denominator times factor, with its lineage."""
+    """An indicator's definition: numerator over denominator times factor, with its lineage.
+
+    `numerator` and `denominator` are words that the room of indicators counts. `version` goes up
+    when what is counted changes: a value keeps the one it was made with. `frames` are places in
+    the frames of its definition sets; `distance` says how a distance was measured; `caveat` what
+    the formula leaves out, which makes its values partial; `people`: small numbers of it could
+    point at somebody and are hidden when broken down.
+    """
 
     code: str
     name: Localised
@@ -135,8 +142,15 @@ class Formula(Struct, frozen=True):
     numerator: str
     denominator: str
     factor: float
-    direction: Literal["up", "down"]
+    direction: Literal["up", "down", "context"]
     source: str
+    version: int = 1
+    unit_code: str = ""  # UN/CEFACT; empty: by the sign
+    frequency: Literal["month", "year"] = "month"
+    frames: tuple[str, ...] = ()
+    distance: Literal["straight", "streets"] | None = None
+    caveat: Localised = {}
+    people: bool = False
 
 
 class Simulator(Struct, frozen=True):

@@ -1,118 +1,203 @@
-"""Counts the sets of a formula, by district: cases, stations, days of stations."""
+"""Counts what formulas name, by district: each kind of set by its source, many at once."""
 
 from __future__ import annotations
 
-import math
-import time
-from collections import Counter
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections import Counter, defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from nagara.city.model import City
 from nagara.context import Context, Entity, Query
 from nagara.engines.database import Database
-from nagara.indicators import facts
-from nagara.indicators.facts import Period
-from nagara.indicators.model import CaseSet, Count, DaySet, Missing, StationSet, read_set
-from nagara.pack import Formula
+from nagara.indicators import alert_facts, case_facts, day_facts
+from nagara.indicators.ground import Ground
+from nagara.indicators.measures import (
+    EMPTY,
+    AlertSet,
+    CaseSet,
+    DaySet,
+    GroundSet,
+    PeopleSet,
+    Period,
+    ReadingSet,
+    Set,
+    StationSet,
+    Tally,
+)
 from nagara.values.time import parse_instant
+from nagara.vocab import device
 from nagara.vocab.attribute import point_of
 from nagara.vocab.observation import is_suspect
 
-#: Days looked back where no period is asked for: a week shows working days and the weekend.
-DAYS_BACK = 7
 #: A value older than twice its period is stale; for attributes of which no pack names a period.
 FRESH_S = 7200.0
 
-#: Wall seconds that a count of days is believed: it reads a week of history.
-DAYS_BELIEVED_S = 30.0
-
-Counted = tuple[list[Count], Mapping[Missing, int]]
+Tallies = dict[tuple[Set, int], Tally]
 
 
 class Counting:
-    """Counts what formulas name. `fresh_s`: attribute → how long its value is fresh."""
+    """Counts what formulas name. `fresh_s`: attribute → how long its value is fresh; `observed`:
+    types of stations that packs know."""
 
     def __init__(
-        self, context: Context, db: Database, city: City, fresh_s: Mapping[str, float]
+        self,
+        context: Context,
+        db: Database,
+        city: City,
+        fresh_s: Mapping[str, float],
+        observed: Collection[str] = (),
     ) -> None:
         self._context = context
         self._db = db
         self._city = city
         self._fresh_s = fresh_s
-        self._days_known: dict[tuple[DaySet, DaySet], tuple[float, list[Count]]] = {}
+        self.observed = frozenset(observed)
+        self.ground = Ground(city)
+        self.zone = ZoneInfo(city.time_zone)
 
-    async def count(self, formula: Formula, now: datetime, period: Period) -> Counted | None:
-        """Numerator and denominator by district; None where the sets are unknown, or of two
-        kinds that cannot be divided by each other."""
-        top, bottom = read_set(formula.numerator), read_set(formula.denominator)
-        if isinstance(top, CaseSet) and isinstance(bottom, CaseSet):
-            async with self._db.acquire() as conn:
-                counts = await facts.count(conn, top.count, bottom.count, now, period)
-                return counts, await facts.count_incomplete(conn, period)
-        if isinstance(top, StationSet) and isinstance(bottom, StationSet):
-            return await self._stations(top, bottom, now), {}
-        if isinstance(top, DaySet) and isinstance(bottom, DaySet):
-            return await self._days_believed(top, bottom, now, period), {}
-        return None
+    async def count(
+        self, wanted: Collection[Set], now: datetime, periods: Sequence[Period]
+    ) -> Tallies:
+        """Every set in every period. What stands as it is now is the same in all of them."""
+        sets = set(wanted)
+        for one in tuple(sets):
+            sets |= _needed(one)
+        found: Tallies = {}
+        cases = [s for s in sets if isinstance(s, CaseSet) and not _follows(s)]
+        alerts = [s for s in sets if isinstance(s, AlertSet)]
+        days = [s for s in sets if isinstance(s, DaySet | ReadingSet)]
+        async with self._db.acquire() as conn:
+            if cases:
+                found.update(await case_facts.count(conn, cases, now, periods))
+            if alerts:
+                found.update(await alert_facts.count(conn, alerts, periods, now))
+            if days:
+                found.update(await day_facts.count(conn, days, now, periods, self.zone))
+            live = await alert_facts.list_live_districts(conn)
+        stations = [s for s in sets if isinstance(s, StationSet | PeopleSet | GroundSet)]
+        still = await self._still([s for s in stations if not _follows(s)], now, live)
+        for i in range(len(periods)):
+            found |= {(one, i): tally for one, tally in still.items()}
+            for one in sets:
+                if isinstance(one, PeopleSet | GroundSet | CaseSet) and _follows(one):
+                    found[one, i] = self._following(one, i, found, periods[i], now)
+        return found
 
-    async def _stations(self, top: StationSet, bottom: StationSet, now: datetime) -> list[Count]:
-        numerator: Counter[str | None] = Counter()
-        denominator: Counter[str | None] = Counter()
-        for entity in await self._context.query_all(Query(types=(bottom.entity_type,))):
-            district = self._district_of(entity)
-            numerator[district] += self._is_in(top, entity, now)
-            denominator[district] += self._is_in(bottom, entity, now)
-        return _joined(numerator, denominator)
+    async def _still(
+        self, sets: Sequence[StationSet | PeopleSet | GroundSet], now: datetime, live: set[str]
+    ) -> dict[Set, Tally]:
+        """What is so now, whatever the period."""
+        found: dict[Set, Tally] = {}
+        entities: dict[str, list[Entity]] = {}
+        for one in sets:
+            if isinstance(one, StationSet):
+                found[one] = await self._stations(one, now, entities)
+            elif isinstance(one, PeopleSet) and one.what == "alerted":
+                people = self.ground.population
+                rows = {d: p if d in live else 0.0 for d, p in people.items()}
+                found[one] = Tally(dict(rows), sum(rows.values())) if people else EMPTY
+            elif isinstance(one, PeopleSet) and one.what == "fresh":
+                fresh = StationSet(one.entity_type, one.attribute, "fresh")
+                stations = await self._stations(fresh, now, entities)
+                found[one] = self._people_where(stations)
+            elif isinstance(one, GroundSet) and one.word.startswith("devices."):
+                found[one] = await self._devices(one.word)
+            else:
+                found[one] = await asyncio.to_thread(self.ground.tally, one)
+        return found
 
-    def _is_in(self, wanted: StationSet, entity: Entity, now: datetime) -> bool:
-        if not wanted.fresh:
+    def _people_where(self, stations: Tally) -> Tally:
+        people = self.ground.population
+        if stations.whole is None or not people:
+            return EMPTY
+        rows = {d: p if stations.rows.get(d) else 0.0 for d, p in people.items()}
+        return Tally(dict(rows), sum(rows.values()))
+
+    async def _stations(
+        self, wanted: StationSet, now: datetime, known: dict[str, list[Entity]]
+    ) -> Tally:
+        types = sorted(self.observed) if wanted.entity_type == "any" else [wanted.entity_type]
+        counted: Counter[str | None] = Counter()
+        for entity_type in types:
+            if entity_type not in known:
+                known[entity_type] = await self._context.query_all(Query(types=(entity_type,)))
+            for entity in known[entity_type]:
+                district = self.district_of(entity)
+                counted[district] += self._is_in(wanted, entity, district, now)
+        if not counted:
+            return EMPTY
+        return Tally({d: float(n) for d, n in counted.items()}, float(sum(counted.values())))
+
+    def _is_in(
+        self, wanted: StationSet, entity: Entity, district: str | None, now: datetime
+    ) -> bool:
+        if wanted.which == "all":
             return True
-        instance = entity.instance(wanted.attribute)
+        if wanted.which == "placed":
+            return district is not None
+        names = (wanted.attribute,) if wanted.attribute != "any" else tuple(entity.attrs)
+        return any(self._is_fresh(entity, name, now) for name in names)
+
+    def _is_fresh(self, entity: Entity, name: str, now: datetime) -> bool:
+        instance = entity.instance(name)
         said = instance.get("observedAt") if instance else None
         if instance is None or said is None or is_suspect(instance):
             return False
-        fresh_s = self._fresh_s.get(wanted.attribute, FRESH_S)
+        fresh_s = self._fresh_s.get(name, FRESH_S)
+        every = entity.value("reportingPeriod")
+        if isinstance(every, int | float):
+            fresh_s = max(fresh_s, 2 * float(every))
         return now - parse_instant(said) <= timedelta(seconds=fresh_s)
 
-    async def _days_believed(
-        self, top: DaySet, bottom: DaySet, now: datetime, period: Period
-    ) -> list[Count]:
-        if period != Period():
-            return await self._days(top, bottom, now, period)
-        at_s, counts = self._days_known.get((top, bottom), (-math.inf, []))
-        if time.monotonic() - at_s >= DAYS_BELIEVED_S:
-            counts = await self._days(top, bottom, now, period)
-            self._days_known[top, bottom] = (time.monotonic(), counts)
-        return counts
-
-    async def _days(
-        self, top: DaySet, bottom: DaySet, now: datetime, period: Period
-    ) -> list[Count]:
-        end = period.end or now + timedelta(seconds=1)  # a value of this very second counts
-        start = period.start or end - timedelta(days=DAYS_BACK)
-        entities = await self._context.query_all(Query(types=(bottom.entity_type,)))
-        series = await self._context.series(
-            [e.id for e in entities], bottom.attribute, start, end, timedelta(hours=1)
-        )
-        numerator: Counter[str | None] = Counter()
-        denominator: Counter[str | None] = Counter()
+    async def _devices(self, word: str) -> Tally:
+        entities = await self._context.query_all(Query(types=(device.TYPE,)))
+        if not entities:
+            return EMPTY
+        rows: dict[str | None, float] = defaultdict(float)
         for entity in entities:
-            district = self._district_of(entity)
-            for highest in self._highest_by_day(series.get(entity.id, [])):
-                numerator[district] += top.above is None or highest > top.above
-                denominator[district] += bottom.above is None or highest > bottom.above
-        return _joined(numerator, denominator)
+            counts = word == "devices.all" or entity.value(device.STATE) == "enabled"
+            rows[self.district_of(entity)] += counts
+        return Tally(dict(rows), sum(rows.values()))
 
-    def _highest_by_day(self, series: Sequence[tuple[datetime, float | None]]) -> list[float]:
-        highest: dict[object, float] = {}
-        for at, value in series:
-            if value is not None:
-                day = self._city.calendar.local_day(at)
-                highest[day] = max(value, highest.get(day, value))
-        return list(highest.values())
+    def _following(
+        self,
+        one: PeopleSet | GroundSet | CaseSet,
+        i: int,
+        found: Tallies,
+        period: Period,
+        now: datetime,
+    ) -> Tally:
+        """What follows from other numbers of the same period."""
+        if isinstance(one, CaseSet):
+            resolved, days = found[CaseSet("resolved_then"), i], _days_of(period, now)
+            each = {district: count / days for district, count in resolved.rows.items()}
+            return Tally(each, None if resolved.whole is None else resolved.whole / days)
+        if isinstance(one, GroundSet):
+            reports = found[CaseSet("from_people"), i].rows
+            codes = [d.code for d in self._city.districts]
+            rows: dict[str | None, float] = {c: float(bool(reports.get(c))) for c in codes}
+            return Tally(rows, sum(rows.values()))
+        good = found[ReadingSet(one.entity_type, one.attribute, "good"), i]
+        total = found[ReadingSet(one.entity_type, one.attribute, "sum"), i]
+        if good.whole is None:
+            return EMPTY
+        rows = {}
+        for district, people in self.ground.population.items():
+            readings = good.rows.get(district, 0.0)
+            if not readings:
+                continue
+            mean = total.rows[district] / readings
+            if one.what == "weighted":
+                rows[district] = people * mean
+            else:
+                above = one.limit is None or mean > one.limit
+                rows[district] = people if above else 0.0
+        return Tally(rows, sum(rows.values()))
 
-    def _district_of(self, entity: Entity) -> str | None:
+    def district_of(self, entity: Entity) -> str | None:
+        """The district that an entity names, else the one its place lies in."""
         said = entity.value("district")
         if isinstance(said, str) and said:
             return said
@@ -121,8 +206,29 @@ class Counting:
         return area.code if area else None
 
 
-def _joined(numerator: Counter[str | None], denominator: Counter[str | None]) -> list[Count]:
-    return [
-        Count(district, numerator[district], denominator[district])
-        for district in sorted(denominator, key=lambda code: code or "")
-    ]
+def _days_of(period: Period, now: datetime) -> float:
+    """Days of a period that have passed; a period without a beginning has one."""
+    until = min(period.end or now, now)
+    start = period.start or until - timedelta(days=1)
+    return max((until - start).total_seconds() / 86_400, 1 / 24)
+
+
+def _follows(one: Set) -> bool:
+    if isinstance(one, CaseSet):
+        return one.count == "resolved_per_day"
+    if isinstance(one, GroundSet):
+        return one.word == "districts.with_reports"
+    return isinstance(one, PeopleSet) and one.what in ("measured", "weighted", "above")
+
+
+def _needed(one: Set) -> set[Set]:
+    if isinstance(one, PeopleSet) and _follows(one):
+        return {
+            ReadingSet(one.entity_type, one.attribute, "good"),
+            ReadingSet(one.entity_type, one.attribute, "sum"),
+        }
+    if one == GroundSet("districts.with_reports"):
+        return {CaseSet("from_people")}
+    if one == CaseSet("resolved_per_day"):
+        return {CaseSet("resolved_then")}
+    return set()

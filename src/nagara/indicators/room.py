@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
 
 from nagara.context import Reader, Task
@@ -11,28 +12,60 @@ from nagara.indicators.counting import Counting
 from nagara.indicators.routes import indicator_routes
 from nagara.indicators.service import Indicators
 from nagara.pack import Pack
-from nagara.vocab import case as noun
+from nagara.vocab import alert, case, indicator
 
 #: Wall seconds between looks: an Indicator is written at most this often, and a value that only
-#: time changes (a case falls due) is at most this late.
+#: time changes (a case falls due) is at most a minute late.
 REFRESH_EVERY_S = 5.0
+#: Of a core, the part that counting may take: a large city is counted less often, not more slowly.
+SHARE_MAX = 0.05
 
 
 def assemble(floor: Floor, packs: Sequence[Pack]) -> Room:
     """Indicators by the formulas of the packs."""
-    formulas = [formula for pack in packs for formula in pack.formulas]
-    fresh_s = {limits.attribute: 2 * limits.period_s for pack in packs for limits in pack.quality}
-    counting = Counting(floor.context, floor.db, floor.city, fresh_s)
-    indicators = Indicators(floor.context, floor.db, floor.city, formulas, counting)
+    indicators = make_indicators(floor, packs)
 
     async def refresh_for_ever() -> None:
         while True:
+            began_s = time.monotonic()
             await indicators.refresh()
-            await asyncio.sleep(REFRESH_EVERY_S)
+            took_s = time.monotonic() - began_s
+            await asyncio.sleep(max(REFRESH_EVERY_S, took_s / SHARE_MAX))
 
+    observed = observed_types(packs)
+    readers = [
+        Reader("indicators.cases", indicators.hear, types=(case.TYPE,)),
+        Reader("indicators.alerts", indicators.hear_alerts, types=(alert.TYPE,)),
+    ]
+    if observed:
+        readers.append(Reader("indicators.readings", indicators.hear_readings, types=observed))
     return Room(
         name="indicators",
         routes=indicator_routes(indicators),
-        readers=[Reader("indicators.cases", indicators.hear, types=(noun.TYPE,))],
+        readers=readers,
         tasks=[Task("indicators.refresh", refresh_for_ever)],
     )
+
+
+def make_indicators(floor: Floor, packs: Sequence[Pack]) -> Indicators:
+    """The room's service on a floor."""
+    fresh_s = {limits.attribute: 2 * limits.period_s for pack in packs for limits in pack.quality}
+    coloured = {
+        layer.code for pack in packs for layer in pack.layers if layer.entity_type == indicator.TYPE
+    }
+    counting = Counting(floor.context, floor.db, floor.city, fresh_s, observed_types(packs))
+    return Indicators(
+        floor.context,
+        floor.db,
+        floor.city,
+        [formula for pack in packs for formula in pack.formulas],
+        counting,
+        by_district=coloured,
+        observed=fresh_s,
+    )
+
+
+def observed_types(packs: Sequence[Pack]) -> tuple[str, ...]:
+    """Types of stations that the packs know, by the name that the Smart Data Models give them."""
+    types = {noun.type for pack in packs for noun in pack.nouns if noun.type.endswith("Observed")}
+    return tuple(sorted(types))

@@ -17,7 +17,7 @@ from nagara.guard.language import language_of
 from nagara.guard.permission import allow
 from nagara.guard.policy import case_departments
 from nagara.indicators.errors import BreakdownUnknown, PeriodInvalid
-from nagara.indicators.facts import Period
+from nagara.indicators.measures import Period
 from nagara.indicators.model import Fact, Value
 from nagara.indicators.service import Answer, Indicators, said
 from nagara.values.time import format_instant, parse_instant
@@ -35,7 +35,7 @@ def indicator_routes(indicators: Indicators) -> list[HTTPRouteHandler]:
     async def list_indicators(request: Asked) -> dict[str, Any]:
         """All indicators with the city's value of each."""
         language = language_of(request)
-        answers = [await indicators.answer(code, Period()) for code in indicators.formulas]
+        answers = await indicators.list_latest()
         return {"items": [_head(answer, language) for answer in answers], "next": None}
 
     @get(f"{_API}/indicators/{{code:str}}", opt=allow("indicator:read"))
@@ -117,13 +117,20 @@ def _head(answer: Answer, language: str) -> dict[str, Any]:
         "denominator": value.denominator,
         "asOf": format_instant(answer.as_of),
         "quality": value.quality,
-        "missing": _missing(value, language),
+        "missing": _missing(value, language, formula.caveat),
+        "caveat": formula.caveat.get(language) or None,
+        "distance": formula.distance,
+        "version": formula.version,
+        "frames": formula.frames,
     }
 
 
-def _missing(value: Value, language: str) -> list[str]:
+def _missing(value: Value, language: str, caveat: Mapping[str, str]) -> list[str]:
     texts = _reasons().get(language) or _reasons()["en"]
-    return [texts[why].format(count=count) for why, count in value.missing]
+    return [
+        texts[why].format(count=count, caveat=caveat.get(language) or caveat.get("en", ""))
+        for why, count in value.missing
+    ]
 
 
 def _case(fact: Fact) -> dict[str, Any]:

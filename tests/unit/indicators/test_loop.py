@@ -23,9 +23,7 @@ from nagara.guard.accounts import NewAccount
 from nagara.guard.identity import ANONYMOUS, Actor
 from nagara.http.problem import EXCEPTION_HANDLERS
 from nagara.indicators import room as indicators_room
-from nagara.indicators.counting import Counting
-from nagara.indicators.facts import Period
-from nagara.indicators.service import Indicators
+from nagara.indicators.measures import Period
 from nagara.pack import installed_packs
 from nagara.vocab import alert, indicator
 from nagara.vocab import case as noun
@@ -53,9 +51,7 @@ class City:
         photos = PhotoFiles(floor.files, floor.guard.persons, b"s" * 32)
         self.work = Casework(floor.context, floor.db, floor.city, floor.guard, photos)
         self.reports = Reports(self.work, b"s" * 32)
-        formulas = [f for pack in packs for f in pack.formulas]
-        counting = Counting(floor.context, floor.db, floor.city, {"pm25": 7200.0})
-        self.indicators = Indicators(floor.context, floor.db, floor.city, formulas, counting)
+        self.indicators = indicators_room.make_indicators(floor, packs)
 
     async def all_of(self, entity_type: str) -> list[Entity]:
         return await self.town.context.query_all(Query(types=(entity_type,)))

@@ -9,29 +9,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nagara.context import Change
-from nagara.indicators.model import (
-    CaseSet,
-    Count,
-    DaySet,
-    Fact,
-    StationSet,
-    fold,
-    read_set,
-    value_of,
-)
+from nagara.indicators.measures import CaseSet, DaySet, StationSet, Tally, read_set
+from nagara.indicators.model import Fact, fold, value_of, values_of
 from nagara.pack import Formula, installed_packs
 from nagara.vocab import case as noun
 from nagara.vocab.attribute import property_of
 
 NOON = datetime(2025, 5, 22, 5, tzinfo=UTC)
 SHARE = Formula("x", {}, {}, "%", "a", "b", 100.0, "up", "made for the test")
-counts = st.builds(Count, st.none(), st.integers(0, 50).map(float), st.integers(50, 100).map(float))
+counts = st.tuples(st.integers(0, 50).map(float), st.integers(50, 100).map(float))
 
 
 def test_the_sets_that_formulas_name_are_understood() -> None:
     assert read_set("cases.resolved_in_time") == CaseSet("resolved_in_time")
     assert read_set("stations.AirQualityObserved.pm25.fresh") == StationSet(
-        "AirQualityObserved", "pm25", True
+        "AirQualityObserved", "pm25", "fresh"
     )
     assert read_set("days.AirQualityObserved.pm25.above(37.5)") == DaySet(
         "AirQualityObserved", "pm25", 37.5
@@ -54,23 +46,34 @@ def test_every_formula_of_the_packs_on_this_machine_can_be_counted() -> None:
 
 
 def test_nothing_counted_is_no_zero() -> None:
-    value = value_of(SHARE, [Count(None, 0, 0)], {})
+    value = value_of(SHARE, 0, 0, {})
     assert value.value is None
     assert value.quality == "missing"
     assert value.missing[0][0] == "nothing-counted"
 
 
 @given(st.lists(counts, min_size=1, max_size=20))
-def test_the_whole_is_made_of_the_same_numbers_as_its_parts(parts: list[Count]) -> None:
-    whole = value_of(SHARE, parts, {})
-    assert whole.numerator == sum(p.numerator for p in parts)
-    assert whole.denominator == sum(p.denominator for p in parts)
+def test_the_whole_is_made_of_the_same_numbers_as_its_parts(
+    parts: list[tuple[float, float]],
+) -> None:
+    above = {str(n): top for n, (top, _) in enumerate(parts)}
+    below = {str(n): bottom for n, (_, bottom) in enumerate(parts)}
+    tops, bottoms = Tally(above, sum(above.values())), Tally(below, sum(below.values()))
+    whole, rows = values_of(SHARE, tops, bottoms, {})
+    assert whole.numerator == sum(v.numerator or 0 for v in rows.values())
+    assert whole.denominator == sum(v.denominator or 0 for v in rows.values())
     assert whole.value is not None
     assert 0 <= whole.value <= 100
 
 
+def test_of_what_the_city_has_nothing_there_is_no_zero() -> None:
+    whole, rows = values_of(SHARE, Tally({}, None), Tally({}, None), {})
+    assert (whole.value, whole.quality, whole.missing) == (None, "missing", (("no-source", 0),))
+    assert rows == {}
+
+
 def test_what_lacks_something_is_said_and_lowers_the_grade() -> None:
-    value = value_of(SHARE, [Count("a", 1, 2)], {"without-district": 3, "without-due-time": 0})
+    value = value_of(SHARE, 1, 2, {"without-district": 3, "without-due-time": 0})
     assert value.value == 50
     assert value.quality == "partial"
     assert value.missing == (("without-district", 3),)

@@ -14,7 +14,7 @@ import nagara.packs
 from nagara.alerting.rules import rule_book
 from nagara.city import bundled_kit
 from nagara.http.words import catalogue
-from nagara.indicators.model import read_set
+from nagara.indicators.measures import read_set
 from nagara.ingest.adapters.feeds.air4thai import MEASURES
 from nagara.ingest.profile import BUILT_IN
 from nagara.pack import Pack, PayloadUnreadable, installed_packs

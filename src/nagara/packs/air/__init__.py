@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from nagara.pack import Formula, Layer, Noun, Pack, QualityLimits, Simulator, ThresholdRule
+from nagara.pack import Layer, Noun, Pack, QualityLimits, Simulator, ThresholdRule
 from nagara.packs.air import index, simulator
+from nagara.packs.air.formulas import FORMULAS
 
 TYPE = "AirQualityObserved"
 HOUR_S = 3600.0
@@ -135,40 +136,6 @@ RULES = (
     _pm25_rule("watch", 25.0, 24.0),
     _pm25_rule("warning", 37.5, 36.0),
     _pm25_rule("critical", 75.0, 73.5),
-)
-
-FORMULAS = (
-    Formula(
-        code="air-fresh-share",
-        name={"th": "สัดส่วนสถานีที่มีค่าล่าสุด", "en": "Stations with a fresh value"},
-        meaning={
-            "th": "จำนวนสถานีตรวจวัดอากาศที่มีค่า PM2.5 ไม่เก่ากว่า 2 ชั่วโมง หารด้วยสถานีทั้งหมด",
-            "en": "Air stations whose PM2.5 is at most 2 hours old, over all air stations.",
-        },
-        unit="%",
-        numerator="stations.AirQualityObserved.pm25.fresh",
-        denominator="stations.AirQualityObserved.pm25.all",
-        factor=100.0,
-        direction="up",
-        source="Nagara default: twice the publisher's period of one hour",
-    ),
-    Formula(
-        code="air-days-above-standard",
-        name={"th": "สัดส่วนวันที่ PM2.5 เกินมาตรฐาน", "en": "Station days above the PM2.5 standard"},
-        meaning={
-            "th": "จำนวนวันของแต่ละสถานีที่ค่าเฉลี่ย 24 ชั่วโมงสูงสุดเกิน 37.5 มคก./ลบ.ม. หารด้วยวันที่มีค่า",
-            "en": (
-                "Days on which a station's highest unflagged 24-hour mean was above 37.5 µg/m³, "
-                "over the days on which it had a value."
-            ),
-        },
-        unit="%",
-        numerator="days.AirQualityObserved.pm25.above(37.5)",
-        denominator="days.AirQualityObserved.pm25.any",
-        factor=100.0,
-        direction="down",
-        source=index.SOURCE,
-    ),
 )
 
 SIMULATORS = (

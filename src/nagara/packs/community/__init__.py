@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from nagara.pack import Formula, Layer, Noun, Pack
+from nagara.pack import Layer, Noun, Pack
+from nagara.packs.community.formulas import FORMULAS
 from nagara.vocab import case, request
 
 NOUNS = (
@@ -21,29 +22,6 @@ NOUNS = (
         kept_days=None,
         seen_by="everyone",
         source="Nagara; states as the foreign system names them",
-    ),
-)
-
-FORMULAS = (
-    Formula(
-        code="cases-in-time",
-        name={"th": "สัดส่วนเรื่องที่แก้ไขทันกำหนด", "en": "Cases resolved in time"},
-        meaning={
-            "th": (
-                "จำนวนเรื่องที่แก้ไขเสร็จไม่เกินกำหนด หารด้วยเรื่องที่ถึงกำหนดแล้วหรือแก้ไขเสร็จแล้วทั้งหมด "
-                "เรื่องที่ถูกปฏิเสธไม่นับ"
-            ),
-            "en": (
-                "Cases resolved no later than they were due, over all cases that are resolved or "
-                "past due. Rejected cases do not count."
-            ),
-        },
-        unit="%",
-        numerator="cases.resolved_in_time",
-        denominator="cases.resolved_or_overdue",
-        factor=100.0,
-        direction="up",
-        source="Nagara default",
     ),
 )
 

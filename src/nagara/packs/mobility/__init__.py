@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from nagara.pack import Noun, Pack
+from nagara.packs.mobility.formulas import FORMULAS
 
 _SOURCE = "GTFS Schedule reference; names of Smart Data Models, dataModel.UrbanMobility"
 _MEANINGS = {
@@ -16,6 +17,7 @@ _MEANINGS = {
 
 PACK = Pack(
     name="mobility",
+    formulas=FORMULAS,
     nouns=tuple(
         Noun(
             type=name,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from nagara.pack import Noun, Pack
 from nagara.packs.sensors import cayenne, csv_line, elsys, json_members, senml, wyres
 from nagara.packs.sensors.envelope import ENVELOPES
+from nagara.packs.sensors.formulas import FORMULAS
 
 PACK = Pack(
     name="sensors",
@@ -27,4 +28,5 @@ PACK = Pack(
         wyres.CODEC,
     ),
     envelopes=ENVELOPES,
+    formulas=FORMULAS,
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from nagara.pack import Layer, Noun, Pack, QualityLimits, ThresholdRule
+from nagara.packs.water.formulas import FORMULAS
 
 WEATHER = "WeatherObserved"
 WATER = "WaterObserved"
@@ -223,4 +224,11 @@ LAYERS = (
     ),
 )
 
-PACK = Pack(name="water", nouns=NOUNS, quality=QUALITY, rules=RULES, layers=LAYERS)
+PACK = Pack(
+    name="water",
+    nouns=NOUNS,
+    quality=QUALITY,
+    rules=RULES,
+    formulas=FORMULAS,
+    layers=LAYERS,
+)

@@ -6,21 +6,23 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from msgspec import Struct
+from msgspec import UNSET
 
 from nagara.context.errors import (
     AttributeNotFound,
     EntityAlreadyExists,
     EntityInvalid,
     EntityNotFound,
+    EntityOverLimit,
     VersionConflict,
 )
+from nagara.context.merge import Absent, Joined, Unfit, join
 from nagara.context.model import (
-    NGSI_NULL,
     Attrs,
     Create,
     Delete,
     DeleteAttribute,
+    DeleteScope,
     Entity,
     Observe,
     Op,
@@ -31,51 +33,13 @@ from nagara.context.model import (
     default_instance,
     instances_of,
 )
+from nagara.context.state import AHEAD, LogRow, State, attribute_times, rows_of, settled_sys
 from nagara.values.time import format_instant, parse_instant
+
+__all__ = ["AHEAD", "LogRow", "State", "apply", "attribute_times"]
 
 #: A city's busiest entity type has about sixty attributes; beyond this a client is in a loop.
 ATTRIBUTES_MAX = 1000
-
-AHEAD = "@ahead"  # in `sys`: the newest observedAt that was kept without becoming current
-
-
-class State(Struct):
-    """An entity as the store holds it; `exists` is false for one never made or deleted."""
-
-    id: str
-    exists: bool = False
-    no: int | None = None
-    version: int = 0
-    types: tuple[str, ...] = ()
-    attrs: Attrs = {}
-    sys: dict[str, Any] = {}
-    scopes: tuple[str, ...] = ()
-    created_at: datetime | None = None
-    modified_at: datetime | None = None
-    expires_at: datetime | None = None
-
-    def entity(self) -> Entity:
-        """The state as callers see it."""
-        return Entity(
-            id=self.id,
-            types=self.types,
-            attrs=self.attrs,
-            version=self.version,
-            created_at=self.created_at,
-            modified_at=self.modified_at,
-            scopes=self.scopes,
-            sys=self.sys,
-            expires_at=self.expires_at,
-        )
-
-
-class LogRow(Struct):
-    """A row for the change log, before it has a number."""
-
-    op: str  # c create, u update, r replace, d delete, t history only
-    at: datetime
-    attrs: Attrs
-
 
 #: Whether (attribute, observedAt) of this entity is in its history already.
 Heard = Callable[[str, datetime], bool]
@@ -87,6 +51,10 @@ def apply(state: State, op: Op, now: datetime, heard: Heard) -> tuple[State, lis
     Raises a Problem of `nagara.context.errors` where the operation does not fit the state; the
     given state is never changed in place.
     """
+    if _is_over(state, now) and not isinstance(op, Delete):
+        gone, rows, _ = _delete(state, now)  # the sweep has not come by yet: it is not there
+        after, more, written = apply(gone, op, now, heard)
+        return after, rows + more, written
     if isinstance(op, Observe):
         return _observe(state, op, now, heard)
     if isinstance(op, Patch):
@@ -96,8 +64,19 @@ def apply(state: State, op: Op, now: datetime, heard: Heard) -> tuple[State, lis
             return _create(state, op.entity, now)
         if op.mode == "replace":
             return _replace(state, op.entity, now)
-        patch = Patch(op.entity.id, op.entity.attrs, "append", None, op.entity.types)
-        return _patch(state, patch, now)
+        entity = op.entity
+        return _patch(
+            state,
+            Patch(
+                entity.id,
+                entity.attrs,
+                "append",
+                types=entity.types,
+                scopes=entity.scopes or None,
+                expires_at=entity.expires_at or UNSET,
+            ),
+            now,
+        )
     if isinstance(op, Create):
         if state.exists:
             raise EntityAlreadyExists(id=state.id)
@@ -110,7 +89,13 @@ def apply(state: State, op: Op, now: datetime, heard: Heard) -> tuple[State, lis
     if isinstance(op, Delete):
         _demand_version(state, op.if_version)
         return _delete(state, now)
+    if isinstance(op, DeleteScope):
+        return _delete_scope(state, now)
     return _delete_attribute(state, op, now)
+
+
+def _is_over(state: State, now: datetime) -> bool:
+    return state.expires_at is not None and state.exists and state.expires_at <= now
 
 
 def _demand_version(state: State, expected: int | None) -> None:
@@ -118,36 +103,10 @@ def _demand_version(state: State, expected: int | None) -> None:
         raise VersionConflict(id=state.id, expected=expected, found=state.version)
 
 
-def attribute_times(
-    sys: dict[str, Any], name: str, modified_at: datetime | None
-) -> tuple[str, str] | None:
-    """createdAt and modifiedAt of an attribute.
-
-    Kept only where they differ from the entity's modifiedAt: an entity that is written whole, as
-    batches do, has nothing to keep.
-    """
-    kept = sys.get(name)
-    if kept is not None:
-        return kept[0], kept[1]
-    return None if modified_at is None else (format_instant(modified_at),) * 2
-
-
-def _settled_sys(state: State) -> dict[str, Any]:
-    """The times of all attributes made explicit, before the entity's own move on."""
-    if state.modified_at is None:
-        return {}
-    stamp = format_instant(state.modified_at)
-    sys = {name: state.sys.get(name) or [stamp, stamp] for name in state.attrs}
-    if AHEAD in state.sys:
-        sys[AHEAD] = state.sys[AHEAD]
-    return sys
-
-
 def _create(state: State, entity: Entity, now: datetime) -> tuple[State, list[LogRow], Written]:
     if not entity.types:
         raise EntityInvalid(id=entity.id, reason="an entity has at least one type")
-    if len(entity.attrs) > ATTRIBUTES_MAX:
-        raise EntityInvalid(id=entity.id, reason=f"more than {ATTRIBUTES_MAX} attributes")
+    _demand_few(entity.id, entity.attrs)
     after = State(
         id=state.id,
         exists=True,
@@ -162,13 +121,12 @@ def _create(state: State, entity: Entity, now: datetime) -> tuple[State, list[Lo
         expires_at=entity.expires_at,
     )
     written = Written(state.id, "create", after.version, created=True)
-    return after, _rows("c", entity.attrs, now), written
+    return after, rows_of("c", entity.attrs, now), written
 
 
 def _replace(state: State, entity: Entity, now: datetime) -> tuple[State, list[LogRow], Written]:
     types = entity.types or state.types
-    if len(entity.attrs) > ATTRIBUTES_MAX:
-        raise EntityInvalid(id=entity.id, reason=f"more than {ATTRIBUTES_MAX} attributes")
+    _demand_few(entity.id, entity.attrs)
     after = State(
         id=state.id,
         exists=True,
@@ -177,12 +135,12 @@ def _replace(state: State, entity: Entity, now: datetime) -> tuple[State, list[L
         types=types,
         attrs=entity.attrs,
         sys={},
-        scopes=entity.scopes or state.scopes,
+        scopes=entity.scopes,
         created_at=state.created_at,
         modified_at=now,
         expires_at=entity.expires_at,
     )
-    rows = _rows("r", entity.attrs, now)
+    rows = rows_of("r", entity.attrs, now)
     if not state.attrs.keys() <= entity.attrs.keys():
         gone: Attrs = {name: None for name in state.attrs if name not in entity.attrs}
         rows[0].attrs = {**rows[0].attrs, **gone}
@@ -207,35 +165,48 @@ def _patch(state: State, op: Patch, now: datetime) -> tuple[State, list[LogRow],
         raise EntityNotFound(id=state.id)
     _demand_version(state, op.if_version)
     stamp = format_instant(now)
-    attrs, sys = dict(state.attrs), _settled_sys(state)
+    attrs, sys = dict(state.attrs), settled_sys(state)
     patch: Attrs = {}
+    left: Attrs = {}  # what stays of attributes that lost an instance
     untouched: list[str] = []
+    replaces = op.mode in ("append", "change")
     for name, new in op.attrs.items():
         old = attrs.get(name)
-        if old is None and op.mode == "strict":
-            raise AttributeNotFound(id=state.id, attribute=name)
-        if (old is None and (op.mode == "update" or new is None)) or (
-            old is not None and op.mode == "append_new"
-        ):
-            untouched.append(name)
+        if replaces and _is_single(new) and (old is None or _is_single(old)):  # nearly all
+            attrs[name] = patch[name] = new
+            sys[name] = [sys[name][0] if name in sys else stamp, stamp]
             continue
-        if op.mode == "merge" and new is not None:
-            new = _merge_attribute(old, new)
-        kept = None if new is None else _join_instances(old, new)
-        if kept is None:
-            attrs.pop(name, None)
+        if new is None:
+            if old is None:
+                untouched.append(name)
+            else:
+                del attrs[name]
+                sys.pop(name, None)
+                patch[name] = None
+            continue
+        joined = _joined(state.id, name, old, new, op)
+        if joined.untouched:
+            untouched.append(name)
+        if not joined.changed and not joined.removed:
+            continue
+        if joined.value is None:
+            del attrs[name]
             sys.pop(name, None)
             patch[name] = None
             continue
-        attrs[name] = kept
-        patch[name] = new
-        born = sys[name][0] if name in sys else stamp
-        sys[name] = [born, stamp]
-    if len(attrs) > ATTRIBUTES_MAX:
-        raise EntityInvalid(id=state.id, reason=f"more than {ATTRIBUTES_MAX} attributes")
+        attrs[name] = joined.value
+        sys[name] = [sys[name][0] if name in sys else stamp, stamp]
+        if joined.removed:
+            left[name] = joined.value
+        else:
+            changed = joined.changed
+            patch[name] = changed[0] if len(changed) == 1 else changed
+    _demand_few(state.id, attrs)
     types = state.types + tuple(t for t in op.types if t not in state.types)
-    scopes = state.scopes if op.scopes is None else op.scopes
-    if not patch and types == state.types and scopes == state.scopes:
+    scopes = _scopes(state, op, untouched)
+    expires_at = state.expires_at if op.expires_at is UNSET else op.expires_at
+    kept = (types, scopes, expires_at) == (state.types, state.scopes, state.expires_at)
+    if not patch and not left and kept:
         return state, [], Written(state.id, "update", state.version, untouched=tuple(untouched))
     after = State(
         id=state.id,
@@ -248,10 +219,43 @@ def _patch(state: State, op: Patch, now: datetime) -> tuple[State, list[LogRow],
         scopes=scopes,
         created_at=state.created_at,
         modified_at=now,
-        expires_at=state.expires_at,
+        expires_at=expires_at,
     )
-    written = Written(state.id, "update", after.version, untouched=tuple(untouched))
-    return after, _rows("u", patch, now), written
+    rows = rows_of("u", patch, now) if patch or not left else []
+    if left:
+        rows.append(LogRow("u", now, left))
+    return after, rows, Written(state.id, "update", after.version, untouched=tuple(untouched))
+
+
+def _is_single(attribute: Any) -> bool:
+    """Whether an attribute is its default instance and nothing else."""
+    return type(attribute) is dict and "datasetId" not in attribute
+
+
+def _joined(entity_id: str, name: str, old: Any, new: Any, op: Patch) -> Joined:
+    try:
+        return join(old, new, op.mode, op.observed_at)
+    except Absent:
+        raise AttributeNotFound(id=entity_id, attribute=name) from None
+    except Unfit as unfit:
+        raise EntityInvalid(id=entity_id, reason=f"{name}: {unfit}") from None
+
+
+def _scopes(state: State, op: Patch, untouched: list[str]) -> tuple[str, ...]:
+    """The scopes after a patch (clause 4.18)."""
+    if op.scopes is None:
+        return state.scopes
+    if op.mode == "append_new":
+        return state.scopes + tuple(s for s in op.scopes if s not in state.scopes)
+    if op.mode in ("change", "update") and not state.scopes:
+        untouched.append("scope")
+        return state.scopes
+    return op.scopes
+
+
+def _demand_few(entity_id: str, attrs: Attrs) -> None:
+    if len(attrs) > ATTRIBUTES_MAX:
+        raise EntityOverLimit(id=entity_id, what="attributes", limit=ATTRIBUTES_MAX)
 
 
 def _delete_attribute(
@@ -264,7 +268,7 @@ def _delete_attribute(
     if old is None or (not op.everything and len(kept) == len(instances_of(old))):
         raise AttributeNotFound(id=state.id, attribute=op.name)
     new: Any = None if not kept else kept[0] if len(kept) == 1 else kept
-    attrs, sys = dict(state.attrs), _settled_sys(state)
+    attrs, sys = dict(state.attrs), settled_sys(state)
     if new is None:
         del attrs[op.name]
         sys.pop(op.name, None)
@@ -287,6 +291,12 @@ def _delete_attribute(
     return after, [row], Written(state.id, "update", after.version)
 
 
+def _delete_scope(state: State, now: datetime) -> tuple[State, list[LogRow], Written]:
+    if not state.scopes:
+        raise AttributeNotFound(id=state.id, attribute="scope")
+    return _patch(state, Patch(state.id, {}, scopes=()), now)
+
+
 def _observe(
     state: State, op: Observe, now: datetime, heard: Heard
 ) -> tuple[State, list[LogRow], Written]:
@@ -301,7 +311,7 @@ def _observe(
         types = op.types
         rows = [LogRow("c", now, dict(base))]
     else:
-        attrs, sys, types, rows = dict(state.attrs), _settled_sys(state), state.types, []
+        attrs, sys, types, rows = dict(state.attrs), settled_sys(state), state.types, []
     by_instant: dict[datetime, Attrs] = {}
     stored = duplicate = 0
     ahead: str | None = sys.get(AHEAD)
@@ -350,69 +360,3 @@ def _observe(
         op.id, "observe", after.version, created=created, stored=stored, duplicate=duplicate
     )
     return after, rows, written
-
-
-_WHOLE_OPS = ("c", "r")  # log rows that say what an entity is from now on
-
-
-def _rows(op: str, attrs: Attrs, now: datetime) -> list[LogRow]:
-    """The log rows of a write: values measured at one instant carry that instant."""
-    timeless: Attrs = {}
-    by_instant: dict[str, Attrs] = {}
-    for name, attribute in attrs.items():
-        if isinstance(attribute, dict):  # nearly all: one instance
-            at = attribute.get("observedAt")
-            if at is None:
-                timeless[name] = attribute
-            elif at in by_instant:
-                by_instant[at][name] = attribute
-            else:
-                by_instant[at] = {name: attribute}
-            continue
-        for instance in instances_of(attribute) or [{}]:
-            at = instance.get("observedAt")
-            holder = timeless if at is None else by_instant.setdefault(at, {})
-            held = holder.get(name)
-            one = instance or None
-            holder[name] = one if held is None else [*instances_of(held), one]
-    if not by_instant:
-        return [LogRow(op, now, timeless)]
-    if not timeless and len(by_instant) == 1:
-        [(at, patch)] = by_instant.items()
-        return [LogRow(op, parse_instant(at), patch)]
-    rows = [LogRow(op, now, timeless)] if timeless or op in _WHOLE_OPS else []
-    later = "u" if op in _WHOLE_OPS else op
-    rows.extend(LogRow(later, parse_instant(at), patch) for at, patch in sorted(by_instant.items()))
-    return rows
-
-
-def _join_instances(old: Any, new: Any) -> Any:
-    """The attribute after `new`: instances of other datasetIds stay (clause 4.5.5)."""
-    if isinstance(new, dict) and "datasetId" not in new and not isinstance(old, list):
-        return new
-    by_dataset = {i.get("datasetId"): i for i in instances_of(old)}
-    for instance in instances_of(new):
-        by_dataset[instance.get("datasetId")] = instance
-    kept = list(by_dataset.values())
-    return kept[0] if len(kept) == 1 else kept
-
-
-def _merge_attribute(old: Any, new: Any) -> Any:
-    if isinstance(new, list):
-        by_dataset = {i.get("datasetId"): i for i in instances_of(old)}
-        return [_merge_value(by_dataset.get(i.get("datasetId")), i) for i in new]
-    same = next((i for i in instances_of(old) if i.get("datasetId") == new.get("datasetId")), None)
-    return _merge_value(same, new)
-
-
-def _merge_value(old: Any, new: Any) -> Any:
-    """JSON merge (RFC 7396) with the NGSI-LD Null as the sign of removal."""
-    if not isinstance(new, dict):
-        return new
-    merged = dict(old) if isinstance(old, dict) else {}
-    for key, value in new.items():
-        if value is None or value == NGSI_NULL:
-            merged.pop(key, None)
-        else:
-            merged[key] = _merge_value(merged.get(key), value)
-    return merged

@@ -44,6 +44,21 @@ class EntityInvalid(Problem):
     ngsi_type = "BadRequestData"
 
 
+class EntityOverLimit(Problem):
+    """More of something than one entity, or one request, may have."""
+
+    code = "entity-over-limit"
+    ngsi_type = "BadRequestData"
+
+
+class AttributesKept(Problem):
+    """Attributes that were there already and were to be left alone (noOverwrite)."""
+
+    code = "attributes-kept"
+    status = 409
+    ngsi_type = "AlreadyExists"
+
+
 class QueryInvalid(Problem):
     """A query that cannot be read."""
 
@@ -57,6 +72,30 @@ class QueryTooComplex(Problem):
     code = "query-too-complex"
     status = 403
     ngsi_type = "TooComplexQuery"
+
+
+class OffsetTooFar(Problem):
+    """A page so far on that all before it would have to be read."""
+
+    code = "offset-too-far"
+    status = 403
+    ngsi_type = "TooComplexQuery"
+
+
+class TypeNotFound(Problem):
+    """No entity is of that type (clause 5.7.7)."""
+
+    code = "type-not-found"
+    status = 404
+    ngsi_type = "ResourceNotFound"
+
+
+class AttributeUnknown(Problem):
+    """No entity has that attribute (clause 5.7.10)."""
+
+    code = "attribute-unknown"
+    status = 404
+    ngsi_type = "ResourceNotFound"
 
 
 class TenantNotFound(Problem):

@@ -9,13 +9,13 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Literal
 
-from msgspec import Struct, field
+from msgspec import UNSET, Struct, UnsetType, field
 
 from nagara.values.time import parse_instant
 
 Attrs = dict[str, Any]
 ChangeOp = Literal["create", "update", "replace", "delete", "temporal"]
-PatchMode = Literal["append", "append_new", "update", "merge", "strict"]
+PatchMode = Literal["append", "append_new", "change", "update", "merge", "partial", "strict"]
 
 #: Sent as a value to remove an attribute in a merge (clause 4.5.0, NGSI-LD Null).
 NGSI_NULL = "urn:ngsi-ld:null"
@@ -110,12 +110,23 @@ class Replace(Struct, frozen=True):
     if_version: int | None = None
 
 
+class Gone(Struct, frozen=True):
+    """In a patch: the instance of this datasetId is removed, the others stay (clause 4.5.5)."""
+
+    dataset_id: str | None = None
+
+
 class Patch(Struct, frozen=True):
     """Change attributes of an entity that exists.
 
-    append: add and overwrite (5.6.3); append_new: add, never overwrite; update: only those that
-    are there (5.6.2); merge: JSON merge (5.6.17); strict: as update, AttributeNotFound if absent.
-    An attribute that is None is removed.
+    append: add and overwrite (5.6.3); append_new: add, never overwrite; change: as append, but a
+    scope only where there is one (5.6.2); update: only attributes that are there; merge: JSON merge
+    (5.6.17); partial: members of one attribute (5.6.4); strict: as update (5.6.19). The last two
+    raise AttributeNotFound for an instance that is absent. An attribute that is None is removed
+    with all its instances, one that is `Gone` (or has such an instance) only that one.
+
+    `types` are added. `scopes` are replaced, by append_new added; empty ones are removed.
+    `observed_at`: in a merge, the time of values that had one and are sent without.
     """
 
     id: str
@@ -124,6 +135,8 @@ class Patch(Struct, frozen=True):
     if_version: int | None = None
     types: tuple[str, ...] = ()
     scopes: tuple[str, ...] | None = None
+    expires_at: datetime | UnsetType | None = UNSET
+    observed_at: str | None = None
 
 
 class Delete(Struct, frozen=True):
@@ -142,6 +155,12 @@ class DeleteAttribute(Struct, frozen=True):
     everything: bool = False
 
 
+class DeleteScope(Struct, frozen=True):
+    """Delete all scopes of an entity (5.6.5.4, where the attribute is `scope`)."""
+
+    id: str
+
+
 class Observe(Struct, frozen=True):
     """Hear measured values: each (attribute, observedAt) is kept once, however often it is heard.
 
@@ -156,7 +175,7 @@ class Observe(Struct, frozen=True):
     current: bool = True
 
 
-Op = Create | Upsert | Replace | Patch | Delete | DeleteAttribute | Observe
+Op = Create | Upsert | Replace | Patch | Delete | DeleteAttribute | DeleteScope | Observe
 
 
 class Written(Struct, frozen=True):
@@ -205,9 +224,31 @@ class GeoQuery(Struct, frozen=True):
     geoproperty: str = "location"
 
 
+class Selector(Struct, frozen=True):
+    """Which entities one part of a query means (clause 5.2.33): types, and ids or their pattern.
+
+    `types`: any of these; `types_all`: or all of one of these sets.
+    """
+
+    types: tuple[str, ...] = ()
+    types_all: tuple[tuple[str, ...], ...] = ()
+    ids: tuple[str, ...] = ()
+    id_pattern: str | None = None
+
+
+class OrderTerm(Struct, frozen=True):
+    """One part of an order (clause 4.23): a path of attribute, sub-attribute or member, and a way
+    into a compound value. `by_distance`: from the query's `order_from`."""
+
+    names: tuple[str, ...]
+    inside: tuple[str, ...] = ()
+    descending: bool = False
+    by_distance: bool = False
+
+
 class Query(Struct, frozen=True):
     """What to look for. `after` is the cursor of the page before; `order` one of id, -modifiedAt,
-    -createdAt."""
+    -createdAt. `selectors`: instead of types, ids and id_pattern, any of several."""
 
     types: tuple[str, ...] = ()
     ids: tuple[str, ...] = ()
@@ -215,7 +256,7 @@ class Query(Struct, frozen=True):
     q: str | None = None
     geo: GeoQuery | None = None
     attrs: tuple[str, ...] = ()  # entities that have one of these
-    scopes: tuple[str, ...] = ()
+    scopes: tuple[tuple[str, ...], ...] = ()  # clause 4.19: any of these sets of patterns
     limit: int = 20
     after: str | None = None
     offset: int = 0
@@ -224,6 +265,12 @@ class Query(Struct, frozen=True):
     visible_types: tuple[str, ...] | None = None  # the only types that the caller may see
     tenant: str = ""
     at: datetime | None = None  # the city's time: what has expired by then is not found
+    types_all: tuple[tuple[str, ...], ...] = ()  # or entities that have all types of one of these
+    selectors: tuple[Selector, ...] = ()
+    expand_values: tuple[str, ...] = ()  # attributes whose values in q are terms (clause 4.9)
+    ordered_by: tuple[OrderTerm, ...] = ()  # instead of `order` (clause 4.23)
+    order_from: tuple[float, float] | None = None  # longitude, latitude
+    collation: str | None = None  # a language tag: how texts are ordered
 
 
 class Page(Struct, frozen=True):
@@ -231,3 +278,10 @@ class Page(Struct, frozen=True):
 
     entities: list[Entity]
     next_cursor: str | None
+
+
+class Count(Struct, frozen=True):
+    """How many entities fulfil a query; `is_estimated` where counting would read too many."""
+
+    total: int
+    is_estimated: bool = False

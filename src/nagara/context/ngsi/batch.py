@@ -1,4 +1,4 @@
-"""/ngsi-ld/v1/entityOperations: many entities in one request (clauses 6.14 to 6.17, 6.23, 6.31)."""
+"""/ngsi-ld/v1/entityOperations: many entities in one request (clauses 5.6.7 to 5.6.10, 5.6.20)."""
 
 from __future__ import annotations
 
@@ -9,16 +9,23 @@ from typing import Any
 from litestar import Controller, Response, post
 
 from nagara.context.context import Context
-from nagara.context.errors import EntityInvalid, QueryInvalid
-from nagara.context.model import Create, Delete, Entity, Op, Patch, Upsert, Written
+from nagara.context.errors import (
+    AttributesKept,
+    EntityAlreadyExists,
+    EntityInvalid,
+    EntityNotFound,
+    EntityOverLimit,
+)
+from nagara.context.model import Create, Delete, Op, Patch, PatchMode, Upsert, Written
 from nagara.context.ngsi import ask
 from nagara.context.ngsi.ask import Asked
-from nagara.context.ngsi.entities import WRITE, demand_writable
+from nagara.context.ngsi.entities import WRITE, full_name, is_simple
 from nagara.context.ngsi.fetch import Contexts
-from nagara.context.ngsi.read import is_uri, read_entity
-from nagara.context.ngsi.retrieve import READ, answer_query
+from nagara.context.ngsi.names import is_uri
+from nagara.context.ngsi.read import Nulls, Simple, read_entity, read_fragment
+from nagara.context.ngsi.target import demand_writable, is_hidden, words
 from nagara.context.ngsi.tenants import Tenants
-from nagara.context.ngsi.terms import TermMap
+from nagara.context.ngsi.terms import ContextInvalid, TermMap
 from nagara.http.problem import language_of, problem_body
 from nagara.values.errors import Problem
 
@@ -28,7 +35,8 @@ BATCH_MAX = 20_000
 #: and each answer would otherwise wait for a whole batch to be read.
 BREATH_EVERY = 100
 
-Maker = Callable[[Entity], Op]
+#: From one item of a batch, and what its words mean, to what is to be done.
+Maker = Callable[[Any, TermMap], Op]
 
 
 class Outcome:
@@ -45,10 +53,18 @@ class Outcome:
         body = problem_body(problem, self._language, ngsi=True)
         self.errors.append({"entityId": entity_id, "error": body})
 
+    def note(self, op: Op, written: Written) -> None:
+        """One that was done, or that was done but for attributes that were to be left alone."""
+        if written.untouched and isinstance(op, Patch) and op.mode == "append_new":
+            kept = ", ".join(map(full_name, written.untouched))
+            self.fail(written.id, AttributesKept(id=written.id, attributes=kept))
+        else:
+            (self.created if written.created else self.updated).append(written.id)
+
     @property
     def success(self) -> list[str]:
-        """All that were done."""
-        return self.created + self.updated
+        """All that were done, each once."""
+        return list(dict.fromkeys(self.created + self.updated))
 
 
 def batch_routes(context: Context, contexts: Contexts) -> type[Controller]:
@@ -57,23 +73,20 @@ def batch_routes(context: Context, contexts: Contexts) -> type[Controller]:
     tenants = Tenants(context.db)
 
     async def run(request: Asked, make: Maker, creates: bool = False) -> Outcome:
+        sent = await ask.read_sent(request, contexts)
         tenant = await (tenants.writable if creates else tenants.existing)(request)
         outcome = Outcome(language_of(request))
         ops: list[Op] = []
-        sent = await ask.read_sent(request, contexts)
-        if not isinstance(sent.body, list) or not sent.body:
-            raise EntityInvalid(id="", reason="a batch is a list of at least one entity")
-        if len(sent.body) > BATCH_MAX:
-            raise EntityInvalid(id="", reason=f"a batch has at most {BATCH_MAX} entities")
-        for number, item in enumerate(sent.body, 1):
+        linked_data = request.headers.get("content-type", "").startswith(ask.JSON_LD)
+        for number, item in enumerate(_items(sent.body), 1):
             if number % BREATH_EVERY == 0:
                 await asyncio.sleep(0)
             try:
-                terms = await _own_terms(item, sent.terms, contexts)
-                ops.append(make(read_entity(item, terms)))
+                _demand_context(item, linked_data)
+                body, terms = await ask.item_terms(request, contexts, item, sent.terms)
+                ops.append(make(body, terms))
             except Problem as problem:
-                said = item.get("id") if isinstance(item, dict) else None
-                outcome.fail(str(said), problem)
+                outcome.fail(_said_id(item), problem)
         if ops and creates:
             await tenants.make(tenant)
         await write_all(context, request, ops, tenant, outcome)
@@ -85,59 +98,100 @@ def batch_routes(context: Context, contexts: Contexts) -> type[Controller]:
 
         @post("/create", opt=WRITE, summary="Create many entities")
         async def create(self, request: Asked) -> Response[Any]:
-            outcome = await run(request, Create, creates=True)
+            simple = Simple() if is_simple(request) else None
+            outcome = await run(
+                request, lambda item, terms: Create(read_entity(item, terms, simple=simple)), True
+            )
             if outcome.errors:
-                return _partial(request, outcome)
+                return _partial(outcome)
             return _plain(outcome.created, 201)
 
         @post("/upsert", opt=WRITE, summary="Create or change many entities")
         async def upsert(self, request: Asked) -> Response[Any]:
-            update = "update" in request.query_params.get("options", "")
-            mode: Any = "update" if update else "replace"
-            outcome = await run(request, lambda e: Upsert(e, mode), creates=True)
+            simple = Simple() if is_simple(request) else None
+            mode: Any = "replace"
+            if "update" in words(request.query_params.get("options")):
+                mode = "update"
+            outcome = await run(
+                request,
+                lambda item, terms: Upsert(read_entity(item, terms, simple=simple), mode),
+                True,
+            )
             if outcome.errors:
-                return _partial(request, outcome)
+                return _partial(outcome)
             return _plain(outcome.created, 201) if outcome.created else _plain(None, 204)
 
         @post("/update", opt=WRITE, summary="Change many entities")
         async def update(self, request: Asked) -> Response[Any]:
-            keep = "noOverwrite" in request.query_params.get("options", "")
-            mode: Any = "append_new" if keep else "append"
-            outcome = await run(request, lambda e: Patch(e.id, e.attrs, mode, types=e.types))
-            return _partial(request, outcome) if outcome.errors else _plain(None, 204)
+            keep = "noOverwrite" in words(request.query_params.get("options"))
+            maker = _patcher(request, "append_new" if keep else "append")
+            outcome = await run(request, maker)
+            return _partial(outcome) if outcome.errors else _plain(None, 204)
 
         @post("/merge", opt=WRITE, summary="Merge many entities")
         async def merge(self, request: Asked) -> Response[Any]:
-            outcome = await run(request, lambda e: Patch(e.id, e.attrs, "merge", types=e.types))
-            return _partial(request, outcome) if outcome.errors else _plain(None, 204)
+            outcome = await run(request, _patcher(request, "merge"))
+            return _partial(outcome) if outcome.errors else _plain(None, 204)
 
         @post("/delete", opt=WRITE, summary="Delete many entities")
         async def delete(self, request: Asked) -> Response[Any]:
-            tenant = await tenants.existing(request)
             sent = await ask.read_sent(request, contexts)
+            tenant = await tenants.existing(request)
             outcome = Outcome(language_of(request))
-            if not isinstance(sent.body, list) or not sent.body:
-                raise EntityInvalid(id="", reason="a list of at least one id is needed")
             ops: list[Op] = []
-            for item in sent.body[:BATCH_MAX]:
+            for item in _items(sent.body):
                 if is_uri(item):
                     ops.append(Delete(item))
                 else:
                     outcome.fail(str(item), EntityInvalid(id=str(item)[:200], reason="no URI"))
             await write_all(context, request, ops, tenant, outcome)
-            return _partial(request, outcome) if outcome.errors else _plain(None, 204)
-
-        @post("/query", opt=READ, status_code=200, summary="Query by a body")
-        async def query(self, request: Asked) -> Response[bytes]:
-            tenant = await tenants.existing(request)
-            sent = await ask.read_sent(request, contexts)
-            params = {**request.query_params, **_query_params(sent.body)}
-            wanted = ask.make_query(params, sent.terms, tenant, request.user)
-            ask.demand_selection(wanted)
-            accept = ask.accept_of(request, geo=True)
-            return await answer_query(context, request, wanted, sent.terms, accept)
+            return _partial(outcome) if outcome.errors else _plain(None, 204)
 
     return Batch
+
+
+def _items(body: Any) -> list[Any]:
+    """The items of a batch: at least one, none of them null (5.6.7.4). Raises `EntityInvalid`."""
+    if not isinstance(body, list) or not body:
+        raise EntityInvalid(id="", reason="a batch is a list of at least one item")
+    if len(body) > BATCH_MAX:
+        raise EntityOverLimit(id="", what="items in one batch", limit=BATCH_MAX)
+    if None in body:
+        raise EntityInvalid(id="", reason="an item of the batch is null")
+    return body
+
+
+def _demand_context(item: Any, linked_data: bool) -> None:
+    """Each item of application/ld+json brings its @context, none of application/json does."""
+    if not isinstance(item, dict):
+        raise EntityInvalid(id="", reason="an entity is a JSON object")
+    if linked_data and "@context" not in item:
+        raise ContextInvalid(reason="application/ld+json needs an @context in each item")
+    if not linked_data and "@context" in item:
+        raise ContextInvalid(reason="application/json carries its @context in the Link header")
+
+
+def _said_id(item: Any) -> str:
+    said = item.get("id", item.get("@id")) if isinstance(item, dict) else None
+    return str(said)[:200]
+
+
+def _patcher(request: Asked, mode: PatchMode) -> Maker:
+    nulls: dict[PatchMode, Nulls] = {"merge": "merge", "append": "whole"}
+    simple = Simple(lang=request.query_params.get("lang")) if is_simple(request) else None
+
+    def make(item: Any, terms: TermMap) -> Op:
+        entity_id, said = read_fragment(item, terms, None, nulls.get(mode, "refused"), (), simple)
+        return Patch(
+            entity_id,
+            said.attrs,
+            mode,
+            types=said.types,
+            scopes=said.scopes,
+            expires_at=said.expires_at,
+        )
+
+    return make
 
 
 async def write_all(
@@ -148,6 +202,7 @@ async def write_all(
     for op in ops:
         try:
             await demand_writable(context, op, tenant)
+            await _demand_seen(context, request, op, tenant)
             free.append(op)
         except Problem as problem:
             outcome.fail(_id_of(op), problem)
@@ -156,12 +211,21 @@ async def write_all(
         await _write_part(context, actor, key, free, tenant, outcome)
 
 
+async def _demand_seen(context: Context, request: Asked, op: Op, tenant: str) -> None:
+    """An entity that the caller may not see is not there for him; its id is taken all the same."""
+    if not isinstance(op, Create) and await is_hidden(context, request, _id_of(op), tenant):
+        if isinstance(op, Upsert):
+            raise EntityAlreadyExists(id=_id_of(op))
+        raise EntityNotFound(id=_id_of(op))
+
+
 async def _write_part(
     context: Context, actor: str, key: str | None, ops: list[Op], tenant: str, outcome: Outcome
 ) -> None:
     try:
-        for written in await context.write(*ops, actor=actor, key=key, tenant=tenant):
-            _note(outcome, written)
+        done = await context.write(*ops, actor=actor, key=key, tenant=tenant)
+        for op, written in zip(ops, done, strict=True):
+            outcome.note(op, written)
         return
     except Problem as problem:
         if problem.status >= 500:
@@ -175,59 +239,15 @@ async def _write_part(
         await _write_part(context, actor, deeper, part, tenant, outcome)
 
 
-def _note(outcome: Outcome, written: Written) -> None:
-    (outcome.created if written.created else outcome.updated).append(written.id)
-
-
 def _id_of(op: Op) -> str:
     entity = getattr(op, "entity", None)
     return str(entity.id if entity is not None else getattr(op, "id", ""))
-
-
-async def _own_terms(item: Any, otherwise: TermMap, contexts: Contexts) -> TermMap:
-    if isinstance(item, dict) and "@context" in item:
-        return await contexts.terms(item["@context"])
-    return otherwise
-
-
-def _query_params(body: Any) -> dict[str, Any]:
-    """A Query object (clause 5.2.23) as the parameters of a GET."""
-    if not isinstance(body, dict) or body.get("type") != "Query":
-        raise QueryInvalid(query="", position=0, reason="the body is an object of type Query")
-    params: dict[str, Any] = {k: body[k] for k in ("q", "scopeQ", "attrs", "pick") if k in body}
-    entities = body.get("entities") or []
-    if not isinstance(entities, list) or not all(isinstance(e, dict) for e in entities):
-        raise QueryInvalid(query="entities", position=0, reason="entities is a list of objects")
-    types = [str(e["type"]) for e in entities if "type" in e]
-    ids = [i for e in entities if "id" in e for i in _as_list(e["id"])]
-    patterns = [str(e["idPattern"]) for e in entities if "idPattern" in e]
-    if types:
-        params["type"] = ",".join(types)
-    if ids:
-        params["id"] = ids
-    if patterns:
-        params["idPattern"] = "|".join(f"(?:{p})" for p in patterns)
-    geo = body.get("geoQ")
-    if isinstance(geo, dict):
-        params |= {
-            k: geo[k] for k in ("georel", "geometry", "coordinates", "geoproperty") if k in geo
-        }
-    return params
-
-
-def _as_list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
 
 
 def _plain(body: Any, status: int) -> Response[Any]:
     return Response(body, status_code=status, media_type="application/json")
 
 
-def _partial(request: Asked, outcome: Outcome) -> Response[Any]:
-    tenant = request.headers.get("ngsild-tenant")
-    return Response(
-        {"success": outcome.success, "errors": outcome.errors},
-        status_code=207,
-        media_type="application/json",
-        headers={"NGSILD-Tenant": tenant} if tenant else {},
-    )
+def _partial(outcome: Outcome) -> Response[Any]:
+    body = {"success": outcome.success, "errors": outcome.errors}
+    return Response(body, status_code=207, media_type="application/json")

@@ -8,6 +8,7 @@ from typing import Any
 
 from msgspec import UNSET
 
+from nagara.context.chronicle import chronicle, with_scopes
 from nagara.context.errors import (
     AttributeNotFound,
     EntityAlreadyExists,
@@ -18,7 +19,9 @@ from nagara.context.errors import (
 )
 from nagara.context.merge import Absent, Joined, Unfit, join
 from nagara.context.model import (
+    Amended,
     Attrs,
+    Chronicle,
     Create,
     Delete,
     DeleteAttribute,
@@ -51,10 +54,23 @@ def apply(state: State, op: Op, now: datetime, heard: Heard) -> tuple[State, lis
     Raises a Problem of `nagara.context.errors` where the operation does not fit the state; the
     given state is never changed in place.
     """
+    after, rows, written = _applied(state, op, now, heard)
+    if after.scopes != state.scopes and after.exists and not isinstance(op, Chronicle):
+        rows = with_scopes(rows, after.scopes, now, LogRow)
+    return after, rows, written
+
+
+def _applied(
+    state: State, op: Op, now: datetime, heard: Heard
+) -> tuple[State, list[LogRow], Written]:
     if _is_over(state, now) and not isinstance(op, Delete):
         gone, rows, _ = _delete(state, now)  # the sweep has not come by yet: it is not there
-        after, more, written = apply(gone, op, now, heard)
+        after, more, written = _applied(gone, op, now, heard)
         return after, rows + more, written
+    if isinstance(op, Chronicle):
+        return chronicle(state, op, now, LogRow)
+    if isinstance(op, Amended):
+        return state, [LogRow("t", now, {})], Written(op.id, "amend", state.version)
     if isinstance(op, Observe):
         return _observe(state, op, now, heard)
     if isinstance(op, Patch):

@@ -5,7 +5,7 @@ Most of it lies in chunks (`history_chunks`); what the log has beyond them is re
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -136,19 +136,38 @@ async def read_instances(
             rows = await _read_log(conn, nos, names, span, folded, newest)
     else:
         rows = await _read_log(conn, nos, names, span, 0, newest)
-    for row in rows:
-        packed = _packed(row)
-        if is_removal(packed) == (span.by == "deletedAt"):
-            series.setdefault((row["no"], row["name"], row["dataset"]), []).append(packed)
+    for key, packed in packed_rows(rows, removals=span.by == "deletedAt").items():
+        series.setdefault(key, []).extend(packed)
     for found in series.values():
         found.sort()
     return series, rows[-1]["key"] if len(rows) == LOG_MAX else None
 
 
-def _packed(row: Record) -> Packed:
-    return Packed(
-        row["key"], row["seq"], row["idx"], row["val"], row["recorded"], row["rest"], row["at"]
+def packed_rows(rows: list[Record], removals: bool = False) -> Series:
+    """Rows that `log_sql` brings, by series: values, or removals of attributes."""
+    series: Series = {}
+    for no, name, dataset, key, seq, index, number, recorded, rest, at in rows:
+        packed = Packed(key, seq, index, number, recorded, rest, at)
+        if is_removal(packed) == removals:
+            series.setdefault((no, name, dataset), []).append(packed)
+    return series
+
+
+async def read_chunk_days(
+    conn: Conn, days: Collection[tuple[int, str, str, int]], first: int, last: int
+) -> Series:
+    """The values in chunks (number, attribute, datasetId, day) from `first` to `last`."""
+    if not days:
+        return {}
+    rows = await conn.fetch(
+        """select c.no, c.name, c.dataset, c.ats, c.seqs, c.idxs, c.vals, c.recorded, c.rests
+           from unnest($1::bigint[], $2::text[], $3::text[], $4::int[]) w(no, name, dataset, day)
+           join context.chunk c using (no, name, dataset, day)""",
+        *map(list, zip(*days, strict=True)),
     )
+    series: Series = {}
+    _open_chunks(series, rows, first, last)
+    return series
 
 
 def bounds_of(span: Span) -> tuple[int, int]:
@@ -177,6 +196,10 @@ async def _read_chunks(
         last // DAY_US,
         most,
     )
+    _open_chunks(series, rows, first, last)
+
+
+def _open_chunks(series: Series, rows: list[Record], first: int, last: int) -> None:
     for row in rows:
         ats = row["ats"]
         found = map(

@@ -175,7 +175,35 @@ class Observe(Struct, frozen=True):
     current: bool = True
 
 
-Op = Create | Upsert | Replace | Patch | Delete | DeleteAttribute | DeleteScope | Observe
+class Chronicle(Struct, frozen=True):
+    """Tell instances of the past of an entity; the newest become the present state of what is not
+    known newer. An entity that is not there is made, where `makes`."""
+
+    id: str
+    types: tuple[str, ...]
+    attrs: dict[str, list[dict[str, Any]]]
+    scopes: tuple[dict[str, Any], ...] = ()
+    makes: bool = True
+
+
+class Amended(Struct, frozen=True):
+    """A sign in the log that history of an entity was changed; what, is in tables of history."""
+
+    id: str
+
+
+Op = (
+    Create
+    | Upsert
+    | Replace
+    | Patch
+    | Delete
+    | DeleteAttribute
+    | DeleteScope
+    | Observe
+    | Chronicle
+    | Amended
+)
 
 
 class Written(Struct, frozen=True):

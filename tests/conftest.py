@@ -17,7 +17,7 @@ from nagara.context.room import Floor
 from nagara.engines.database import Database
 from nagara.guard import Guard, audit
 
-pytest_plugins = ["engine_fixtures"]
+pytest_plugins = ["broker_fixtures", "engine_fixtures"]
 
 #: Where the archives lie when they are there; tests that read them have a twin on made data.
 ARCHIVES = (

@@ -50,6 +50,10 @@ class Sources:
         """Take up what is registered."""
         await self.registry.load()
 
+    def routes(self) -> list[Any]:
+        """Routes beside those of registrations: none yet."""
+        return []
+
     def tasks(self) -> list[Task]:
         """What runs beside."""
         return [Task("sources.keep", self._keep)]

@@ -13,11 +13,11 @@ from msgspec import Struct
 from nagara.context.clock import CityClock
 from nagara.context.commit import AuditAppend, Committer
 from nagara.context.errors import EntityNotFound
-from nagara.context.find import count, query_page
+from nagara.context.find import count_entities, query_held, query_page
 from nagara.context.history import read_history, read_series
 from nagara.context.live import Live
 from nagara.context.log import Reader, ReaderRunner, ReaderState, Tail
-from nagara.context.model import Delete, Entity, Op, Page, Query, Sample, Written
+from nagara.context.model import Count, Delete, Entity, Op, Page, Query, Sample, Written
 from nagara.context.plan import Within
 from nagara.context.q_sql import Expand
 from nagara.context.store import Cache, Held, load
@@ -165,6 +165,14 @@ class Context:
         async with self.db.acquire() as conn:
             return await query_page(conn, query, expand)
 
+    async def query_held(
+        self, query: Query, expand: Expand = as_written
+    ) -> tuple[list[Held], str | None]:
+        """As `query`, but the entities encoded as they lie in the store."""
+        query = msgspec.structs.replace(query, at=self.clock.now())
+        async with self.db.acquire() as conn:
+            return await query_held(conn, query, expand)
+
     async def query_all(self, query: Query) -> list[Entity]:
         """All entities that fulfil a query, page by page; for what is known to be few."""
         found: list[Entity] = []
@@ -180,7 +188,13 @@ class Context:
         """How many entities fulfil a query."""
         query = msgspec.structs.replace(query, at=self.clock.now())
         async with self.db.acquire() as conn:
-            return await count(conn, query, expand)
+            return (await count_entities(conn, query, expand)).total
+
+    async def count_entities(self, query: Query, expand: Expand = as_written) -> Count:
+        """How many entities fulfil a query, and whether that is an estimate."""
+        query = msgspec.structs.replace(query, at=self.clock.now())
+        async with self.db.acquire() as conn:
+            return await count_entities(conn, query, expand)
 
     async def history(
         self,

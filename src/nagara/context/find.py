@@ -1,154 +1,60 @@
-"""Queries on current state and on history: the SQL of reading."""
+"""Queries on the present: pages of entities, and how many there are."""
 
 from __future__ import annotations
 
 import asyncio
 import base64
 import json
-import math
 from collections.abc import Sequence
-from datetime import UTC, datetime
-from functools import lru_cache
 from typing import Any
 
 import asyncpg
 import msgspec
-import shapely
-import shapely.ops
-from asyncpg import Box, Record
-from shapely.geometry.base import BaseGeometry
+from asyncpg import Record
 
-from nagara.context.errors import QueryInvalid, QueryTooComplex
-from nagara.context.model import (
-    Attrs,
-    Entity,
-    GeoQuery,
-    Page,
-    Query,
-    default_instance,
-)
-from nagara.context.q import Node, parse_q
-from nagara.context.q_sql import Expand, to_jsonpath
-from nagara.context.store import COLUMNS, Conn, held_from
-from nagara.values.geo import GeometryInvalid, distance_m, read_geojson
+from nagara.context.errors import OffsetTooFar, QueryInvalid, QueryTooComplex
+from nagara.context.geometry import are_related_wkb, fulfils, shape_of
+from nagara.context.model import Count, GeoQuery, Page, Query
+from nagara.context.order import demand_collation, order_sql
+from nagara.context.q_sql import Expand
+from nagara.context.store import COLUMNS, Conn, Held, held_from
+from nagara.context.where import Where, box_of, conditions
 from nagara.values.time import parse_instant
+
+_Where = Where  # the name under which other modules of the context know it
+
+__all__ = ["LIMIT_MAX", "count_entities", "decode_cursor", "encode_cursor", "fulfils", "query_page"]
 
 #: The largest page: about 2 MB of entities. A caller who wants more follows the cursor.
 LIMIT_MAX = 1_000
-#: Rows read at once while a geo-query is refined.
+#: The furthest an offset reaches: each page reads all before it. Further on there is the cursor.
+OFFSET_MAX = 100_000
+#: Rows read at once while a geo-query is refined, in the order of ids.
 REFINE_BATCH = 500
-#: Points of a query's geometry: a district drawn by hand has fifty, an official one some hundreds.
-QUERY_POINTS_MAX = 5_000
+#: Entities in an area up to which all are looked up in the index of places and put in order. Where
+#: more lie, they are so dense that walking along the ids meets them soon.
+PLACES_MAX = 4_000
 #: A query that takes longer holds one of the city's connections: the client is told to narrow it.
 QUERY_S_MAX = 5.0
-METRES_PER_DEGREE = 111_195.0  # of latitude, on the sphere of nagara.values.geo
+#: Counted exactly up to here, and while it takes no longer than this; then estimated.
+COUNT_MAX = 20_000
+COUNT_S_MAX = 0.5
+#: Pages of the table that an estimate looks at.
+SAMPLE_PAGES = 400
 
 _ORDERS = {"-modifiedAt": "modified_at", "-createdAt": "created_at"}
+_PLACE = "e.geometry, jsonb_typeof(e.doc -> 'location') = 'array' as is_many"
 
 
-class _Where:
-    """Conditions of a statement and their parameters, in step."""
-
-    def __init__(self) -> None:
-        self.conditions: list[str] = []
-        self.parameters: list[Any] = []
-
-    def bind(self, value: Any) -> str:
-        """The placeholder of a new parameter."""
-        self.parameters.append(value)
-        return f"${len(self.parameters)}"
-
-    def add(self, condition: str) -> None:
-        """One more condition, all of which must hold."""
-        self.conditions.append(condition)
-
-    def sql(self) -> str:
-        """The conditions joined."""
-        return " and ".join(self.conditions)
-
-
-def conditions(query: Query, expand: Expand, tree: Node | None = None) -> tuple[_Where, list[str]]:
-    """The conditions of a query but for its types, and the alternatives that name the types.
-
-    Entities of several types are few; they are a branch of their own, so that the many are read in
-    the order of their index.
-    """
-    where = _Where()
-    where.add(f"e.tenant = {where.bind(query.tenant)}")
-    where.add("not e.deleted")
-    if query.at is not None:
-        where.add(f"(e.expires_at is null or e.expires_at > {where.bind(query.at)})")
-    if query.ids:
-        where.add(f"e.id = any({where.bind(list(query.ids))}::text[])")
-    if query.id_pattern is not None:
-        where.add(f"e.id ~ {where.bind(query.id_pattern)}")
-    if query.attrs:
-        where.add(f"e.doc ?| {where.bind([expand(a) for a in query.attrs])}::text[]")
-    if query.q:
-        path = to_jsonpath(tree or parse_q(query.q), expand)
-        where.add(f"e.doc @@ {where.bind(path)}::text::jsonpath")
-    if query.scopes:
-        where.add(f"e.scopes && {where.bind(list(query.scopes))}::text[]")
-    if query.geo is not None:
-        _geo_condition(where, query.geo, shape_of(query.geo))
-    if query.visible_types is not None:
-        seen = where.bind(list(query.visible_types))
-        where.add(f"coalesce(e.types, array[e.type]) <@ {seen}::text[]")
-    if query.hidden_types:
-        unseen = where.bind(list(query.hidden_types))
-        where.add(f"not (coalesce(e.types, array[e.type]) && {unseen}::text[])")
-    if not query.types:
-        return where, []
-    types = list(query.types)
-    one = where.bind(types[0] if len(types) == 1 else types)
-    many = where.bind(types)
-    only = f"e.type = {one}" if len(types) == 1 else f"e.type = any({one}::text[])"
-    return where, [
-        f"e.types is null and {only}",
-        f"e.types is not null and e.types && {many}::text[]",
-    ]
-
-
-def _geo_condition(where: _Where, geo: GeoQuery, there: BaseGeometry) -> None:
-    """A bounding-box filter that the index answers; the rest is refined in `_fulfils`."""
-    if geo.geoproperty != "location" or geo.georel == "disjoint" or geo.min_distance_m is not None:
-        if geo.geoproperty == "location":
-            where.add("e.extent is not null")
-        return
-    west, south, east, north = there.bounds
-    if geo.georel == "near" and geo.max_distance_m is not None:
-        up = geo.max_distance_m / METRES_PER_DEGREE
-        poleward = min(89.0, max(abs(south), abs(north)) + up)
-        side = up / math.cos(math.radians(poleward))
-        west, south, east, north = west - side, south - up, east + side, north + up
-    box = where.bind(Box((east, north), (west, south)))
-    where.add(f"e.extent && {box}::box")
-
-
-@lru_cache(maxsize=256)
-def _shape(geojson: bytes) -> BaseGeometry:
-    made = read_geojson(msgspec.json.decode(geojson))
-    if shapely.get_num_coordinates(made) > QUERY_POINTS_MAX:
-        raise QueryTooComplex(what="points in its geometry", limit=QUERY_POINTS_MAX)
-    shapely.prepare(made)
-    return made
-
-
-def shape_of(geo: GeoQuery) -> BaseGeometry:
-    """The geometry that is asked about, read once. Raises `GeometryInvalid`, `QueryTooComplex`."""
-    text = msgspec.json.encode(geo.geometry)
-    if len(text) > 200 * QUERY_POINTS_MAX:
-        raise QueryTooComplex(what="points in its geometry", limit=QUERY_POINTS_MAX)
-    return _shape(text)
-
-
-async def _fetch(conn: Conn, sql: str, parameters: Sequence[Any], asked: str) -> list[Record]:
+async def _fetch(
+    conn: Conn, sql: str, parameters: Sequence[Any], asked: str, seconds: float = QUERY_S_MAX
+) -> list[Record]:
     """Rows of a client's query. What PostgreSQL cannot read is the client's to mend; what takes
     too long is stopped at the server."""
     try:
-        rows: list[Record] = await conn.fetch(sql, *parameters, timeout=QUERY_S_MAX)
+        rows: list[Record] = await conn.fetch(sql, *parameters, timeout=seconds)
     except TimeoutError as error:
-        raise QueryTooComplex(what="seconds of work", limit=int(QUERY_S_MAX)) from error
+        raise QueryTooComplex(what="seconds of work", limit=int(seconds)) from error
     except asyncpg.PostgresError as error:
         # Bad pattern, bad value, bad jsonpath (classes 22, 2B, 42).
         if (error.sqlstate or "")[:2] in ("22", "2B", "42"):
@@ -157,12 +63,16 @@ async def _fetch(conn: Conn, sql: str, parameters: Sequence[Any], asked: str) ->
     return rows
 
 
-def _page_sql(where: _Where, branches: list[str], order: str, limit: int) -> str:
+def _asked(query: Query) -> str:
+    return str(query.q or query.id_pattern)
+
+
+def _page_sql(columns: str, where: Where, branches: list[str], order: str, limit: int) -> str:
     """One statement for a page. Each branch brings its own first rows in order."""
-    columns = f"select {COLUMNS} from context.entity e where {where.sql()}"  # noqa: S608
+    select = f"select {columns} from context.entity e where {where.sql()}"  # noqa: S608
     if not branches:
-        return f"{columns} order by {order} limit {limit}"
-    parts = [f"({columns} and {branch} order by {order} limit {limit})" for branch in branches]
+        return f"{select} order by {order} limit {limit}"
+    parts = [f"({select} and ({branch}) order by {order} limit {limit})" for branch in branches]
     if len(parts) == 1:
         return parts[0]
     joined = " union all ".join(parts)
@@ -188,112 +98,260 @@ def decode_cursor(cursor: str, length: int) -> list[str]:
 
 async def query_page(conn: Conn, query: Query, expand: Expand) -> Page:
     """One page of entities. Raises `QueryInvalid` and `QueryTooComplex` in words."""
+    held, cursor = await query_held(conn, query, expand)
+    return Page([one.state().entity() for one in held], cursor)
+
+
+async def query_held(conn: Conn, query: Query, expand: Expand) -> tuple[list[Held], str | None]:
+    """One page of entities as they lie in the store, and the cursor of the next.
+
+    Where an order was asked for there is no cursor, but the text `more` where there are more.
+    """
     limit = max(0, min(query.limit, LIMIT_MAX))
-    tree = parse_q(query.q) if query.q else None
-    found: list[Entity] = []
-    after, skip = query.after, query.offset
-    while True:
-        batch = max(limit + 1, REFINE_BATCH) if query.geo else limit + 1
-        rows = await _rows(conn, query, expand, tree, after, batch, 0 if query.geo else skip)
-        fitting = rows
-        if query.geo is not None:
-            fitting = await asyncio.to_thread(_refine, rows, query.geo)
-        for row in fitting:
-            if query.geo is not None and skip:
-                skip -= 1
-                continue
-            if len(found) == limit:
-                return Page(found, _cursor(query, found[-1]) if found else None)
-            found.append(held_from(row).state().entity())
-        if len(rows) < batch or limit == 0:
-            return Page(found, None)
-        last = rows[-1]
-        after = _cursor(query, held_from(last).state().entity())
+    if query.offset > OFFSET_MAX:
+        raise OffsetTooFar(limit=OFFSET_MAX)
+    if query.ordered_by:
+        rows = await _ordered(conn, query, expand, limit + 1)
+    elif query.geo is not None:
+        rows = await _in_area(conn, query, expand, limit + 1)
+    else:
+        rows = await _rows(conn, query, expand, COLUMNS, query.after, limit + 1, query.offset)
+    held = [held_from(row) for row in rows[:limit]]
+    if len(rows) <= limit or not held:
+        return held, None
+    return held, "more" if query.ordered_by else _cursor(query, held[-1])
 
 
 async def _rows(
     conn: Conn,
     query: Query,
     expand: Expand,
-    tree: Node | None,
+    columns: str,
     after: str | None,
     batch: int,
-    skip: int,
+    skip: int = 0,
 ) -> list[Record]:
-    where, branches = conditions(query, expand, tree)
+    """Rows in the order of the ids, or of the times."""
+    where, branches = conditions(query, expand)
+    order = _after(query, where, after)
+    if not skip:
+        sql = _page_sql(columns, where, branches, order, batch)
+    else:  # what is passed over is not unpacked
+        keys = _page_sql(
+            "e.no, e.id, e.created_at, e.modified_at", where, branches, order, batch + skip
+        )
+        sql = (
+            f"select {columns} from (select no from ({keys}) s order by {order}"  # noqa: S608
+            f" offset {where.bind(skip)}) s join context.entity e on e.no = s.no order by {order}"
+        )
+    return await _fetch(conn, sql, where.parameters, _asked(query))
+
+
+def _after(query: Query, where: Where, after: str | None) -> str:
+    """The order of a page, and the condition that it begins behind the cursor."""
     if query.order == "id":
-        order = "id"
         if after is not None:
             where.add(f"e.id > {where.bind(decode_cursor(after, 1)[0])}")
-    else:
-        column = _ORDERS[query.order]
-        order = f"{column} desc, id desc"
-        if after is not None:
-            at, last_id = decode_cursor(after, 2)
-            where.add(
-                f"(e.{column}, e.id) < ({where.bind(parse_instant(at))}, {where.bind(last_id)})"
-            )
-    sql = _page_sql(where, branches, order, batch + skip)
-    if skip:
-        sql = f"select * from ({sql}) s order by {order} offset {where.bind(skip)}"  # noqa: S608
-    return await _fetch(conn, sql, where.parameters, str(query.q or query.id_pattern))
+        return "id"
+    column = _ORDERS[query.order]
+    if after is not None:
+        at, last_id = decode_cursor(after, 2)
+        where.add(f"(e.{column}, e.id) < ({where.bind(parse_instant(at))}, {where.bind(last_id)})")
+    return f"{column} desc, id desc"
 
 
-def _cursor(query: Query, last: Entity) -> str:
+def _cursor(query: Query, last: Held) -> str:
     if query.order == "id":
         return encode_cursor([last.id])
     at = last.modified_at if query.order == "-modifiedAt" else last.created_at
-    return encode_cursor([(at or datetime.now(UTC)).isoformat(), last.id])
+    return encode_cursor([at.isoformat(), last.id])
 
 
-async def count(conn: Conn, query: Query, expand: Expand) -> int:
-    """How many entities fulfil a query, exactly."""
-    if query.geo is not None:
-        total, after = 0, None
-        while True:
-            page = await query_page(
-                conn,
-                msgspec.structs.replace(query, limit=LIMIT_MAX, after=after, order="id", offset=0),
-                expand,
-            )
-            total += len(page.entities)
-            after = page.next_cursor
-            if after is None:
-                return total
+# --- areas -------------------------------------------------------------------------------------
+
+
+async def _in_area(conn: Conn, query: Query, expand: Expand, wanted: int) -> list[Record]:
+    """Rows that fulfil a geo-query, in order: by the index of places where few lie in its box,
+    else along the ids."""
+    found = await _by_place(conn, query, expand, wanted)
+    if found is not None:
+        return found
+    found, after, skip = [], query.after, query.offset
+    batch = max(wanted, REFINE_BATCH)
+    while len(found) < wanted:
+        rows = await _rows(conn, query, expand, f"{COLUMNS}, {_PLACE}", after, batch)
+        for row in await _refined(rows, query):
+            if skip:
+                skip -= 1
+            else:
+                found.append(row)
+        if len(rows) < batch:
+            break
+        after = _cursor(query, held_from(rows[-1]))
+    return found[:wanted]
+
+
+async def _by_place(conn: Conn, query: Query, expand: Expand, wanted: int) -> list[Record] | None:
+    """The page, where the box of the query holds few entities; None where it holds many."""
+    assert query.geo is not None
+    if box_of(query.geo, shape_of(query.geo)) is None or query.order != "id":
+        return None
+    numbers = await _places(conn, query, expand, PLACES_MAX)
+    if numbers is None:
+        return None
+    where = Where()
+    keys = where.bind(numbers)
+    order = _after(query, where, query.after)
+    where.add(f"e.no = any({keys}::bigint[])")
+    sql = (
+        f"select {COLUMNS} from context.entity e where {where.sql()} order by {order}"  # noqa: S608
+        f" limit {wanted} offset {where.bind(query.offset)}"
+    )
+    return await _fetch(conn, sql, where.parameters, _asked(query))
+
+
+async def _places(conn: Conn, query: Query, expand: Expand, most: int) -> list[int] | None:
+    """The numbers of all entities that fulfil a query with a box; None where more than `most` lie
+    in the box. The box is looked up first, whatever else is asked: the planner cannot know how
+    many lie in it."""
+    assert query.geo is not None
+    box = box_of(query.geo, shape_of(query.geo))
     where, branches = conditions(query, expand)
     if branches:
         where.add("(" + " or ".join(f"({branch})" for branch in branches) + ")")
-    sql = f"select count(*) from context.entity e where {where.sql()}"  # noqa: S608
-    rows = await _fetch(conn, sql, where.parameters, str(query.q or query.id_pattern))
-    return int(rows[0][0])
+    near = where.bind(box)
+    sql = f"""with near as materialized (
+            select no from context.entity where extent && {near}::box limit {most + 1}
+        )
+        select e.no, {_PLACE}, case when jsonb_typeof(e.doc -> 'location') = 'array'
+                then e.doc ->> 'location' end as location
+        from near join context.entity e on e.no = near.no
+        where (select count(*) from near) <= {most} and {where.sql()}"""  # noqa: S608
+    rows = await _fetch(conn, sql, where.parameters, _asked(query))
+    if not rows:
+        total = await conn.fetchval(
+            """select count(*) from
+                   (select 1 from context.entity where extent && $1::box limit $2) s""",
+            box,
+            most + 1,
+        )
+        return None if total > most else []
+    return [row["no"] for row in await _refined(rows, query)]
 
 
-def _refine(rows: list[Record], geo: GeoQuery) -> list[Record]:
-    return [row for row in rows if fulfils(msgspec.json.decode(row["doc"]), geo)]
+async def _refined(rows: list[Record], query: Query) -> list[Record]:
+    """The rows that fulfil the geo-query exactly. Hundreds of them are looked at in a thread."""
+    assert query.geo is not None
+    if len(rows) <= 50:
+        return _fulfilling(rows, query.geo)
+    return await asyncio.to_thread(_fulfilling, rows, query.geo)
 
 
-def fulfils(attrs: Attrs, geo: GeoQuery) -> bool:
-    """The exact geo-query on one document (clause 4.10, OGC Simple Features relations)."""
-    instance = default_instance(attrs.get(geo.geoproperty))
-    if instance is None:
-        return False
+def _fulfilling(rows: list[Record], geo: GeoQuery) -> list[Record]:
+    if geo.geoproperty != "location":
+        return [row for row in rows if fulfils(msgspec.json.decode(row["doc"]), geo)]
+    single = [row for row in rows if row["geometry"] is not None and not row["is_many"]]
+    fits: dict[int, bool] = {}
+    if single:
+        related = are_related_wkb([row["geometry"] for row in single], geo)
+        fits = {row["no"]: bool(fit) for row, fit in zip(single, related, strict=True)}
+    return [
+        row for row in rows if fits.get(row["no"], False) or (row["is_many"] and _any(row, geo))
+    ]
+
+
+def _any(row: Record, geo: GeoQuery) -> bool:
+    """Whether one of several instances of the location fulfils the query."""
+    if "location" in row.keys():  # noqa: SIM118 - a Record's `in` looks at values
+        return fulfils({"location": msgspec.json.decode(row["location"])}, geo)
+    return fulfils(msgspec.json.decode(row["doc"]), geo)
+
+
+# --- order and count ---------------------------------------------------------------------------
+
+
+async def _ordered(conn: Conn, query: Query, expand: Expand, wanted: int) -> list[Record]:
+    """Rows in an order that the client gives: all that fulfil the query are put in order."""
+    if query.after is not None:
+        raise QueryInvalid(query="after", position=0, reason="an order has pages by offset alone")
+    if query.collation is not None:
+        names = await conn.fetch("select collname from pg_collation where collprovider = 'i'")
+        demand_collation(query.collation, frozenset(str(row[0]) for row in names))
+    where, branches = conditions(query, expand)
+    if branches:
+        where.add("(" + " or ".join(f"({branch})" for branch in branches) + ")")
+    if query.geo is not None:
+        numbers = await _all_places(conn, query, expand)
+        where.add(f"e.no = any({where.bind(numbers)}::bigint[])")
+    order = order_sql(query, where, expand)
+    sql = (
+        f"select {COLUMNS} from context.entity e where {where.sql()} order by {order}"  # noqa: S608
+        f" limit {wanted} offset {where.bind(query.offset)}"
+    )
+    return await _fetch(conn, sql, where.parameters, _asked(query))
+
+
+async def _all_places(conn: Conn, query: Query, expand: Expand) -> list[int]:
+    """The numbers of all entities that fulfil a geo-query. Raises `QueryTooComplex` beyond
+    `COUNT_MAX`."""
+    columns = f"e.no, e.id, {_PLACE}, {_DOC_FOR_SHAPE}"
+    where, branches = conditions(query, expand)
+    if branches:
+        where.add("(" + " or ".join(f"({branch})" for branch in branches) + ")")
+    sql = (
+        f"select {columns} from context.entity e where {where.sql()}"  # noqa: S608
+        f" limit {COUNT_MAX + 1}"
+    )
+    rows = await _fetch(conn, sql, where.parameters, _asked(query))
+    if len(rows) > COUNT_MAX:
+        raise QueryTooComplex(what="entities to look at one by one", limit=COUNT_MAX)
+    return [row["no"] for row in await _refined(rows, query)]
+
+
+_DOC_FOR_SHAPE = "e.doc::text as doc"
+
+
+async def count_entities(conn: Conn, query: Query, expand: Expand) -> Count:
+    """How many entities fulfil a query: exactly where few do, else estimated from a sample."""
     try:
-        here = read_geojson(instance.get("value"))
-    except GeometryInvalid:
-        return False  # another geoproperty than `location` may hold what is no geometry
-    there = shape_of(geo)
-    if geo.georel == "near":
-        distance = _distance_m(here, there)
-        if geo.max_distance_m is not None and distance > geo.max_distance_m:
-            return False
-        return geo.min_distance_m is None or distance >= geo.min_distance_m
-    inverse = {"within": "contains", "contains": "within"}.get(geo.georel, geo.georel)
-    return bool(getattr(there, inverse)(here))  # the prepared geometry asks: much the faster way
+        if query.geo is not None:
+            return Count(len(await _all_places(conn, query, expand)))
+        where, branches = conditions(query, expand)
+        if branches:
+            where.add("(" + " or ".join(f"({branch})" for branch in branches) + ")")
+        sql = (
+            "select count(*) from (select 1 from context.entity e"  # noqa: S608
+            f" where {where.sql()} limit {COUNT_MAX + 1}) s"
+        )
+        rows = await _fetch(conn, sql, where.parameters, _asked(query), COUNT_S_MAX)
+        if rows[0][0] <= COUNT_MAX:
+            return Count(int(rows[0][0]))
+    except QueryTooComplex:
+        pass  # the sample below tells
+    return await _estimated(conn, query, expand)
 
 
-def _distance_m(a: BaseGeometry, b: BaseGeometry) -> float:
-    """Distance of the nearest points of two geometries along the sphere, in metres."""
-    if a.intersects(b):
-        return 0.0
-    near_a, near_b = shapely.ops.nearest_points(a, b)
-    return distance_m((near_a.x, near_a.y), (near_b.x, near_b.y))
+async def _estimated(conn: Conn, query: Query, expand: Expand) -> Count:
+    """The count by a sample of the table's pages."""
+    pages = await conn.fetchval(
+        """select greatest(1, pg_relation_size('context.entity')
+                  / current_setting('block_size')::int)"""
+    )
+    share = min(100.0, 100.0 * SAMPLE_PAGES / pages)
+    where, branches = conditions(query, expand)
+    if branches:
+        where.add("(" + " or ".join(f"({branch})" for branch in branches) + ")")
+    source = f"context.entity e tablesample system ({share})"
+    if query.geo is None:
+        sql = f"select count(*) from {source} where {where.sql()}"  # noqa: S608
+        found = (await _fetch(conn, sql, where.parameters, _asked(query)))[0][0]
+    else:
+        sql = f"select e.no, {_PLACE}, {_DOC_FOR_SHAPE} from {source} where {where.sql()}"  # noqa: S608
+        rows = await _fetch(conn, sql, where.parameters, _asked(query))
+        found = len(await _refined(rows, query))
+    return Count(round(found * 100 / share), is_estimated=share < 100)
+
+
+async def count(conn: Conn, query: Query, expand: Expand) -> int:
+    """How many entities fulfil a query; above `COUNT_MAX` an estimate."""
+    return (await count_entities(conn, query, expand)).total

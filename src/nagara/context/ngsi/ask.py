@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Any, Literal
 
@@ -11,14 +10,20 @@ from litestar import Request, Response
 from msgspec import Struct
 
 from nagara.context.errors import QueryInvalid
-from nagara.context.model import GeoQuery, Query
 from nagara.context.ngsi.fetch import Contexts
-from nagara.context.ngsi.read import has_nul, is_uri
-from nagara.context.ngsi.render import Form, View
+from nagara.context.ngsi.query import (  # noqa: F401 - the names under which others ask
+    LIMIT_DEFAULT,
+    LIMIT_MAX,
+    demand_selection,
+    is_whole,
+    make_query,
+    query_of,
+    view_of,
+    whole,
+)
+from nagara.context.ngsi.read import has_nul
 from nagara.context.ngsi.terms import CORE, CORE_CONTEXT, ContextInvalid, TermMap
-from nagara.context.pattern import demand_pattern
 from nagara.guard.identity import Actor
-from nagara.guard.policy import visible_types
 from nagara.values.errors import Problem
 
 Asked = Request[Actor, Any, Any]
@@ -31,7 +36,6 @@ JSONLD_REL = "http://www.w3.org/ns/json-ld#context"
 _LINK = re.compile(r'<([^>]*)>\s*;[^,]*rel="?' + re.escape(JSONLD_REL) + '"?')
 _TENANT = re.compile(r"[A-Za-z0-9_\-]{1,64}")
 BODY_MAX = 10_000_000  # a batch of some 20,000 entities; more is a file, to be loaded as one
-LIMIT_DEFAULT, LIMIT_MAX = 20, 1000
 
 
 class MediaTypeWrong(Problem):
@@ -241,146 +245,9 @@ def link_of(request: Asked, terms: TermMap) -> str:
     return str(request.base_url).rstrip("/") + path if path.startswith("/") else path
 
 
-def view_of(request: Asked, terms: TermMap) -> View:
-    """How the entities shall look."""
-    params = request.query_params
-    options = set(_listed(params.get("options"))) | set(_listed(params.get("format")))
-    unknown = options - {
-        "normalized", "concise", "keyValues", "simplified", "sysAttrs", "count", "temporalValues",
-        "noOverwrite", "update", "replace", "aggregatedValues",
-    }  # fmt: skip
-    if unknown:
-        raise QueryInvalid(query=",".join(sorted(unknown)), position=0, reason="no such option")
-    form: Form = "normalized"
-    if options & {"keyValues", "simplified"}:
-        form = "simplified"
-    elif "concise" in options:
-        form = "concise"
-    chosen = _listed(params.get("attrs")) + _listed(params.get("pick"))
-    datasets = _listed(params.get("datasetId"))
-    return View(
-        form=form,
-        sys_attrs="sysAttrs" in options or params.get("sysAttrs") == "true",
-        attrs=frozenset(map(terms.expand, chosen)) if chosen else None,
-        omit=frozenset(map(terms.expand, _listed(params.get("omit")))),
-        lang=params.get("lang"),
-        datasets=frozenset(datasets) if datasets else None,
-    )
-
-
-def query_of(request: Asked, terms: TermMap, tenant: str) -> Query:
-    """The query of a GET (clause 6.4.3.2). Raises `QueryInvalid` in words."""
-    params = dict(request.query_params)
-    return make_query(params, terms, tenant, request.user)
-
-
-def make_query(params: dict[str, Any], terms: TermMap, tenant: str, actor: Actor) -> Query:
-    """The query of parameters by the standard's names."""
-    ids = tuple(_listed(params.get("id")))
-    if not all(is_uri(i) for i in ids):
-        raise QueryInvalid(query=str(params.get("id"))[:100], position=0, reason="id is a URI")
-    pattern = params.get("idPattern")
-    if pattern is not None:
-        demand_pattern(pattern, "idPattern")
-    sight = visible_types(actor)
-    return Query(
-        types=tuple(terms.expand(t) for t in re.split(r"[,|]", params.get("type") or "") if t),
-        ids=ids,
-        id_pattern=pattern,
-        q=params.get("q") or None,
-        geo=_geo(params, terms),
-        attrs=tuple(
-            terms.expand(a)
-            for a in _listed(params.get("attrs")) + _listed(params.get("pick"))
-            if a not in ("id", "type", "scope")
-        ),
-        scopes=tuple(_listed(params.get("scopeQ"))),
-        limit=whole(params, "limit", LIMIT_DEFAULT, LIMIT_MAX),
-        offset=whole(params, "offset", 0, 1_000_000),
-        after=params.get("after"),
-        visible_types=tuple(sight.only) if sight.only is not None else None,
-        hidden_types=tuple(sight.never) or None,
-        tenant=tenant,
-    )
-
-
-def demand_selection(query: Query, local: bool = False) -> None:
-    """At least one of type, attrs, q, georel, id must narrow a query (clause 5.7.2.4)."""
-    if not (
-        query.types
-        or query.attrs
-        or query.q
-        or query.geo
-        or query.ids
-        or query.id_pattern
-        or query.scopes
-        or local
-    ):
-        raise QueryInvalid(
-            query="", position=0, reason="name at least one of type, attrs, q, georel, id or local"
-        )
-
-
-def whole(params: dict[str, Any], name: str, otherwise: int, most: int) -> int:
-    """A whole number among the parameters, at most `most`."""
-    said = params.get(name)
-    if said is None:
-        return otherwise
-    if not is_whole(str(said)) or int(said) > most:
-        raise QueryInvalid(query=f"{name}={said}"[:80], position=0, reason=f"{name} is 0 to {most}")
-    return int(said)
-
-
-def is_whole(text: str) -> bool:
-    """Whether a text is a whole number that fits a column: "²" is a digit, and none to count by."""
-    return text.isascii() and text.isdecimal() and len(text) <= 18
-
-
-def _listed(said: Any) -> list[str]:
-    if isinstance(said, list):
-        return [str(s) for s in said]
-    return [part for part in str(said).split(",") if part] if said else []
-
-
-def _geo(params: dict[str, Any], terms: TermMap) -> GeoQuery | None:
-    georel, geometry = params.get("georel"), params.get("geometry")
-    coordinates = params.get("coordinates")
-    if georel is None and geometry is None and coordinates is None:
-        return None
-    if not georel or not geometry or coordinates is None:
-        raise QueryInvalid(
-            query=str(georel)[:80],
-            position=0,
-            reason="a geo-query names georel, geometry and coordinates",
-        )
-    relation, *modifiers = str(georel).split(";")
-    if relation not in (
-        "near",
-        "within",
-        "contains",
-        "intersects",
-        "equals",
-        "disjoint",
-        "overlaps",
-    ):
-        raise QueryInvalid(query=str(georel)[:80], position=0, reason=f"no georel “{relation}”")
-    try:
-        where = json.loads(coordinates) if isinstance(coordinates, str) else coordinates
-        distances = {
-            name: float(value)
-            for name, _, value in (m.replace("==", "=").partition("=") for m in modifiers)
-        }
-    except ValueError as error:
-        raise QueryInvalid(query=str(coordinates)[:80], position=0, reason=str(error)) from error
-    if relation == "near" and not distances.keys() & {"maxDistance", "minDistance"}:
-        raise QueryInvalid(
-            query=str(georel)[:80], position=0, reason="near has ;maxDistance==metres"
-        )
-    name = params.get("geoproperty")
-    return GeoQuery(
-        relation,  # type: ignore[arg-type] # checked above
-        {"type": geometry, "coordinates": where},
-        distances.get("maxDistance"),
-        distances.get("minDistance"),
-        terms.expand(name) if name else "location",
-    )
+def answer_encoded(
+    request: Asked, body: bytes, terms: TermMap, headers: dict[str, str]
+) -> Response[bytes]:
+    """A JSON answer whose body is encoded already, with its context in the Link header."""
+    sent = {**headers, "Link": f'<{link_of(request, terms)}>; rel="{JSONLD_REL}"; type="{JSON_LD}"'}
+    return Response(body, media_type=JSON, headers=sent)

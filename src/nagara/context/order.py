@@ -1,0 +1,138 @@
+"""The order of a query's answer as SQL (ETSI GS CIM 009 clause 4.23)."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from nagara.context.errors import QueryInvalid, QueryTooComplex
+from nagara.context.model import OrderTerm, Query
+from nagara.context.q_sql import MEMBERS, Expand, quoted
+from nagara.context.where import Where
+from nagara.values.geo import EARTH_RADIUS_M
+
+TERMS_MAX = 10
+_TAG = re.compile(r"[A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8}){0,8}")
+_PATH = re.compile(r"([^\s;,\[\]{}()]+)(?:\[([^\[\];]+)\])?")
+_DIRECTIONS = ("asc", "desc", "dist-asc", "dist-desc")
+_COLUMNS = {"createdAt": "e.created_at", "modifiedAt": "e.modified_at", "expiresAt": "e.expires_at"}
+
+
+@lru_cache(maxsize=1_000)
+def read_order(text: str) -> tuple[OrderTerm, ...]:
+    """The terms of an `orderBy`. Raises `QueryInvalid`, `QueryTooComplex`."""
+    found = []
+    for part in re.split(r",(?![^\[]*\])", text):
+        path, *rest = part.strip().split(";")
+        match = _PATH.fullmatch(path.strip())
+        direction = rest[0].strip() if rest else "asc"
+        if match is None or len(rest) > 1 or direction not in _DIRECTIONS:
+            raise QueryInvalid(
+                query=text[:200],
+                position=max(0, text.find(part)),
+                reason="orderBy is a list of paths, each with ;asc ;desc ;dist-asc or ;dist-desc",
+            )
+        names = (match[1],) if "://" in match[1] else tuple(match[1].split("."))
+        inside = tuple(match[2].split(".")) if match[2] else ()
+        found.append(OrderTerm(names, inside, direction.endswith("desc"), "dist" in direction))
+        if not all(names):
+            raise QueryInvalid(query=text[:200], position=0, reason="a name in it is empty")
+    if len(found) > TERMS_MAX:
+        raise QueryTooComplex(what="terms to order by", limit=TERMS_MAX)
+    return tuple(found)
+
+
+def demand_collation(tag: str, known: frozenset[str]) -> None:
+    """Raise `QueryInvalid` for a collation that the database does not have."""
+    if not _TAG.fullmatch(tag) or f"{tag}-x-icu" not in known:
+        raise QueryInvalid(
+            query=tag[:60],
+            position=0,
+            reason="collation is a language tag that is known here, as th, en or und",
+        )
+
+
+def order_sql(query: Query, where: Where, expand: Expand) -> str:
+    """The ORDER BY of a query with `ordered_by`. The id ends it, so that pages do not mix.
+
+    Numbers come before texts, those before truth values and what is compound; what is absent comes
+    last (4.23.2).
+    """
+    collation = f"{query.collation}-x-icu" if query.collation else "C"
+    parts: list[str] = []
+    for term in query.ordered_by:
+        way = "desc" if term.descending else "asc"
+        last = f"{way} nulls last"
+        first = term.names[0]
+        if term.by_distance:
+            parts.append(f"{_distance(query, term, where, expand)} {last}")
+        elif term.names == ("id",):
+            parts.append(f"e.id {way}")
+        elif term.names == ("type",):
+            parts.append(f'e.type collate "{collation}" {way}')
+        elif len(term.names) == 1 and first in _COLUMNS:
+            parts.append(f"{_COLUMNS[first]} {last}")
+        elif len(term.names) == 2 and term.names[1] in ("createdAt", "modifiedAt"):
+            name = where.bind(expand(first))
+            at = 0 if term.names[1] == "createdAt" else 1
+            parts.append(
+                f"case when e.doc ? {name}::text then coalesce((e.sys -> {name}::text ->> {at})"
+                f"::timestamptz, e.modified_at) end {last}"
+            )
+        else:
+            path = where.bind(_path(term, expand))
+            value = f"jsonb_path_query_first(e.doc, {path}::jsonpath)"
+            kind = f"jsonb_typeof({value})"
+            rank = (
+                f"case {kind} when 'number' then 1 when 'string' then 2 when 'boolean' then 3"
+                " when 'object' then 4 when 'array' then 5 end"
+            )
+            number = f"case when {kind} = 'number' then ({value} #>> '{{}}')::numeric end"
+            parts += [
+                f"{rank} {last}",
+                f"{number} {last}",
+                f"({value} #>> '{{}}') collate \"{collation}\" {last}",
+            ]
+    return ", ".join([*parts, "e.id"])
+
+
+def _path(term: OrderTerm, expand: Expand) -> str:
+    names = list(term.names)
+    member = names.pop() if len(names) > 1 and names[-1] in MEMBERS else None
+    place = "$" + "".join(f".{quoted(expand(name))}[0]" for name in names)
+    if member is not None:
+        return f"{place}.{quoted(member)}"
+    inside = "".join(f".{quoted(step)}" for step in term.inside)
+    if inside:
+        return (
+            f'{place}.keyvalue() ? (@.key == "value" || @.key == "json" || '
+            f'@.key == "languageMap").value{inside}'
+        )
+    return (
+        f'{place}.keyvalue() ? (@.key == "value" || @.key == "object" || @.key == "vocab"'
+        ' || @.key == "json" || @.key == "valueList").value'
+    )
+
+
+def _distance(query: Query, term: OrderTerm, where: Where, expand: Expand) -> str:
+    """The distance from the query's point: of a point exactly, of another `location` from the
+    middle of its box."""
+    if query.order_from is None:
+        raise QueryInvalid(
+            query=".".join(term.names), position=0, reason="by distance needs orderFrom=[lon,lat]"
+        )
+    lon, lat = where.bind(query.order_from[0]), where.bind(query.order_from[1])
+    if term.names == ("location",):
+        x, y = "(center(e.extent))[0]", "(center(e.extent))[1]"
+    else:
+        name = where.bind(expand(term.names[0]))
+        point = (
+            f"case when e.doc -> {name}::text -> 'value' ->> 'type' = 'Point'"
+            f" then e.doc -> {name}::text -> 'value' -> 'coordinates' end"
+        )
+        x, y = f"(({point}) ->> 0)::float8", f"(({point}) ->> 1)::float8"
+    half = (
+        f"sin(radians({y} - {lat}::float8) / 2) ^ 2 + cos(radians({lat}::float8)) *"
+        f" cos(radians({y})) * sin(radians({x} - {lon}::float8) / 2) ^ 2"
+    )
+    return f"(2 * {EARTH_RADIUS_M} * asin(sqrt(least(1, {half}))))"

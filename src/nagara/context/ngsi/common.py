@@ -46,6 +46,9 @@ def ngsi_common(config: AppConfig) -> AppConfig:
     if before is not None:
         raise RuntimeError("another before_request is there already")
     config.before_request = _begin
+    if config.after_request is not None:
+        raise RuntimeError("another after_request is there already")
+    config.after_request = _without_null
     return config
 
 
@@ -59,6 +62,17 @@ def _begin(request: Request[Any, Any, Any]) -> Response[bytes] | None:
         if name not in KNOWN:
             raise ParameterUnknown(name=name[:80])
     return None
+
+
+def _without_null(response: Response[Any]) -> Response[Any]:
+    """What was created is told by its Location alone: no body, not even `null`."""
+    if (
+        response.status_code == 201
+        and response.content is None
+        and response.headers.get("Location", "").startswith(BASE)
+    ):
+        response.content = b""
+    return response
 
 
 async def _finish(message: Message, scope: Scope) -> None:

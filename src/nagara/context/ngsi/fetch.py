@@ -39,6 +39,8 @@ _JSON_TYPE = re.compile(
 )
 _ALTERNATE = re.compile(r"<([^>]*)>[^,]*rel=\"?alternate\"?[^,]*")
 
+_SHAPES = "an @context is a URL, an object, or a list of them"
+
 Document = Mapping[str, Any]
 
 
@@ -235,6 +237,8 @@ class _Resolver:
         if source is None:
             return [None]  # what was said before is forgotten (JSON-LD 1.1, 4.1.2)
         if isinstance(source, list):
+            if not all(p is None or isinstance(p, str | Mapping | list) for p in source):
+                raise ContextInvalid(reason=_SHAPES)  # before anything is fetched
             found: list[Document | None] = []
             for part in source:
                 found += await self.resolve(part, base, depth + 1)
@@ -244,7 +248,7 @@ class _Resolver:
                 return await self.resolve(source["@context"], base, depth + 1)
             return [await self._local(source, base, depth)]
         if not isinstance(source, str):
-            raise ContextInvalid(reason="an @context is a URL, an object, or a list of them")
+            raise ContextInvalid(reason=_SHAPES)
         if is_core(source):
             return []
         if source == DATA_INTEGRITY:

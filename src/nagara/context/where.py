@@ -83,6 +83,22 @@ def conditions(query: Query, expand: Expand) -> tuple[Where, list[str]]:
     return where, type_branches(where, query.types, query.types_all)
 
 
+def name_conditions(where: Where, query: Query) -> list[str]:
+    """The conditions of a query on what an entity is: id, type, and whether it may be seen. They
+    hold for deleted ones too, as history asks for them."""
+    inner = Where()
+    inner.parameters = where.parameters
+    _visible(inner, query, "e")
+    if query.selectors:
+        inner.add("(" + " or ".join(_selector(where, s) for s in query.selectors) + ")")
+        return inner.conditions
+    _name(inner, query.ids, query.id_pattern)
+    branches = type_branches(where, query.types, query.types_all)
+    if branches:
+        inner.add("(" + " or ".join(f"({branch})" for branch in branches) + ")")
+    return inner.conditions
+
+
 def _name(where: Where, ids: Sequence[str], pattern: str | None) -> None:
     if ids:
         where.add(f"e.id = any({where.bind(list(ids))}::text[])")

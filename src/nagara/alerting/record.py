@@ -100,6 +100,20 @@ def resolved(role: str, now: datetime) -> Attrs:
     }
 
 
+def silent(heard_at: datetime) -> Attrs:
+    """The patch that says since when nothing was heard."""
+    return {noun.SILENT_SINCE: property_of(heard_at)}
+
+
+def ended_silent(now: datetime) -> Attrs:
+    """The patch of an end because nothing was heard for long."""
+    return {
+        noun.STATE: property_of("resolved"),
+        noun.RESOLVED_AT: property_of(now),
+        noun.RESOLVED_BY: property_of(noun.SYSTEM),
+    }
+
+
 def _of_rung(ladder: Ladder, act: Act, words: RuleWords) -> Attrs:
     rung: Rung = act.rung
     attrs: Attrs = {

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from nagara.alerting.routes import alert_routes
 from nagara.alerting.rules import overrides_of, rule_book
 from nagara.alerting.service import Alerting
-from nagara.context import Reader
+from nagara.alerting.silence import Silence
+from nagara.context import Reader, Task
 from nagara.context.room import Floor, Room
 from nagara.pack import Pack
 
@@ -20,4 +21,5 @@ def assemble(floor: Floor, packs: Sequence[Pack]) -> Room:
         name="alerting",
         routes=alert_routes(floor.context, alerting),
         readers=[Reader("alerting", alerting.hear, types=book.entity_types)],
+        tasks=[Task("alerting.silence", Silence(floor.context, floor.db, book).run)],
     )

@@ -52,6 +52,7 @@ def alert_of(entity: Entity) -> dict[str, Any]:
         "acknowledgedBy": entity.value(noun.ACKNOWLEDGED_BY),
         "resolvedAt": entity.value(noun.RESOLVED_AT),
         "resolvedBy": entity.value(noun.RESOLVED_BY),
+        "silentSince": entity.value(noun.SILENT_SINCE),
         "location": list(location) if location else None,
         "district": entity.value(noun.DISTRICT),
         "provenance": entity.value(noun.PROVENANCE, "measured"),

@@ -165,6 +165,21 @@ async def hold_open(conn: Connection, tenant: str, alert_id: str) -> None:
         raise Contended
 
 
+async def list_open(conn: Connection) -> list[tuple[Key, str]]:
+    """All alerts that are open: their key and their id."""
+    rows = await conn.fetch("select tenant, ladder, entity_id, alert_id from alerting.open")
+    return [((r["tenant"], r["ladder"], r["entity_id"]), r["alert_id"]) for r in rows]
+
+
+async def forget_holding(conn: Connection, key: Key) -> None:
+    """Let the next value of an entity decide as if nothing had held before."""
+    await conn.execute(
+        """update alerting.standing set holding = '{}', samples = '[]'
+           where tenant = $1 and ladder = $2 and entity_id = $3""",
+        *key,
+    )
+
+
 async def add_step(conn: Connection, tenant: str, step: Step) -> None:
     """Append to what was done to an alert."""
     await conn.execute(

@@ -24,34 +24,6 @@ class Taken(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
     """A body; a field that is not ours is refused."""
 
 
-class WordsBody(Taken, frozen=True):
-    """Words that go with an act: a note, or a reason."""
-
-    note: str = ""
-    reason: str = ""
-    words: str = ""
-
-    @property
-    def said(self) -> str:
-        """The words, under whichever name they came."""
-        return (self.reason or self.note or self.words).strip()
-
-
-class AssignBody(Taken, frozen=True):
-    """The account of the crew."""
-
-    crew: str
-    note: str = ""
-
-
-class RerouteBody(Taken, frozen=True):
-    """Where to, and why."""
-
-    department: str
-    reason: str = ""
-    note: str = ""
-
-
 class RatingBody(Taken, frozen=True):
     """How well it was done."""
 

@@ -17,7 +17,6 @@ from nagara.cases.errors import TrackingCodeInvalid
 
 ALPHABET = "ACDEFGHJKMNPQRTVWXY3479"
 RANDOM_CHARACTERS = 14
-BITS = 63  # log2(23 ** 14) = 63.3
 #: Bytes of chance for one code: far more than 63 bits, so that no character is likelier.
 CHANCE_BYTES = 32
 _GROUP = 5

@@ -15,6 +15,7 @@ from nagara.ingest.errors import BatchTooLarge, BatchUnreadable
 #: One push: an hour of a gateway's 5,000 sensors; larger ones are sent in parts.
 BATCH_BYTES_MAX = 5_000_000
 BATCH_ITEMS_MAX = 20_000
+#: A reading's cell is a number or a word; csv's own limit of 131,072 would let one fill the log.
 CSV_FIELD_CHARS_MAX = 10_000
 
 
@@ -83,6 +84,11 @@ def _read_csv(body: bytes) -> list[Pushed]:
                 continue
             if len(items) > BATCH_ITEMS_MAX:
                 break
+            if max(map(len, cells)) > CSV_FIELD_CHARS_MAX:
+                raise BatchUnreadable(
+                    reason=f"line {rows.line_num} has a cell of more than {CSV_FIELD_CHARS_MAX}"
+                    " characters"
+                )
             if len(cells) != len(header):
                 raise BatchUnreadable(
                     reason=f"line {rows.line_num} has {len(cells)} cells, not {len(header)}"

@@ -10,6 +10,7 @@ import pytest
 from nagara.alerting.errors import AlertAcknowledged, AlertEnded, AlertNotFound, NoteMissing
 from nagara.alerting.rules import rule_book
 from nagara.alerting.service import Alerting
+from nagara.alerting.silence import Silence
 from nagara.context import Change, Context, Delete, Entity, Query
 from nagara.context.log import read_changes
 from nagara.guard import audit
@@ -208,3 +209,37 @@ async def test_escalation_asks_for_a_new_acknowledgement(town: Town) -> None:
     await town.measure("54t", 40.0)
     await room.hear(await changes(town))
     assert (await room.get(alert.id)).value(noun.STATE) == "open"
+
+
+async def test_a_silent_sensor_is_said_to_be_silent_and_not_to_be_well(town: Town) -> None:
+    await heard(town, 26.0)
+    silence = Silence(town.context, town.floor.db, rule_book([PACK], {}))
+    assert await silence.look() == 0
+    town.pass_(hours=6)
+    assert await silence.look() == 1
+    assert await silence.look() == 0  # said once
+    (alert,) = await alerts(town)
+    assert alert.value(noun.STATE) == "open"
+    assert alert.instant(noun.SILENT_SINCE) == pytest.approx(
+        town.now - timedelta(hours=6), abs=timedelta(seconds=1)
+    )
+    room = await heard(town, 27.0)
+    assert await silence.look() == 1
+    (alert,) = await alerts(town)
+    assert alert.value(noun.SILENT_SINCE) is None
+    assert [s.kind for s in await room.steps(alert.id)] == ["raised", "silent", "heard"]
+
+
+async def test_after_a_day_of_silence_the_alert_ends_and_the_next_value_decides_anew(
+    town: Town,
+) -> None:
+    await heard(town, 26.0)
+    silence = Silence(town.context, town.floor.db, rule_book([PACK], {}))
+    town.pass_(hours=25)
+    assert await silence.look() == 1
+    (alert,) = await alerts(town)
+    assert (alert.value(noun.STATE), alert.value(noun.RESOLVED_BY)) == ("resolved", "system")
+    assert await count_open(town) == 0
+    await heard(town, 26.0)
+    assert await count_open(town) == 1
+    assert len(await alerts(town)) == 2

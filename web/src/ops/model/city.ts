@@ -51,6 +51,8 @@ export interface Alert {
   readonly acknowledgedBy: string | null
   readonly resolvedAt_ms: number | null
   readonly resolvedBy: string | null
+  /** When the last value was measured, where none comes any more. */
+  readonly silentSince_ms: number | null
   readonly note: string | null
   readonly location: LonLat | null
   readonly district: string | null
@@ -194,6 +196,7 @@ export function alertFrom(x: unknown): Alert | null {
     acknowledgedBy: text(o['acknowledgedBy']),
     resolvedAt_ms: instant(o['resolvedAt']),
     resolvedBy: text(o['resolvedBy']),
+    silentSince_ms: instant(o['silentSince']),
     note: text(o['note']),
     location: lonLat(o['location']),
     district: text(o['district']),

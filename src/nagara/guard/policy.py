@@ -63,7 +63,13 @@ _TABLE: Mapping[str, str] = {
     "entity:write": "steward administrator",
     "feed:act": "steward administrator",
     "feed:read": _ENGINE_ROOM,
+    "indicator:approve": "chief administrator",
+    "indicator:check": "steward administrator",
+    "indicator:compute": "steward administrator",
+    "indicator:draft": "officer staff steward chief administrator",
     "indicator:read": _EVERYBODY,
+    "indicator:target": "chief administrator",
+    "indicator:write": "staff steward administrator",
     "ingest:write": "steward administrator device",
     "kit:load": "administrator",
     "live:read": _EVERYBODY,
@@ -138,6 +144,7 @@ TYPE_CLASS: Mapping[str, DataClass] = {
     "GtfsStop": "public",
     "GtfsTrip": "public",
     "Indicator": "public",
+    "IndicatorValue": "public",
     "PointOfInterest": "public",
     "ServiceRequest": "public",
     "TransitStation": "public",
@@ -220,7 +227,7 @@ def _seen(said: tuple[str, ...], classes: Mapping[str, DataClass]) -> TypeFilter
 
 #: Types whose entities the city's rooms keep, beside rows of their own. Written past a room, an
 #: entity and its rows part: a deleted case would still be due, an indicator would be falsified.
-KEPT_BY_ROOMS = frozenset({"Alert", "Case", "Device", "Indicator"})
+KEPT_BY_ROOMS = frozenset({"Alert", "Case", "Device", "Indicator", "IndicatorValue"})
 
 
 def demand_free(types: Iterable[str]) -> None:

@@ -12,11 +12,11 @@ from typing import Any
 
 import httpx
 import pytest_asyncio
-from engine_fixtures import free_ports
 from granian.constants import Interfaces
 from granian.server.embed import Server
 from litestar import Litestar
 
+from engine_fixtures import free_ports
 from nagara.context import Context
 from nagara.context.ngsi.batch import batch_routes
 from nagara.context.ngsi.common import ngsi_common

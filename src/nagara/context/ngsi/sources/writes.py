@@ -206,6 +206,8 @@ class Writes:
         params = _without_local(request.query_params.multi_items())
         if source.local_only:
             params.append(("local", "true"))
+        if act.operation in _OF_ATTRIBUTE:  # its body is the attribute, not an entity
+            one = Share(source, None)
         if body is None or act.operation in _BODILESS:
             link = None if terms is CORE else wire.url
             return Sending(request.method, path, tuple(params), None, None, link)

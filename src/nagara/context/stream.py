@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Sequence
 from typing import Annotated, Any, Literal
 
 import msgspec
 from litestar import Request, get
-from litestar.params import Parameter
+from litestar.params import FromQuery, HeaderParameter
 from litestar.response import Stream
 
 from nagara.context.context import Context
@@ -18,6 +19,7 @@ from nagara.context.model import Change, default_instance, plain_value
 from nagara.context.places import Place, Places
 from nagara.guard.identity import Actor
 from nagara.guard.middleware import address_of
+from nagara.guard.owners import find_actors
 from nagara.guard.permission import allow
 from nagara.guard.policy import hears_of_case, visible_types
 from nagara.values.time import format_instant
@@ -26,6 +28,9 @@ from nagara.values.time import format_instant
 HEARTBEAT_S = 15.0
 #: The clock of a replayed city is told each second; that of a living one, people can read.
 CLOCK_EVERY_S = 1.0
+#: How often it is asked again whether the listener may still listen: who was disabled, or lost a
+#: role, hears nothing more after half a minute at most, and a browser that comes back is refused.
+ASK_AGAIN_S = 15.0
 #: Changes that are sent again to one who was away; beyond, the screen asks for the whole.
 RESUME_MAX = 2_000
 ENCODED_KEPT = 2_000
@@ -124,10 +129,15 @@ class LiveStream:
                 else:
                     yield b"".join(hearing.told(c) for c in missed if hearing.sees(c))
                     sent = max([sent, *(c.seq for c in missed)])
+            asked_s = time.monotonic()
             while True:
                 changes = await watcher.next(loop_s)
                 if watcher.ended:
                     return
+                if time.monotonic() - asked_s >= ASK_AGAIN_S:
+                    asked_s = time.monotonic()
+                    if not await self._may_listen(hearing.actor):
+                        return
                 events = [hearing.told(c) for c in changes if c.seq > sent or since is None]
                 if watcher.overrun:
                     watcher.overrun = False
@@ -137,13 +147,26 @@ class LiveStream:
                 if events:
                     yield b"".join(events)
 
+    async def _may_listen(self, actor: Actor) -> bool:
+        """Whether the listener still is who he was when he came."""
+        if actor.kind not in ("account", "token"):
+            return True
+        context = self._context
+        name = actor.name_for_audit
+        async with context.db.acquire() as conn:
+            now = (await find_actors(conn, (name,), context.clock.wall())).get(name)
+        if now is None:
+            return False
+        moved = actor.kind == "account" and set(now.departments) != set(actor.departments)
+        return set(now.roles) == set(actor.roles) and not moved
+
 
 class Hearing:
     """What one actor hears of: whole changes, or only that something changed."""
 
     def __init__(self, stream: LiveStream, actor: Actor, wanted: Sequence[str]) -> None:
         self._stream = stream
-        self._actor = actor
+        self.actor = actor
         self._wanted = frozenset(wanted)
         self._visible = visible_types(actor)
         #: Staff and crews hear of cases by department, which the type alone does not tell.
@@ -166,7 +189,7 @@ class Hearing:
     def _hears(self, change: Change) -> Literal["all", "that"] | None:
         if not self._by_department or change.types != (_CASE,):
             return None
-        return hears_of_case(self._actor, self._stream.department_of(change))
+        return hears_of_case(self.actor, self._stream.department_of(change))
 
 
 def seen_until(last_event_id: str | None) -> int | None:
@@ -183,8 +206,8 @@ def live_route(context: Context) -> Any:
     @get("/api/v1/live", opt=allow("live:read"), summary="Follow changes as they happen")
     async def live(
         request: Request[Actor, Any, Any],
-        types: str = "",
-        last_event_id: Annotated[str | None, Parameter(header="Last-Event-ID")] = None,
+        types: FromQuery[str] = "",
+        last_event_id: Annotated[str | None, HeaderParameter(name="Last-Event-ID")] = None,
     ) -> Stream:
         wanted = tuple(t for t in types.split(",") if t)
         if len(wanted) > 50:

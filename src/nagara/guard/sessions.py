@@ -186,7 +186,7 @@ class Tokens:
         if row is None:
             return None
         if row["owner"] is not None and (
-            row["disabled_at"] is not None or not _may_keep(row["roles"], row["role"])
+            row["disabled_at"] is not None or not may_keep(row["roles"], row["role"])
         ):
             return None
         if row["last_used_on"] != at.date():
@@ -215,7 +215,8 @@ class Tokens:
             await audit.record(conn, at, entry)
 
 
-def _may_keep(owner_roles: list[str], role: str) -> bool:
+def may_keep(owner_roles: list[str], role: str) -> bool:
+    """Whether a token of a role may go on, by the roles that its owner has now."""
     holds_write = any("token:write" in MATRIX.get(r, ()) for r in owner_roles)
     return holds_write and may_give(owner_roles, role)
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 
 import httpx
+import pytest
 
 from nagara.app import Application
+from nagara.context import stream
 from nagara.guard.accounts import NewAccount
 from nagara.guard.identity import system
 from nagara.guard.permission import check_routes
@@ -113,3 +116,26 @@ async def test_no_cookie_writes_through_any_door_without_the_sessions_token(
         asked += 1
     assert asked > 30
     assert (await guard.by_session(secret)).is_known
+
+
+async def test_who_is_disabled_hears_nothing_more(
+    application: Application, browser: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream, "ASK_AGAIN_S", 0.0)
+    monkeypatch.setattr(stream, "HEARTBEAT_S", 0.05)
+    guard = application.guard
+    new = NewAccount("the.officer", "Test", ("officer",))
+    async with guard.db.acquire() as conn:
+        who = await guard.accounts.create(conn, new, at=guard.wall(), by="system:test")
+    account, secret = await guard.log_in(who.username, who.password, "127.0.0.1")
+    headers = {"Cookie": f"nagara_session={secret}"}
+    listening = asyncio.create_task(browser.get("/api/v1/live", headers=headers, timeout=60))
+    async with asyncio.timeout(30):
+        while not len(application.context.live):
+            await asyncio.sleep(0.01)
+    await asyncio.sleep(0.3)
+    assert not listening.done()
+    async with guard.db.acquire() as conn:
+        await conn.execute("update guard.account set disabled_at = now() where id = $1", account.id)
+    async with asyncio.timeout(30):
+        assert (await listening).status_code == 200  # the stream has ended

@@ -1,0 +1,411 @@
+"""Who measures what: a reader of the change log that numbers streams and keeps the sets.
+
+Every entity that holds a value with a time is a Thing, and every such attribute of it a Datastream;
+entities of the types that SensorThings writes are in its sets whoever made them. So what was
+written through NGSI-LD, by a device or through SensorThings goes the same way, and nothing of the
+history is copied.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import OrderedDict
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+from msgspec import Struct
+
+from nagara.context import Change, Context, Create, Entity, Reader
+from nagara.context.errors import EntityAlreadyExists
+from nagara.context.model import default_instance
+from nagara.context.store import Conn
+from nagara.guard.policy import KEPT_BY_ROOMS
+from nagara.sensorthings.errors import NotYetSeen
+from nagara.sensorthings.model import BY_TYPE, LETTERS
+from nagara.values.units import UNITS
+from nagara.vocab.attribute import property_of
+
+READER = "sensorthings"
+ACTOR = "system:sensorthings"
+#: Entities whose streams are known in memory: 100 bytes each.
+KNOWN_MAX = 200_000
+CATCH_UP_S = 10.0  # after a write: the reader is some milliseconds behind
+LOOK_S_MAX = 1.0  # before a read: in a busy city the answer is at most this old
+#: Rooms' nouns, and tickets: they are no Things, whatever times they hold.
+NO_THINGS = KEPT_BY_ROOMS | {"ServiceRequest", "GtfsTrip", "City"}
+_DEFAULT_IRI = "https://uri.etsi.org/ngsi-ld/default-context/"
+
+
+class _Row(Struct, frozen=True):
+    no: int
+    id: str
+    types: tuple[str, ...]
+    doc: dict[str, Any]
+
+    def target(self, name: str) -> list[str]:
+        """The entities that a relationship leads to."""
+        instance = default_instance(self.doc.get(name)) or {}
+        held = instance.get("object")
+        many = held if isinstance(held, list) else [held]
+        return [one for one in many if isinstance(one, str)]
+
+
+class Streams:
+    """The reader and what it knows."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._known: OrderedDict[str, set[str]] = OrderedDict()
+        self._numbers: dict[str, int] = {}  # ids of sensors and properties made here
+        self._features: set[tuple[str, str, str]] = set()
+
+    def reader(self) -> Reader:
+        """The reader of the change log."""
+        return Reader(READER, self.handle)
+
+    async def begin(self) -> None:
+        """Write the table of units, from the one that the city computes with."""
+        async with self._context.db.acquire() as conn:
+            await conn.executemany(
+                """insert into sensorthings.unit (code, symbol, name) values ($1, $2, $3)
+                   on conflict (code) do update set symbol = $2, name = $3""",
+                [(u.code, u.sign, u.quantity) for u in UNITS.values()],
+            )
+
+    def forget(self, entity_id: str) -> None:
+        """Look anew at the streams of an entity with its next value."""
+        self._known.pop(entity_id, None)
+
+    async def caught_up(self, patient: bool) -> None:
+        """Wait until what is in the log now has been seen.
+
+        Raises `NotYetSeen` after a write (`patient`); a read is answered with what is known.
+        """
+        runner = self._context.readers.get(READER)
+        head = self._context.tail.head
+        if runner is None or runner.seq >= head:
+            return
+        until = time.monotonic() + (CATCH_UP_S if patient else LOOK_S_MAX)
+        while runner.seq < head:
+            if time.monotonic() > until:
+                if patient:
+                    raise NotYetSeen(retry_after_s=2)
+                return
+            await asyncio.sleep(0.001)
+
+    # -- reading the log ----------------------------------------------------------------------
+
+    async def handle(self, changes: list[Change]) -> None:
+        """Number the streams of these changes, and keep the sets."""
+        made: set[str] = set()
+        gone: dict[str, int] = {}
+        fresh: dict[tuple[str, str], int] = {}
+        features: set[tuple[str, str, str]] = set()
+        for change in changes:
+            if change.tenant or not NO_THINGS.isdisjoint(change.types):
+                continue
+            if change.op == "delete":
+                gone[change.id] = change.seq
+                made.discard(change.id)
+                self._known.pop(change.id, None)
+                continue
+            gone.pop(change.id, None)
+            is_ours = any(t in BY_TYPE for t in change.types)
+            if is_ours:
+                made.add(change.id)
+            if is_ours and "Thing" not in change.types:
+                continue
+            self._values(change, fresh, features)
+        if not (made or gone or fresh or features):
+            return
+        await self._keep(made, gone, fresh, features)
+        for entity_id, attr in fresh:
+            self._known.setdefault(entity_id, set()).add(attr)
+            self._known.move_to_end(entity_id)
+        while len(self._known) > KNOWN_MAX:
+            self._known.popitem(last=False)
+        if len(self._features) > KNOWN_MAX:
+            self._features.clear()
+        self._features |= features
+
+    def _values(
+        self,
+        change: Change,
+        fresh: dict[tuple[str, str], int],
+        features: set[tuple[str, str, str]],
+    ) -> None:
+        known = self._known.get(change.id, ())
+        for name, attribute in change.attrs.items():
+            instance = default_instance(attribute)
+            if instance is None or not is_value(instance):
+                continue
+            if name not in known:
+                fresh.setdefault((change.id, name), change.seq)
+            said = instance.get("featureOfInterest")
+            if isinstance(said, dict) and isinstance(said.get("object"), str):
+                use = (change.id, name, said["object"])
+                if use not in self._features:
+                    features.add(use)
+
+    async def _keep(
+        self,
+        made: set[str],
+        gone: dict[str, int],
+        fresh: dict[tuple[str, str], int],
+        features: set[tuple[str, str, str]],
+    ) -> None:
+        async with self._context.db.acquire() as conn:
+            rows = await _rows(conn, made | {entity_id for entity_id, _ in fresh})
+        wanted = {(e, a): seq for (e, a), seq in fresh.items() if e in rows}
+        async with self._context.db.acquire() as conn, conn.transaction():
+            await _forget(conn, list(gone))
+            await self._sets(conn, [rows[e] for e in made if e in rows])
+            for pair in await _numbered(conn, list(wanted)):
+                del wanted[pair]
+        await self._describe(wanted, rows)
+        async with self._context.db.acquire() as conn, conn.transaction():
+            await self._streams(conn, rows, wanted)
+            await conn.execute(
+                """insert into sensorthings.link (kind, a, b)
+                   select 'f', f.no, d.id
+                   from unnest($1::text[], $2::text[], $3::text[]) as w(thing, attr, feature)
+                   join context.entity e on e.tenant = '' and e.id = w.thing
+                   join context.entity f on f.tenant = '' and f.id = w.feature
+                   join sensorthings.datastream d on d.no = e.no and d.attr = w.attr
+                   on conflict do nothing""",
+                [u[0] for u in features],
+                [u[1] for u in features],
+                [u[2] for u in features],
+            )
+
+    # -- what describes a stream that SensorThings did not make --------------------------------
+
+    async def _describe(self, wanted: dict[tuple[str, str], int], rows: dict[str, _Row]) -> None:
+        """Sensors and observed properties of new streams, made where there is none yet."""
+        needed: dict[str, Entity] = {}
+        for entity_id, attr in wanted:
+            for entity in (_sensor(rows[entity_id]), _observed(attr)):
+                if entity.id not in self._numbers:
+                    needed[entity.id] = entity
+        if not needed:
+            return
+        async with self._context.db.acquire() as conn:
+            self._numbers.update(await _numbers(conn, needed))
+        for entity_id, entity in needed.items():
+            if entity_id in self._numbers:
+                continue
+            try:
+                await self._context.write(Create(entity), actor=ACTOR)
+            except EntityAlreadyExists:
+                continue
+        async with self._context.db.acquire() as conn:
+            self._numbers.update(await _numbers(conn, needed))
+
+    async def _streams(
+        self, conn: Conn, rows: dict[str, _Row], wanted: dict[tuple[str, str], int]
+    ) -> None:
+        if not wanted:
+            return
+        seen = [(rows[e], attr, seq) for (e, attr), seq in wanted.items()]
+        await conn.execute(
+            """insert into sensorthings.datastream as d (no, attr, slot, sensor, property)
+               select w.no, w.attr, coalesce((select max(m.slot) + 1 from sensorthings.datastream m
+                      where m.no = w.no), 0)
+                      + row_number() over (partition by w.no order by w.attr) - 1,
+                      w.sensor, w.property
+               from unnest($1::bigint[], $2::text[], $3::bigint[], $4::bigint[])
+                    as w(no, attr, sensor, property)
+               where not exists (select from sensorthings.datastream o
+                                 where o.no = w.no and o.attr = w.attr)
+               on conflict do nothing""",
+            [row.no for row, _, _ in seen],
+            [attr for _, attr, _ in seen],
+            [self._numbers[_sensor(row).id] for row, _, _ in seen],
+            [self._numbers[_observed(attr).id] for _, attr, _ in seen],
+        )
+        await conn.execute(
+            """update sensorthings.datastream d set ended = false, since = w.seq - 1
+               from unnest($1::bigint[], $2::text[], $3::bigint[]) as w(no, attr, seq)
+               where d.no = w.no and d.attr = w.attr and d.ended and w.seq > d.since""",
+            [row.no for row, _, _ in seen],
+            [attr for _, attr, _ in seen],
+            [seq for _, _, seq in seen],
+        )
+        numbers = [row.no for row, _, _ in seen]
+        await conn.execute(
+            """insert into sensorthings.member (kind, no)
+               select k::"char", n from unnest($1::bigint[]) n, unnest(array['t', 'l', 'f']) k
+               on conflict do nothing""",
+            numbers,
+        )
+        await conn.execute(  # it is where its own location is, unless it names Locations
+            """insert into sensorthings.link (kind, a, b) select 'l', e.no, e.no
+               from context.entity e where e.no = any($1::bigint[]) and not e.doc ? 'locations'
+               on conflict do nothing""",
+            numbers,
+        )
+
+    # -- entities of the sets ------------------------------------------------------------------
+
+    async def _sets(self, conn: Conn, rows: list[_Row]) -> None:
+        members: list[tuple[str, int]] = []
+        links: list[tuple[str, int, str]] = []
+        for row in rows:
+            letters = [LETTERS[t] for t in row.types if t in LETTERS]
+            members += [(letter, row.no) for letter in letters]
+            if "t" in letters:
+                links += [("l", row.no, to) for to in row.target("locations")]
+                if "location" in row.doc and "locations" not in row.doc:
+                    members += [("l", row.no), ("f", row.no)]
+                    links.append(("l", row.no, row.id))
+            if "h" in letters:
+                links += [("h", row.no, to) for to in row.target("locations")]
+                links += [("t", row.no, to) for to in row.target("thing")]
+        await conn.execute(
+            """delete from sensorthings.link where kind in ('l', 'h', 't')
+               and a = any($1::bigint[])""",
+            [row.no for row in rows],
+        )
+        await conn.execute(
+            """insert into sensorthings.member (kind, no)
+               select k::"char", n from unnest($1::text[], $2::bigint[]) as w(k, n)
+               on conflict do nothing""",
+            [m[0] for m in members],
+            [m[1] for m in members],
+        )
+        await conn.execute(
+            """insert into sensorthings.link (kind, a, b) select w.k::"char", w.a, e.no
+               from unnest($1::text[], $2::bigint[], $3::text[]) as w(k, a, id)
+               join context.entity e on e.tenant = '' and e.id = w.id on conflict do nothing""",
+            [link[0] for link in links],
+            [link[1] for link in links],
+            [link[2] for link in links],
+        )
+        for row in rows:
+            if "Datastream" in row.types:
+                await _own_stream(conn, row)
+
+
+def is_value(instance: dict[str, Any]) -> bool:
+    """Whether an instance is a value that was observed: it has a time, and is no place."""
+    return (
+        "observedAt" in instance
+        and ("value" in instance or "json" in instance)
+        and (instance.get("type") != "GeoProperty")
+    )
+
+
+def _sensor(row: _Row) -> Entity:
+    """What measured: the device that the entity names, else whatever feeds its type."""
+    device = row.target("refDevice")
+    name = device[0] if device else row.types[0]
+    said = f"The device {name}" if device else f"What feeds entities of type {name}"
+    return Entity(
+        f"urn:ngsi-ld:Sensor:{quote(name.removeprefix('urn:ngsi-ld:'), safe=':')}",
+        ("Sensor",),
+        {
+            "name": property_of(name),
+            "description": property_of(said),
+            "encodingType": property_of("text/plain"),
+            "metadata": property_of("provenance stands with each Observation, in its parameters"),
+        },
+    )
+
+
+def _observed(attr: str) -> Entity:
+    """The property that an attribute is about."""
+    iri = attr if ":" in attr else _DEFAULT_IRI + quote(attr)
+    return Entity(
+        f"urn:ngsi-ld:ObservedProperty:{quote(attr, safe='')}",
+        ("ObservedProperty",),
+        {
+            "name": property_of(attr),
+            "definition": property_of(iri),
+            "description": property_of(f"Values of the attribute {attr}"),
+        },
+    )
+
+
+async def _rows(conn: Conn, ids: set[str]) -> dict[str, _Row]:
+    found = await conn.fetch(
+        """select e.no, e.id, coalesce(e.types, array[e.type]) as types, e.doc::text as doc
+           from context.entity e
+           where e.tenant = '' and e.id = any($1::text[]) and not e.deleted""",
+        list(ids),
+    )
+    return {
+        r["id"]: _Row(r["no"], r["id"], tuple(r["types"]), msgspec.json.decode(r["doc"]))
+        for r in found
+    }
+
+
+async def _numbered(conn: Conn, pairs: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Which (entity, attribute) are streams already."""
+    found = await conn.fetch(
+        """select w.id, w.attr from unnest($1::text[], $2::text[]) as w(id, attr)
+           join context.entity e on e.tenant = '' and e.id = w.id
+           join sensorthings.datastream d on d.no = e.no and d.attr = w.attr and not d.ended""",
+        [p[0] for p in pairs],
+        [p[1] for p in pairs],
+    )
+    return [(r["id"], r["attr"]) for r in found]
+
+
+async def _numbers(conn: Conn, ids: Any) -> dict[str, int]:
+    found = await conn.fetch(
+        """select e.id, e.no from context.entity e
+           where e.tenant = '' and e.id = any($1::text[]) and not e.deleted""",
+        list(ids),
+    )
+    return {r["id"]: r["no"] for r in found}
+
+
+async def _forget(conn: Conn, ids: list[str]) -> None:
+    """Entities that were deleted leave the sets; their streams end."""
+    if not ids:
+        return
+    found = await conn.fetch(
+        "select no from context.entity where tenant = '' and id = any($1::text[]) and deleted", ids
+    )
+    numbers = [r["no"] for r in found]
+    await conn.execute("delete from sensorthings.member where no = any($1::bigint[])", numbers)
+    await conn.execute(
+        """delete from sensorthings.link where a = any($1::bigint[])
+           or (b = any($1::bigint[]) and kind <> 'f')""",
+        numbers,
+    )
+    await conn.execute(
+        """update sensorthings.datastream set ended = true, own = null,
+               since = (select coalesce(max(seq), 0) from context.change)
+           where (no = any($1::bigint[]) or own = any($1::bigint[])) and not ended""",
+        numbers,
+    )
+
+
+async def _own_stream(conn: Conn, row: _Row) -> None:
+    """The stream that an entity of type Datastream describes; left out where it names no Thing."""
+    attribute = (default_instance(row.doc.get("attribute")) or {}).get("value")
+    wanted = {name: row.target(name)[:1] for name in ("thing", "sensor", "observedProperty")}
+    ids = [i for found in wanted.values() for i in found]
+    numbers = await _numbers(conn, ids)
+    said = [numbers.get(found[0]) if found else None for found in wanted.values()]
+    if not isinstance(attribute, str) or None in said:
+        return
+    await conn.execute(
+        """insert into sensorthings.datastream as d (no, attr, slot, own, sensor, property)
+           values ($1, $2, coalesce((select max(m.slot) + 1 from sensorthings.datastream m
+                   where m.no = $1), 0), $3, $4, $5)
+           on conflict (no, attr) do update set own = $3, sensor = $4, property = $5,
+               ended = false""",
+        said[0],
+        attribute,
+        row.no,
+        said[1],
+        said[2],
+    )
+    await conn.execute(
+        """insert into sensorthings.member (kind, no) values ('t', $1) on conflict do nothing""",
+        said[0],
+    )

@@ -1,0 +1,21 @@
+"""The room, assembled: OGC SensorThings over the city's store."""
+
+from __future__ import annotations
+
+from nagara.context import Task
+from nagara.context.room import Floor, Room
+from nagara.sensorthings.answer import Answering
+from nagara.sensorthings.discover import Streams
+from nagara.sensorthings.routes import service_routes
+
+
+def assemble(floor: Floor, mqtt: str | None = None) -> Room:
+    """Routes and the reader that numbers streams. `mqtt`: the address told in the settings."""
+    streams = Streams(floor.context)
+    answering = Answering(floor.context, streams, mqtt)
+    return Room(
+        name="sensorthings",
+        routes=service_routes(answering),
+        readers=[streams.reader()],
+        tasks=[Task("sensorthings.units", streams.begin)],
+    )

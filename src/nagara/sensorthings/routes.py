@@ -1,0 +1,142 @@
+"""The service over HTTP: every path of the standard under one root."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from litestar import Controller, Request, Response, delete, get, patch, post, put
+from litestar.params import FromPath
+
+from nagara.context.ngsi.names import has_nul
+from nagara.guard.errors import Forbidden
+from nagara.guard.identity import Actor
+from nagara.guard.permission import allow
+from nagara.guard.policy import may
+from nagara.http.problem import language_of, problem_body
+from nagara.sensorthings import batch
+from nagara.sensorthings.answer import Answer, Answering
+from nagara.sensorthings.errors import BodyInvalid, BodyTooMuch
+from nagara.sensorthings.service import Doer
+from nagara.values.errors import Problem
+
+Asked = Request[Actor, Any, Any]
+READ, WRITE = allow("entity:read"), allow("entity:write")
+#: Where the service is: by its name, and at the address that most servers of the standard have.
+ROOTS = ("/sensorthings/v1.1", "/v1.1")
+BODY_MAX = 10_000_000  # CreateObservations of 20,000 values
+
+
+def service_routes(answering: Answering) -> list[type[Controller]]:
+    """The routes, once under each root."""
+    return [_controller(answering, root) for root in ROOTS]
+
+
+def _controller(answering: Answering, base: str) -> type[Controller]:
+    class Service(Controller):
+        path = base
+        tags = ("SensorThings",)
+
+        @get("/", opt=READ, summary="The sets and what the service conforms to")
+        async def root(self, request: Asked) -> Response[Any]:
+            return _response(answering.root(_root(request, base)))
+
+        @get("/{rest:path}", opt=READ, summary="Retrieve entities, properties, links")
+        async def read(self, request: Asked, rest: FromPath[str]) -> Response[Any]:
+            query = request.scope["query_string"].decode("ascii", "replace")
+            return _response(await answering.get(rest, query, _root(request, base), request.user))
+
+        # GET requests of a batch need no more than reading; each request is checked by itself.
+        @post("/$batch", opt=READ, status_code=200, summary="Several requests in one")
+        async def batch(self, request: Asked) -> Response[Any]:
+            root = _root(request, base)
+
+            async def act(method: str, path: str, query: str, body: Any) -> Answer:
+                return await _act(answering, request, root, method, path, query, body)
+
+            def say(problem: Problem) -> dict[str, Any]:
+                return problem_body(problem, language_of(request))
+
+            return _response(await batch.run(await _body(request), root, act, say))
+
+        @post("/{rest:path}", opt=WRITE, summary="Create an entity, or Observations")
+        async def create(self, request: Asked, rest: FromPath[str]) -> Response[Any]:
+            root = _root(request, base)
+            body = await _body(request)
+            return _response(await answering.post(rest, body, root, _doer(request)))
+
+        @patch("/{rest:path}", opt=WRITE, summary="Change an entity")
+        async def change(self, request: Asked, rest: FromPath[str]) -> Response[Any]:
+            root = _root(request, base)
+            body = await _body(request)
+            return _response(await answering.change(rest, body, False, root, _doer(request)))
+
+        @put("/{rest:path}", opt=WRITE, summary="Replace an entity")
+        async def replace(self, request: Asked, rest: FromPath[str]) -> Response[Any]:
+            root = _root(request, base)
+            body = await _body(request)
+            return _response(await answering.change(rest, body, True, root, _doer(request)))
+
+        @delete("/{rest:path}", opt=WRITE, status_code=200, summary="Delete an entity")
+        async def remove(self, request: Asked, rest: FromPath[str]) -> Response[Any]:
+            return _response(await answering.delete(rest, _doer(request)))
+
+    return Service
+
+
+async def _act(
+    answering: Answering,
+    request: Asked,
+    root: str,
+    method: str,
+    path: str,
+    query: str,
+    body: Any,
+) -> Answer:
+    """One request of a batch, under the permission that it needs by itself."""
+    if not may(request.user, batch.NEEDED[method]):
+        raise Forbidden(permission=batch.NEEDED[method])
+    doer = Doer(request.user)
+    if method == "get":
+        return await answering.get(path, query, root, request.user)
+    if method == "post":
+        return await answering.post(path, body, root, doer)
+    if method == "delete":
+        return await answering.delete(path, doer)
+    return await answering.change(path, body, method == "put", root, doer)
+
+
+def _root(request: Asked, base: str) -> str:
+    return str(request.base_url).rstrip("/") + base
+
+
+def _doer(request: Asked) -> Doer:
+    key = request.headers.get("idempotency-key")
+    return Doer(request.user, key[:200] if key else None)
+
+
+async def _body(request: Asked) -> Any:
+    """The JSON body. Raises `BodyInvalid`, `BodyTooMuch`."""
+    raw = await request.body()
+    if len(raw) > BODY_MAX:
+        raise BodyTooMuch(what="bytes", limit=BODY_MAX)
+    if has_nul(raw):
+        raise BodyInvalid(kind="body", reason="a NUL character is in it; no text here has one")
+    try:
+        return msgspec.json.decode(raw)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        raise BodyInvalid(kind="body", reason=str(error)[:200]) from error
+
+
+def _response(answer: Answer) -> Response[Any]:
+    headers = {"Location": answer.location} if answer.location else {}
+    if answer.text is not None:
+        return Response(answer.text, status_code=200, media_type="text/plain", headers=headers)
+    if answer.body is None:
+        return Response(b"", status_code=answer.status, headers=headers)
+    return Response(
+        msgspec.json.encode(answer.body),
+        status_code=answer.status,
+        media_type="application/json",
+        headers=headers,
+    )

@@ -1,0 +1,447 @@
+"""Writing: create, change, delete; each is one transaction, and seen when it is answered."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from nagara.context import Context, Create, Delete, DeleteAttribute, Entity, Op, Patch, Written
+from nagara.context.errors import AttributeNotFound, EntityNotFound
+from nagara.context.store import Conn
+from nagara.guard.identity import Actor
+from nagara.guard.policy import visible_types
+from nagara.sensorthings.amend import amend
+from nagara.sensorthings.bodies import Attrs, attrs_of, instance_of, relation_of
+from nagara.sensorthings.discover import Streams
+from nagara.sensorthings.errors import BodyInvalid, ChangeRefused, ThingNotFound
+from nagara.sensorthings.make import Heard, Made, Maker, StreamRef
+from nagara.sensorthings.model import SETS, SLOTS, EntitySet
+from nagara.sensorthings.options import Options
+from nagara.sensorthings.read import Found, Reading, Row
+from nagara.sensorthings.select import Where
+from nagara.values.time import parse_instant
+from nagara.vocab.attribute import property_of
+
+#: Values deleted with a FeatureOfInterest in one request; the rest with the next.
+VALUES_DELETED_MAX = 5_000
+
+
+class Doer(Struct, frozen=True):
+    """Who writes, and under which key."""
+
+    actor: Actor
+    key: str | None = None
+
+
+class Writing:
+    """The use cases that write."""
+
+    def __init__(self, context: Context, streams: Streams) -> None:
+        self.context = context
+        self.streams = streams
+        #: Two streams of one Thing must not be given one attribute.
+        self._naming = asyncio.Lock()
+
+    def maker(self, reading: Reading) -> Maker:
+        """A collector of operations, at the city's time."""
+        return Maker(reading, self.context.clock.now(), _urn)
+
+    def reading(self, conn: Conn, actor: Actor) -> Reading:
+        """What an actor reads."""
+        return Reading(conn, visible_types(actor))
+
+    async def write(self, ops: list[Op], doer: Doer) -> list[Written]:
+        """Commit operations, and wait until the sets know of them."""
+        if not ops:
+            return []
+        written = await self.context.write(*ops, actor=doer.actor.name_for_audit, key=doer.key)
+        await self.streams.caught_up(patient=True)
+        return written
+
+    # -- create -------------------------------------------------------------------------------
+
+    async def create(
+        self, of: EntitySet, under: tuple[EntitySet, Row] | None, body: Any, doer: Doer
+    ) -> int:
+        """Make an entity with all inside; its id. `under`: the entity where it was posted.
+
+        Raises `BodyInvalid`, and the store's Problems."""
+        async with self._naming:
+            async with self.context.db.acquire() as conn:
+                maker = self.maker(self.reading(conn, doer.actor))
+                link = None if under is None else await _back(maker, of, *under)
+                made = await maker.make(of, body, link)
+            written = await self.write(maker.ops, doer)
+        if made.heard is None and written and written[0].repeated:
+            made = Made(of, _same(maker.ops, written, made.urn))
+        async with self.context.db.acquire() as conn:
+            return await self._number(conn, made)
+
+    async def observe(self, heard: list[tuple[Maker, Heard]], doer: Doer) -> list[int]:
+        """Commit values that were collected; their ids."""
+        ops = [op for maker in dict.fromkeys(m for m, _ in heard) for op in maker.ops]
+        await self.write(ops, doer)
+        async with self.context.db.acquire() as conn:
+            return [await self._number(conn, Made(SETS["Observations"], heard=h)) for _, h in heard]
+
+    async def _number(self, conn: Conn, made: Made) -> int:
+        if made.heard is not None:
+            return await number_of(conn, made.heard)
+        column = "d.id" if made.of.name == "Datastreams" else "e.no"
+        number = await conn.fetchval(
+            f"""select {column} from context.entity e
+                left join sensorthings.datastream d on d.own = e.no
+                where e.tenant = '' and e.id = $1""",  # noqa: S608 - one of two constants
+            made.urn,
+        )
+        return int(number or 0)
+
+    # -- change -------------------------------------------------------------------------------
+
+    async def change(self, found: Found, row: Row, body: Any, whole: bool, doer: Doer) -> None:
+        """PATCH, or PUT where `whole` (clauses 10.3, 10.4). Raises `BodyInvalid`."""
+        of = found.of
+        if not isinstance(body, dict):
+            raise BodyInvalid(kind=of.one, reason="it is a JSON object")
+        if of.name == "Observations":
+            await self._change_value(row, body, whole, doer)
+            return
+        async with self.context.db.acquire() as conn:
+            reading = self.reading(conn, doer.actor)
+            maker = self.maker(reading)
+            links = await _links(maker, of, body)
+            attrs = attrs_of(of, body, whole)
+            if of.name == "Datastreams":
+                maker.ops += await _stream_ops(conn, reading, row, attrs, links)
+            else:
+                urn = await _urn_of_row(conn, row["id"])
+                if attrs:
+                    maker.ops.append(Patch(urn, attrs))
+                if of.name == "Things" and "Locations" in links:
+                    await maker.place(urn, links["Locations"])
+                if of.name == "HistoricalLocations":
+                    moved = {"Thing": "thing", "Locations": "locations"}
+                    said = {moved[k]: relation_of(v) for k, v in links.items() if v}
+                    maker.ops += [Patch(urn, said)] if said else []
+                if of.name == "Locations":
+                    maker.ops += await _move_things(conn, row["id"], attrs)
+                    for thing in links.get("Things", []):
+                        await maker.place(thing, [urn])
+        await self.write(maker.ops, doer)
+
+    async def _change_value(self, row: Row, body: Attrs, whole: bool, doer: Doer) -> None:
+        of = SETS["Observations"]
+        async with self.context.db.acquire() as conn:
+            reading = self.reading(conn, doer.actor)
+            maker = self.maker(reading)
+            said = body.get("Datastream")
+            if said is not None and (
+                not isinstance(said, dict)
+                or (await maker.stream_ref(said.get("@iot.id"))).number != row["_datastream"]
+            ):
+                raise ChangeRefused(reason="an Observation stays in its Datastream")
+            stream = await maker.stream_ref(row["_datastream"])
+            before = await _instance(conn, stream, row)
+            feature = (before.get("featureOfInterest") or {}).get("object")
+            if body.get("FeatureOfInterest") is not None:
+                target = SETS["FeaturesOfInterest"]
+                feature = await maker.urn_of(target, body["FeatureOfInterest"])
+                if feature is None:
+                    raise BodyInvalid(kind=of.one, reason="a change names entities by @iot.id")
+            kept = {} if whole else _said(before)
+            merged = {**kept, **{k: v for k, v in body.items() if v is not None or k == "result"}}
+            for name in [k for k, v in body.items() if v is None and k != "result"]:
+                merged.pop(name, None)
+            at = parse_instant(before["observedAt"])
+            made = instance_of(of, merged, feature, stream.unit, at)
+            if whole and "phenomenonTime" not in merged:
+                made["observedAt"] = before["observedAt"]
+            if "unitCode" in before:
+                made["unitCode"] = before["unitCode"]
+            for name in ("provenance", "quality"):
+                if name in before:
+                    made[name] = before[name]
+        await amend(self.context, stream, row["id"] // SLOTS, before, made, doer.actor)
+        await self.streams.caught_up(patient=True)
+
+    # -- delete -------------------------------------------------------------------------------
+
+    async def delete(self, found: Found, row: Row, doer: Doer) -> None:
+        """Delete an entity with what cannot be without it (clause 10.5, table 25)."""
+        of, number = found.of, int(row["id"])
+        async with self.context.db.acquire() as conn:
+            reading = self.reading(conn, doer.actor)
+            if of.name == "Observations":
+                stream = await self.maker(reading).stream_ref(row["_datastream"])
+                before = await _instance(conn, stream, row)
+            elif of.name == "FeaturesOfInterest":
+                await self._delete_values(conn, reading, number, doer)
+                ops = await _feature_ops(conn, number)
+            elif of.name == "Locations":
+                ops = await _location_ops(conn, number)
+            elif of.name == "Datastreams":
+                ops = await _end_ops(conn, "d.id", number)
+            elif of.name == "HistoricalLocations":
+                ops = [Delete(await _urn_of_row(conn, number))]
+            else:
+                column = {"Things": "d.no", "Sensors": "d.sensor"}.get(of.name, "d.property")
+                ops = await _end_ops(conn, column, number)
+                if of.name == "Things":
+                    ops = [op for op in ops if isinstance(op, Delete)]
+                    ops += await _past_ops(conn, "t", number)
+                ops.append(Delete(await _urn_of_row(conn, number)))
+        if of.name == "Observations":
+            await amend(self.context, stream, number // SLOTS, before, None, doer.actor)
+            await self.streams.caught_up(patient=True)
+            return
+        try:
+            await self.write(ops, doer)
+        except (EntityNotFound, AttributeNotFound) as error:  # somebody else was faster
+            raise ThingNotFound(kind=of.one, id=str(number)) from error
+        await self._end_streams(of, number)
+
+    async def _end_streams(self, of: EntitySet, number: int) -> None:
+        """Streams that no entity of their own describes end here; the others by the reader."""
+        column = {
+            "Datastreams": "id", "Things": "no", "Sensors": "sensor",
+            "ObservedProperties": "property",
+        }.get(of.name)  # fmt: skip
+        if column is None:
+            return
+        async with self.context.db.acquire() as conn:
+            rows = await conn.fetch(
+                f"""update sensorthings.datastream d set ended = true,
+                        since = (select coalesce(max(seq), 0) from context.change)
+                    from context.entity e where e.no = d.no and d.{column} = $1 and not d.ended
+                    returning e.id""",  # noqa: S608 - one of four constants
+                number,
+            )
+        for row in rows:
+            self.streams.forget(row["id"])
+
+    async def _delete_values(self, conn: Conn, reading: Reading, feature: int, doer: Doer) -> None:
+        of = SETS["FeaturesOfInterest"]
+        nav = of.navs["Observations"]
+        found = Found(SETS["Observations"], Where(nav, feature), False)
+        page = await reading.page(found, Options(top=VALUES_DELETED_MAX))
+        if page.more:
+            raise ChangeRefused(
+                reason=f"more than {VALUES_DELETED_MAX} Observations are of this feature"
+            )
+        maker = self.maker(reading)
+        refs: dict[int, StreamRef] = {}
+        for row in page.rows:
+            ref = refs.get(row["_datastream"])
+            if ref is None:
+                ref = refs[row["_datastream"]] = await maker.stream_ref(row["_datastream"])
+            before = await _instance(conn, ref, row)
+            if "featureOfInterest" not in before:
+                raise ChangeRefused(reason="this feature is the place of a Thing; delete that")
+            await amend(self.context, ref, row["id"] // SLOTS, before, None, doer.actor)
+
+
+def _urn(kind: str) -> str:
+    return f"urn:ngsi-ld:{kind}:{secrets.token_hex(10)}"
+
+
+def _same(ops: list[Op], written: list[Written], urn: str) -> str:
+    """The urn that an operation had when its key was heard first."""
+    for op, done in zip(ops, written, strict=False):
+        if isinstance(op, Create) and op.entity.id == urn:
+            return done.id
+    return urn
+
+
+async def number_of(conn: Conn, heard: Heard) -> int:
+    """The id of a value that was just written: the newest row that says exactly that."""
+    seq = await conn.fetchval(
+        """select max(c.seq) from context.entity e join context.change c on c.no = e.no
+           where e.tenant = '' and e.id = $1 and c.at = $2 and c.attrs -> $3 = $4::text::jsonb""",
+        heard.stream.thing,
+        parse_instant(heard.instance["observedAt"]),
+        heard.stream.attr,
+        _json(heard.instance),
+    )
+    slot = await conn.fetchval(
+        """select d.slot from sensorthings.datastream d join context.entity e on e.no = d.no
+           where e.tenant = '' and e.id = $1 and d.attr = $2""",
+        heard.stream.thing,
+        heard.stream.attr,
+    )
+    return int(seq or 0) * SLOTS + int(slot or 0)
+
+
+def _json(value: Any) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+async def _back(maker: Maker, of: EntitySet, source: EntitySet, row: Row) -> tuple[str, Any]:
+    """The navigation property that leads back to the entity under which was posted."""
+    back = next(name for name, nav in of.navs.items() if nav.target == source.name)
+    if source.name == "Datastreams":
+        return back, await maker.stream_ref(row["id"])
+    return back, await maker.urn_by_id(source, row["id"])
+
+
+async def _links(maker: Maker, of: EntitySet, body: Attrs) -> dict[str, list[str]]:
+    """The entities that a change links to; whole ones are not made by a change (clause 10.3)."""
+    links: dict[str, list[str]] = {}
+    for name, nav in of.navs.items():
+        if body.get(name) is None:
+            continue
+        said = body[name] if isinstance(body[name], list) else [body[name]]
+        if name in ("Observations", "Datastreams", "HistoricalLocations"):
+            raise BodyInvalid(kind=of.one, reason=f"“{name}” are changed one by one")
+        links[name] = []
+        for one in said:
+            urn = await maker.urn_of(SETS[nav.target], one)
+            if urn is None:
+                raise BodyInvalid(kind=of.one, reason="a change names entities by @iot.id")
+            links[name].append(urn)
+    return links
+
+
+async def _urn_of_row(conn: Conn, number: int) -> str:
+    return str(await conn.fetchval("select id from context.entity where no = $1", number))
+
+
+async def _stream_ops(
+    conn: Conn, reading: Reading, row: Row, attrs: Attrs, links: dict[str, list[str]]
+) -> list[Op]:
+    """A changed Datastream: the entity that describes it, made where there was none."""
+    related = {"Sensor": "sensor", "ObservedProperty": "observedProperty"}
+    said = {related[k]: relation_of(v) for k, v in links.items() if k in related}
+    thing = await _urn_of_row(conn, row["_thing"])
+    if links.get("Thing", [thing]) != [thing]:
+        raise ChangeRefused(reason="a Datastream stays with its Thing, where its history lies")
+    if row["_own"] is not None:
+        changed = {**attrs, **said}
+        return [Patch(await _urn_of_row(conn, row["_own"]), changed)] if changed else []
+    whole = await reading.get(SETS["Datastreams"], Where(key=row["id"]), Options())
+    kept = {k: whole[k] for k in ("name", "description", "observationType", "unitOfMeasurement")}
+    made = {
+        **attrs_of(SETS["Datastreams"], kept, False),
+        "thing": relation_of([thing]),
+        "sensor": relation_of([await _urn_of_row(conn, row["_sensor"])]),
+        "observedProperty": relation_of([await _urn_of_row(conn, row["_property"])]),
+        "attribute": property_of(row["_attr"]),
+        **attrs,
+        **said,
+    }
+    doc = {k: v for k, v in made.items() if v is not None}
+    return [Create(Entity(_urn("Datastream"), ("Datastream",), doc))]
+
+
+async def _move_things(conn: Conn, number: int, attrs: Attrs) -> list[Op]:
+    """Things that are at a Location stand where it stands."""
+    if attrs.get("location") is None:
+        return []
+    rows = await conn.fetch(
+        """select t.id from sensorthings.link k join context.entity t on t.no = k.a
+           where k.kind = 'l' and k.b = $1 and k.a <> $1 and not t.deleted limit 1000""",
+        number,
+    )
+    return [Patch(r["id"], {"location": attrs["location"]}) for r in rows]
+
+
+async def _instance(conn: Conn, stream: StreamRef, row: Row) -> dict[str, Any]:
+    """The instance of a value as it stands now."""
+    text = await conn.fetchval(
+        """select coalesce(m.instance, sensorthings.instance(c.attrs -> $2))::text
+           from context.change c left join context.amendment m
+             on m.no = c.no and m.seq = c.seq and m.name = $2 and m.idx = 0
+           where c.seq = $1""",
+        row["id"] // SLOTS,
+        stream.attr,
+    )
+    made: dict[str, Any] = msgspec.json.decode(text)
+    return made
+
+
+def _said(instance: dict[str, Any]) -> Attrs:
+    """An instance as the members of an Observation."""
+
+    def held(name: str) -> Any:
+        one = instance.get(name)
+        if not isinstance(one, dict):
+            return None
+        value = one.get("value", one.get("json"))
+        return value.get("@value") if isinstance(value, dict) and "@value" in value else value
+
+    result = instance.get("value", instance.get("json"))
+    if isinstance(result, dict) and "@value" in result:
+        result = result["@value"]
+    said: Attrs = {"result": result, "phenomenonTime": held("phenomenonTime")}
+    said["phenomenonTime"] = said["phenomenonTime"] or instance["observedAt"]
+    for name in ("resultTime", "validTime", "resultQuality", "parameters"):
+        if held(name) is not None:
+            said[name] = held(name)
+    return said
+
+
+async def _end_ops(conn: Conn, column: str, number: int) -> list[Op]:
+    """End streams: their values leave the Thing, their descriptions are deleted."""
+    rows = await conn.fetch(
+        f"""select e.id, d.attr, o.id as own, e.doc ? d.attr as is_there
+            from sensorthings.datastream d join context.entity e on e.no = d.no and not e.deleted
+            left join context.entity o on o.no = d.own and not o.deleted
+            where not d.ended and {column} = $1""",  # noqa: S608 - one of four constants
+        number,
+    )
+    ops: list[Op] = []
+    for row in rows:
+        if row["is_there"]:
+            ops.append(DeleteAttribute(row["id"], row["attr"], everything=True))
+        if row["own"] is not None:
+            ops.append(Delete(row["own"]))
+    return ops
+
+
+async def _past_ops(conn: Conn, kind: str, number: int) -> list[Op]:
+    rows = await conn.fetch(
+        """select e.id from sensorthings.link k join context.entity e on e.no = k.a
+           where k.kind = $1::text::"char" and k.b = $2 and not e.deleted""",
+        kind,
+        number,
+    )
+    return [Delete(r["id"]) for r in rows]
+
+
+async def _location_ops(conn: Conn, number: int) -> list[Op]:
+    """A Location goes with the HistoricalLocations that name it; Things are then nowhere."""
+    entity = await conn.fetchrow(
+        "select id, coalesce(types, array[type]) as types from context.entity where no = $1", number
+    )
+    assert entity is not None
+    if "Location" not in entity["types"]:  # a Thing's own place
+        return [DeleteAttribute(entity["id"], "location", everything=True)]
+    ops = await _past_ops(conn, "h", number)
+    rows = await conn.fetch(
+        """select t.id, t.doc ? 'location' as placed,
+                  array(select o.id from sensorthings.link l join context.entity o on o.no = l.b
+                        where l.kind = 'l' and l.a = t.no and l.b <> $1) as others
+           from sensorthings.link k join context.entity t on t.no = k.a and not t.deleted
+           where k.kind = 'l' and k.b = $1""",
+        number,
+    )
+    for row in rows:
+        left = list(row["others"])
+        attrs: Attrs = {"locations": relation_of(left) if left else None}
+        if row["placed"] and not left:
+            attrs["location"] = None
+        ops.append(Patch(row["id"], attrs))
+    return [*ops, Delete(entity["id"])]
+
+
+async def _feature_ops(conn: Conn, number: int) -> list[Op]:
+    entity = await conn.fetchrow(
+        "select id, coalesce(types, array[type]) as types from context.entity where no = $1", number
+    )
+    assert entity is not None
+    if "FeatureOfInterest" not in entity["types"]:
+        raise ChangeRefused(reason="this feature is the place of a Thing; delete that")
+    return [Delete(entity["id"])]

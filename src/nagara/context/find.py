@@ -15,7 +15,7 @@ from asyncpg import Record
 from nagara.context.errors import OffsetTooFar, QueryInvalid, QueryTooComplex
 from nagara.context.geometry import are_related_wkb, fulfils, shape_of
 from nagara.context.model import Count, GeoQuery, Page, Query
-from nagara.context.order import demand_collation, order_sql
+from nagara.context.order import is_in_database, order_sql
 from nagara.context.q_sql import Expand
 from nagara.context.store import COLUMNS, Conn, Held, held_from
 from nagara.context.where import Where, box_of, conditions
@@ -274,16 +274,17 @@ async def _ordered(conn: Conn, query: Query, expand: Expand, wanted: int) -> lis
     """Rows in an order that the client gives: all that fulfil the query are put in order."""
     if query.after is not None:
         raise QueryInvalid(query="after", position=0, reason="an order has pages by offset alone")
+    in_database = False
     if query.collation is not None:
         names = await conn.fetch("select collname from pg_collation where collprovider = 'i'")
-        demand_collation(query.collation, frozenset(str(row[0]) for row in names))
+        in_database = is_in_database(query.collation, frozenset(str(row[0]) for row in names))
     where, branches = conditions(query, expand)
     if branches:
         where.add("(" + " or ".join(f"({branch})" for branch in branches) + ")")
     if query.geo is not None:
         numbers = await _all_places(conn, query, expand)
         where.add(f"e.no = any({where.bind(numbers)}::bigint[])")
-    order = order_sql(query, where, expand)
+    order = order_sql(query, where, expand, in_database)
     sql = (
         f"select {COLUMNS} from context.entity e where {where.sql()} order by {order}"  # noqa: S608
         f" limit {wanted} offset {where.bind(query.offset)}"

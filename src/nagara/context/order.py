@@ -15,6 +15,9 @@ TERMS_MAX = 10
 _TAG = re.compile(r"[A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8}){0,8}")
 _PATH = re.compile(r"([^\s;,\[\]{}()]+)(?:\[([^\[\];]+)\])?")
 _DIRECTIONS = ("asc", "desc", "dist-asc", "dist-desc")
+#: Languages whose order is that of their letters, accents after, capitals last; in the embedded
+#: database, which knows no collations of its own, we make it.
+OWN_COLLATIONS = frozenset({"und", "en", "th", "id", "ms", "fil", "tl"})
 _COLUMNS = {"createdAt": "e.created_at", "modifiedAt": "e.modified_at", "expiresAt": "e.expires_at"}
 
 
@@ -42,23 +45,40 @@ def read_order(text: str) -> tuple[OrderTerm, ...]:
     return tuple(found)
 
 
-def demand_collation(tag: str, known: frozenset[str]) -> None:
-    """Raise `QueryInvalid` for a collation that the database does not have."""
-    if not _TAG.fullmatch(tag) or f"{tag}-x-icu" not in known:
+def is_in_database(tag: str, known: frozenset[str]) -> bool:
+    """Whether the database itself has the collation of a language tag; `known`: the names of its
+    ICU collations. Raises `QueryInvalid` for one that neither it nor we have."""
+    if f"{tag}-x-icu" in known:
+        return True
+    if not _TAG.fullmatch(tag) or tag not in OWN_COLLATIONS:
         raise QueryInvalid(
             query=tag[:60],
             position=0,
             reason="collation is a language tag that is known here, as th, en or und",
         )
+    return False
 
 
-def order_sql(query: Query, where: Where, expand: Expand) -> str:
+def _texts(value: str, tag: str | None, in_database: bool, last: str) -> list[str]:
+    """The keys by which texts are put in order."""
+    if tag is None:
+        return [f'{value} collate "C" {last}']
+    if in_database:
+        return [f'{value} collate "{tag}-x-icu" {last}']
+    base = value
+    if tag == "th":  # a vowel that is written before its consonant is spoken after it
+        base = f"regexp_replace({value}, '([เ-ไ])([ก-ฮ])', '\\2\\1', 'g')"
+    parts = f"normalize({base}, NFD)"
+    bare = f"lower(regexp_replace({parts}, '[\u0300-\u036f]', '', 'g'))"
+    return [f'{key} collate "C" {last}' for key in (bare, f"lower({parts})", value)]
+
+
+def order_sql(query: Query, where: Where, expand: Expand, in_database: bool = False) -> str:
     """The ORDER BY of a query with `ordered_by`. The id ends it, so that pages do not mix.
 
     Numbers come before texts, those before truth values and what is compound; what is absent comes
     last (4.23.2).
     """
-    collation = f"{query.collation}-x-icu" if query.collation else "C"
     parts: list[str] = []
     for term in query.ordered_by:
         way = "desc" if term.descending else "asc"
@@ -69,7 +89,7 @@ def order_sql(query: Query, where: Where, expand: Expand) -> str:
         elif term.names == ("id",):
             parts.append(f"e.id {way}")
         elif term.names == ("type",):
-            parts.append(f'e.type collate "{collation}" {way}')
+            parts += _texts("e.type", query.collation, in_database, way)
         elif len(term.names) == 1 and first in _COLUMNS:
             parts.append(f"{_COLUMNS[first]} {last}")
         elif len(term.names) == 2 and term.names[1] in ("createdAt", "modifiedAt"):
@@ -91,7 +111,7 @@ def order_sql(query: Query, where: Where, expand: Expand) -> str:
             parts += [
                 f"{rank} {last}",
                 f"{number} {last}",
-                f"({value} #>> '{{}}') collate \"{collation}\" {last}",
+                *_texts(f"({value} #>> '{{}}')", query.collation, in_database, last),
             ]
     return ", ".join([*parts, "e.id"])
 

@@ -174,6 +174,8 @@ def _instance(
     if view.form == "simplified":
         if linked is not None:
             return linked
+        if kind == "ListRelationship":
+            return targets_of(instance)
         wrapped = kind in ("LanguageProperty", "VocabProperty", "JsonProperty")
         return {holder: value} if wrapped else value
     made: dict[str, Any] = {"type": kind, holder: value}

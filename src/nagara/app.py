@@ -65,6 +65,7 @@ from nagara.ingest.service import IngestService
 from nagara.overview.room import Facts
 from nagara.overview.room import assemble as assemble_overview
 from nagara.pack import installed_packs
+from nagara.sensorthings.room import assemble as assemble_sensorthings
 from nagara.settings import Settings
 
 #: The largest body that any route takes; each route that takes less says so.
@@ -128,6 +129,7 @@ class Application:
             assemble_cases(self.floor),
             assemble_indicators(self.floor, packs),
             assemble_overview(self.floor, packs, self._facts()),
+            assemble_sensorthings(self.floor),
         ]
         self.registry.register(Gauges(self._gauges))
         litestar = Litestar(

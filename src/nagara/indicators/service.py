@@ -7,6 +7,7 @@ import time
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
@@ -81,6 +82,25 @@ class Indicators:
         self._heard = True
         self._counted_s = -math.inf
         self._latest: dict[str, Answer] = {}
+
+    @property
+    def city(self) -> City:
+        """The city that is counted."""
+        return self._city
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """In which days begin and end."""
+        return self._counting.zone
+
+    @property
+    def counting(self) -> Counting:
+        """What counts."""
+        return self._counting
+
+    def now(self) -> datetime:
+        """The city's time."""
+        return self._context.clock.now()
 
     def get(self, code: str) -> Formula:
         """The formula of a code. Raises `IndicatorUnknown`."""

@@ -22,6 +22,18 @@ from nagara.values.errors import Problem
 
 PROBLEM_JSON = "application/problem+json"
 _NGSI_TYPE = "https://uri.etsi.org/ngsi-ld/errors/"
+#: Types of the standard (table 6.3.2-1) for problems that name none of their own.
+_NGSI_BY_STATUS = {
+    400: "BadRequestData",
+    404: "ResourceNotFound",
+    405: "OperationNotSupported",
+    406: "BadRequestData",
+    411: "InvalidRequest",
+    413: "BadRequestData",
+    415: "BadRequestData",
+    500: "InternalError",
+    503: "InternalError",
+}
 
 log = structlog.get_logger("http")
 
@@ -75,7 +87,7 @@ def language_of(request: Request[Any, Any, Any]) -> str:
 def problem_body(problem: Problem, language: str, ngsi: bool = False) -> dict[str, Any]:
     """The members of an RFC 9457 problem."""
     words = words_of(problem, language)
-    named = problem.ngsi_type if ngsi else None
+    named = (problem.ngsi_type or _NGSI_BY_STATUS.get(problem.status)) if ngsi else None
     params = {k: v for k, v in problem.params.items() if _sendable(v)}
     return {
         **params,

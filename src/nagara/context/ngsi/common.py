@@ -10,6 +10,7 @@ from typing import Any
 
 from litestar import Request, Response
 from litestar.config.app import AppConfig
+from litestar.exceptions import HTTPException
 from litestar.types import Message, Scope
 
 from nagara.values.errors import Problem
@@ -85,7 +86,23 @@ async def _finish(message: Message, scope: Scope) -> None:
         if message["status"] == 411:
             headers = [pair for pair in headers if pair[0].lower() != b"content-type"]
             headers.append((b"content-length", b"0"))
+    if message["status"] == 405 or scope.get("method") == "OPTIONS":
+        headers = [pair for pair in headers if pair[0].lower() != b"allow"]
+        headers.append((b"allow", ", ".join(_methods(scope)).encode()))
     tenant = next((v for n, v in scope["headers"] if n == b"ngsild-tenant"), b"")
     if _TENANT.fullmatch(tenant) and all(n.lower() != b"ngsild-tenant" for n, _ in headers):
         headers.append((b"ngsild-tenant", tenant))
     message["headers"] = headers
+
+
+def _methods(scope: Scope) -> list[str]:
+    """The methods of an address: Litestar tells only those of the first of its controllers."""
+    router = scope["litestar_app"].asgi_router
+    found = ["OPTIONS"]
+    for method in ("DELETE", "GET", "PATCH", "POST", "PUT"):
+        try:
+            router.handle_routing(path=scope["path"], method=method)
+        except HTTPException:
+            continue
+        found.append(method)
+    return sorted(found)

@@ -132,6 +132,34 @@ class Register:
             await self._audit(conn, actor, "indicator:change", made)
         return made, findings
 
+    async def change_taken(self, code: str, entry: Entry, actor: Actor) -> Kept:
+        """Change the draft that stands where an entry belongs. Raises as `change`."""
+        found = await self._standing(code, entry)
+        if found is None:
+            raise errors.ValueUnknown(id=code)
+        made, _ = await self.change(found, entry, actor, None)
+        return made
+
+    async def demand_open(self, code: str, entry: Entry) -> None:
+        """Raises `ValueLocked`, `ValueNotDraft` where an entry would meet what is no draft."""
+        found = await self._standing(code, entry)
+        if found is not None:
+            demand_draft(found.status)
+
+    async def _standing(self, code: str, entry: Entry) -> Kept | None:
+        wanted = kept.Wanted(
+            city=self.city.code,
+            codes=[code],
+            start=entry.span[0],
+            end=entry.span[1],
+            area=entry.area,
+            breakdown=entry.breakdown,
+            drafts=True,
+        )
+        async with self._db.acquire() as conn:
+            found = await kept.list_values(conn, wanted)
+        return next((value for value in found if _span(value) == entry.span), None)
+
     # --- steps ------------------------------------------------------------------------------
 
     async def act(self, value: Kept, act: Act, actor: Actor, words: str) -> Kept:

@@ -11,6 +11,7 @@ import shutil
 import socket
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -80,19 +81,26 @@ async def _make_template(engine: PostgresEngine) -> None:
         await template.close()
 
 
-@pytest_asyncio.fixture
-async def database(postgres_engine: PostgresEngine) -> AsyncIterator[Database]:
-    """A fresh migrated database, open, dropped after the test."""
+@asynccontextmanager
+async def copied_database(engine: PostgresEngine) -> AsyncIterator[Database]:
+    """A fresh migrated database, open, dropped at the end."""
     name = f"test_{next(_numbers)}"
-    admin = await postgres_engine.database("postgres").connect()
+    admin = await engine.database("postgres").connect()
     try:
         await admin.execute(f"create database {name} template {_TEMPLATE} strategy file_copy")
-        opened = await postgres_engine.database(name).open()
+        opened = await engine.database(name).open()
         yield opened
         await opened.close()
         await admin.execute(f"drop database if exists {name} with (force)")
     finally:
         await admin.close()
+
+
+@pytest_asyncio.fixture
+async def database(postgres_engine: PostgresEngine) -> AsyncIterator[Database]:
+    """A fresh migrated database for one test."""
+    async with copied_database(postgres_engine) as opened:
+        yield opened
 
 
 def free_ports(count: int) -> list[int]:

@@ -87,9 +87,9 @@ CONTEXTS: dict[str, Any] = {
 }
 _SAID = """
 a b c d e f g h i x speed velocity weight ref colour name address unknown word abcd one length
-laenge beschreibung description value location status ex:foo exlong:bar ex:odd ngsi-ld:value noprefix:x
-forced:x schema:age urn:x:y https://z.org/q ความเร็ว AirQualityObserved dateObserved airQualityLevel
-refDevice geojson:Point type id createdAt
+laenge beschreibung description value location status ex:foo exlong:bar ex:odd ngsi-ld:value
+noprefix:x forced:x schema:age urn:x:y https://z.org/q ความเร็ว AirQualityObserved dateObserved
+airQualityLevel refDevice geojson:Point type id createdAt
 """
 WORDS = _SAID.split()
 

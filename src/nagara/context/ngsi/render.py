@@ -106,11 +106,12 @@ def render(
         made["scope"] = list(entity.scopes) if len(entity.scopes) > 1 else entity.scopes[0]
     if view.sys_attrs:
         _add_times(made, entity, view)
+    terms = terms.of_types(entity.types)
     for name, attribute in entity.attrs.items():
         if (view.attrs is not None and name not in view.attrs) or not view.shows(name):
             continue
         times = attribute_times(entity.sys, name, entity.modified_at) if view.sys_attrs else None
-        found = _attribute(name, attribute, times, terms, view, inline)
+        found = _attribute(name, attribute, times, terms.of_attribute(name), view, inline)
         if found is not None:
             made[terms.compact(name)] = found
     return made

@@ -1,0 +1,21 @@
+"""What can go wrong when history is asked for or told."""
+
+from __future__ import annotations
+
+from nagara.values.errors import Problem
+
+
+class TooManyResults(Problem):
+    """More values than one answer has (clause 5.5.2 TooManyResults)."""
+
+    code = "too-many-results"
+    status = 403
+    ngsi_type = "TooManyResults"
+
+
+class InstanceNotFound(Problem):
+    """The history of the attribute has no such instance."""
+
+    code = "instance-not-found"
+    status = 404
+    ngsi_type = "ResourceNotFound"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
 from functools import partial
@@ -24,7 +23,6 @@ from nagara.context.ngsi.entities import entity_routes
 from nagara.context.ngsi.fetch import Contexts, demand_public
 from nagara.context.ngsi.retrieve import retrieve_routes
 from nagara.context.ngsi.sources.distribute import Sources
-from nagara.context.ngsi.sources.routes import source_routes
 from nagara.engines.database import Database
 from nagara.engines.postgres import PostgresEngine
 from nagara.guard import Guard, audit
@@ -51,12 +49,6 @@ class Broker:
             entity_routes(self.context, contexts),
             retrieve_routes(self.context, contexts),
             batch_routes(self.context, contexts),
-            source_routes(
-                self.context,
-                contexts,
-                self.sources.registry,
-                lambda: f"urn:ngsi-ld:ContextSourceRegistration:{secrets.token_hex(6)}",
-            ),
             *self.sources.routes(),
         ):
             made += routes if isinstance(routes, list) else [routes]
@@ -187,6 +179,24 @@ async def brokers(
     for name, database in opened:
         await database.close()
         await admin.execute(f"drop database if exists {name} with (force)")
+    await admin.close()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def broker_of_module(
+    postgres_engine: PostgresEngine, make_city_root: Callable[[], Any]
+) -> AsyncIterator[Broker]:
+    """One running broker for all tests of a module, which leave it as they found it."""
+    name = f"broker_{next(_numbers)}"
+    admin = await postgres_engine.database("postgres").connect()
+    await admin.execute(f"create database {name} template template_nagara")
+    database = await postgres_engine.database(name).open()
+    made = Broker(database, free_ports(1)[0], make_city_root())
+    await made.start()
+    yield made
+    await made.stop()
+    await database.close()
+    await admin.execute(f"drop database if exists {name} with (force)")
     await admin.close()
 
 

@@ -40,7 +40,7 @@ from nagara.context.ngsi.express import Express
 from nagara.context.ngsi.fetch import Contexts, demand_public
 from nagara.context.ngsi.retrieve import retrieve_routes
 from nagara.context.ngsi.sources.distribute import Sources
-from nagara.context.ngsi.sources.routes import source_routes
+from nagara.context.ngsi.subscriptions.letter_routes import letter_routes
 from nagara.context.ngsi.subscriptions.notifier import Notifier
 from nagara.context.ngsi.subscriptions.routes import subscription_routes
 from nagara.context.ngsi.temporal import temporal_routes
@@ -112,6 +112,7 @@ class Application:
             self.context,
             self.contexts,
             lambda url: demand_public(url, call_hosts, allow_loopback=settings.open),
+            self.notifier.delivery,
         )
         self.floor = Floor(self.context, db, city, self.guard, settings.data / "files")
         self.rooms: list[Room] = []
@@ -145,7 +146,8 @@ class Application:
                 context_routes(self.engines.database, self.contexts, self.shelf),
                 tenant_routes(self.engines.database),
                 subscription_routes(self.context, self.contexts, self.notifier, _subscription_id),
-                *source_routes(self.context, self.contexts, self.sources.registry, _source_id),
+                *letter_routes(self.context, self.contexts, self.notifier),
+                *self.sources.routes(),
                 *(route for room in self.rooms for route in room.routes),
             ],
             on_app_init=[self.guard.on_app_init, ngsi_common, self.sources.on_app_init],
@@ -245,10 +247,6 @@ class Application:
             for name, r in context.readers.items()
         ]
         return rows
-
-
-def _source_id() -> str:
-    return f"urn:ngsi-ld:ContextSourceRegistration:{secrets.token_hex(12)}"
 
 
 def _subscription_id() -> str:

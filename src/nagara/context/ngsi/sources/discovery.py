@@ -12,13 +12,14 @@ from msgspec import Struct
 
 from nagara.context.find import fulfils
 from nagara.context.model import Attrs, GeoQuery
-from nagara.context.ngsi import ask
+from nagara.context.ngsi.query import make_query
 from nagara.context.ngsi.sources.registration import Registration, Span
 from nagara.context.ngsi.sources.registry import Wanted, covers
 from nagara.context.ngsi.terms import TermMap
 from nagara.context.pattern import demand_pattern, read_pattern
 from nagara.context.q import Node, parse_q
 from nagara.context.q_match import matches
+from nagara.context.selection import are_scopes_meant, read_scope_query
 from nagara.guard.identity import Actor
 from nagara.values.time import parse_instant
 
@@ -59,7 +60,9 @@ class Question(Struct, frozen=True):
         if self.during is not None:
             held = registration.managed if self.by_management else registration.observed
             return _overlaps(self.during, held) if held is not None else not strict
-        return not strict or (registration.observed is None and registration.managed is None)
+        # One that says a time tells history alone (Table 5.2.9-1, observationInterval).
+        is_history = self.wanted.operation.endswith("Temporal")
+        return is_history or (registration.observed is None and registration.managed is None)
 
     def _is_there(self, doc: Mapping[str, Any], strict: bool) -> bool:
         geo = self.geo
@@ -88,7 +91,7 @@ def question_of(
     pattern = params.get("idPattern")
     if pattern is not None:
         demand_pattern(pattern, "idPattern")
-    geo = ask.make_query({k: params[k] for k in _GEO if params.get(k)}, terms, tenant, actor).geo
+    geo = make_query({k: params[k] for k in _GEO if params.get(k)}, terms, tenant, actor).geo
     csf = params.get("csf")
     return Question(
         wanted=Wanted(
@@ -150,22 +153,9 @@ def properties_of(doc: Mapping[str, Any]) -> Attrs:
 
 
 def in_scope(asked: str, scopes: Iterable[str]) -> bool:
-    """Whether any scope fulfils a scope query (clause 4.19): `,` or `|` or, `;` and, `+`, `#`."""
+    """Whether scopes fulfil a scope query (clause 4.19). Raises `QueryInvalid`."""
     held = [s if s.startswith("/") else f"/{s}" for s in scopes]
-    return any(
-        all(any(_fits(one.strip("() "), scope) for scope in held) for one in each.split(";"))
-        for each in re.split(r"[,|]", asked)
-    )
-
-
-def _fits(asked: str, scope: str) -> bool:
-    wanted, found = asked.strip("/").split("/"), scope.strip("/").split("/")
-    for i, word in enumerate(wanted):
-        if word == "#":
-            return True
-        if i >= len(found) or word not in ("+", found[i]):
-            return False
-    return len(wanted) == len(found)
+    return are_scopes_meant(held, read_scope_query(asked))
 
 
 def _meets_pattern(registration: Registration, pattern: str, wanted: Wanted) -> bool:

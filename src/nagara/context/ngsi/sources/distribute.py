@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import secrets
+from functools import partial
 from typing import Any
 
 from litestar import Response
@@ -27,16 +29,30 @@ from nagara.context.ngsi.sources.operations import Act, act_of
 from nagara.context.ngsi.sources.queries import query_params
 from nagara.context.ngsi.sources.reads import Reads
 from nagara.context.ngsi.sources.registry import NOTED_EVERY_S, Registry
+from nagara.context.ngsi.sources.routes import source_routes
+from nagara.context.ngsi.sources.watch import Watcher
+from nagara.context.ngsi.sources.watch_routes import watch_routes
 from nagara.context.ngsi.sources.writes import Writes
+from nagara.context.ngsi.subscriptions.delivery import Delivery
 
 BASE = "/ngsi-ld/"
 SWEPT_EVERY_ROUNDS = 60
 
 
+def _new_id(kind: str) -> str:
+    return f"urn:ngsi-ld:{kind}:{secrets.token_hex(12)}"
+
+
 class Sources:
     """All that this broker does with others. `start` before use."""
 
-    def __init__(self, context: Context, contexts: Contexts, guard_url: Guard) -> None:
+    def __init__(
+        self,
+        context: Context,
+        contexts: Contexts,
+        guard_url: Guard,
+        delivery: Delivery | None = None,
+    ) -> None:
         self.context = context
         self.contexts = contexts
         self.registry = Registry(context.db)
@@ -45,18 +61,26 @@ class Sources:
         self.writes = Writes(context, contexts, self.registry, self.forwarder)
         self.batches = Batches(context, contexts, self.writes, self.forwarder)
         self.elsewhere = Elsewhere(context, contexts, self.registry, self.forwarder)
+        self.watcher = Watcher(context, contexts, self.registry, guard_url, delivery)
 
     async def start(self) -> None:
         """Take up what is registered."""
         await self.registry.load()
+        await self.watcher.load()
 
     def routes(self) -> list[Any]:
-        """Routes beside those of registrations: none yet."""
-        return []
+        """All routes of this package."""
+        new_id = partial(_new_id, "ContextSourceRegistration")
+        return [
+            *source_routes(self.context, self.contexts, self.registry, new_id),
+            watch_routes(
+                self.context, self.contexts, self.watcher, partial(_new_id, "Subscription")
+            ),
+        ]
 
     def tasks(self) -> list[Task]:
         """What runs beside."""
-        return [Task("sources.keep", self._keep)]
+        return [Task("sources.keep", self._keep), Task("sources.watch", self.watcher.run)]
 
     async def _keep(self) -> None:
         rounds = 0

@@ -11,16 +11,26 @@ from litestar import Response
 from msgspec import Struct
 
 from nagara.context.context import Context
-from nagara.context.errors import AttributeNotFound, EntityNotFound, QueryInvalid
+from nagara.context.errors import EntityNotFound, QueryInvalid
 from nagara.context.find import fulfils
 from nagara.context.model import Entity
 from nagara.context.ngsi import ask
 from nagara.context.ngsi.ask import Asked
 from nagara.context.ngsi.fetch import Contexts
+from nagara.context.ngsi.query import (
+    LIMIT_MAX,
+    demand_selection,
+    geometry_property,
+    is_whole,
+    linking_of,
+    make_query,
+    params_of,
+    read_view,
+)
 from nagara.context.ngsi.read import is_uri
-from nagara.context.ngsi.render import has_any, render, render_feature
-from nagara.context.ngsi.retrieve import render_page
-from nagara.context.ngsi.sources.discovery import Question, in_scope, names_of, question_of
+from nagara.context.ngsi.render import has_any
+from nagara.context.ngsi.retrieve import demand_shown, shown
+from nagara.context.ngsi.sources.discovery import Question, names_of, question_of
 from nagara.context.ngsi.sources.forward import Asking, Forwarder, Reply, Sending
 from nagara.context.ngsi.sources.merge import Told, merge, read_told, without_proxied
 from nagara.context.ngsi.sources.registration import Registration
@@ -39,14 +49,15 @@ from nagara.context.ngsi.sources.wording import (
 )
 from nagara.context.ngsi.terms import TermMap
 from nagara.context.q import parse_q
-from nagara.context.q_match import matches
+from nagara.context.q_match import matches, times_of
+from nagara.context.selection import are_scopes_meant
 from nagara.guard.policy import visible_types
 from nagara.http.problem import language_of, problem_body
 from nagara.values.errors import Problem
 
 ENTITIES = "/ngsi-ld/v1/entities"
 #: Entities that one source may tell in one answer: as many as we tell ourselves.
-TOLD_MAX = ask.LIMIT_MAX
+TOLD_MAX = LIMIT_MAX
 
 
 class Found(Struct):
@@ -97,7 +108,9 @@ class Reads:
         if not sources:
             return None
         accept = ask.accept_of(request, geo=True)
-        view = ask.view_of(request, terms)
+        view = read_view(params_of(request), terms)
+        linking = linking_of(params_of(request), view)
+        where = geometry_property(params_of(request), terms, accept == ask.GEO_JSON)
         path = f"{ENTITIES}/{quote(entity_id, safe=':')}"
         work = [
             (s, *await self._retrieval(s, path, request, terms, entity_id, types)) for s in sources
@@ -125,15 +138,13 @@ class Reads:
                 return missing(request, entity_id, warnings)
             raise EntityNotFound(id=entity_id)
         entity = merge(told)
-        chosen = view.attrs
-        if chosen and not chosen & {"id", "type", "scope"} and not has_any(entity, chosen):
-            raise AttributeNotFound(id=entity_id, attribute=str(params.get("attrs", "")))
-        if accept == ask.GEO_JSON:
-            where = params.get("geometryProperty")
-            name = terms.expand(where) if where else "location"
-            body: Any = render_feature(entity, terms, view, name)
-        else:
-            body = render(entity, terms, view)
+        demand_shown(entity, params_of(request), view, terms)
+        made = await shown(
+            self._context, request, [entity], view, linking, terms, accept, where, asked.tenant
+        )
+        body: Any = made if linking.join == "flat" and len(made) > 1 else made[0]
+        if accept == ask.GEO_JSON and isinstance(body, list):
+            body = {"type": "FeatureCollection", "features": body}
         return ask.answer(request, body, terms, accept, headers=headers)
 
     async def query(
@@ -157,9 +168,11 @@ class Reads:
                 query="orderBy", position=0, reason="an order is only kept with local=true"
             )
         accept = ask.accept_of(request, geo=True)
-        view = ask.view_of(request, terms)
-        wanted = ask.make_query(said, terms, asked.tenant, request.user)
-        ask.demand_selection(wanted)
+        view = read_view(said, terms)
+        linking = linking_of(said, view)
+        where = geometry_property(said, terms, accept == ask.GEO_JSON)
+        wanted = make_query(said, terms, asked.tenant, request.user)
+        demand_selection(wanted)
         found = await self.collect(request, asked, params, terms, sources, question, body)
         entities = self.assemble(request, found, said, terms)
         limit = wanted.limit
@@ -169,7 +182,12 @@ class Reads:
             headers["NGSILD-Warning"] = ", ".join(found.warnings)
         if said.get("count") == "true" or "count" in names_of(said.get("options")):
             headers["NGSILD-Results-Count"] = str(max(len(entities), found.totals))
-        return render_page(request, page, terms, view, accept, headers)
+        made: Any = await shown(
+            self._context, request, page, view, linking, terms, accept, where, asked.tenant
+        )
+        if accept == ask.GEO_JSON:
+            made = {"type": "FeatureCollection", "features": made}
+        return ask.answer(request, made, terms, accept, headers=headers)
 
     def sources(
         self,
@@ -201,7 +219,7 @@ class Reads:
     ) -> Found:
         """What all say that fulfils the query, without a page of it being cut."""
         said: dict[str, Any] = dict(params)
-        wanted = ask.make_query(said, terms, asked.tenant, request.user)
+        wanted = make_query(said, terms, asked.tenant, request.user)
         most = min(wanted.offset + wanted.limit, TOLD_MAX) or 1
         split = said.get("splitEntities") == "true"
         local = msgspec.structs.replace(wanted, limit=most, offset=0, after=None)
@@ -247,16 +265,15 @@ class Reads:
             words = f"{bad} of its entities are none, or none that it registered"
             found.warnings.append(warning(111, alias, source, words))
         total = reply.headers.get("ngsild-results-count", "")
-        found.totals += int(total) if ask.is_whole(total) else 0
+        found.totals += int(total) if is_whole(total) else 0
 
     def assemble(
         self, request: Asked, found: Found, said: Mapping[str, Any], terms: TermMap
     ) -> list[Entity]:
         """Whole entities by id: what the caller may see, and what fulfils the filters now."""
         sight = visible_types(request.user)
-        wanted = ask.make_query(dict(said), terms, "", request.user)
+        wanted = make_query(dict(said), terms, "", request.user)
         tree = parse_q(wanted.q) if wanted.q else None
-        scope = said.get("scopeQ") or None
         entities: list[Entity] = []
         for name in sorted(found.told):
             told = [t for t in found.told[name] if sight.allows(t.entity.types)]
@@ -264,11 +281,13 @@ class Reads:
                 continue
             entity = merge(told)
             if said.get("splitEntities") == "true":
-                if tree is not None and not matches(tree, entity.attrs, terms.expand):
+                if tree is not None and not matches(
+                    tree, entity.attrs, terms.expand, times_of(entity)
+                ):
                     continue
                 if wanted.geo is not None and not fulfils(entity.attrs, wanted.geo):
                     continue
-                if scope is not None and not in_scope(scope, entity.scopes):
+                if wanted.scopes and not are_scopes_meant(entity.scopes, wanted.scopes):
                     continue
             if wanted.attrs and not has_any(entity, wanted.attrs):
                 continue

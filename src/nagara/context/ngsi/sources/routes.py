@@ -17,8 +17,9 @@ from nagara.context.model import Query
 from nagara.context.ngsi import ask
 from nagara.context.ngsi.ask import Asked
 from nagara.context.ngsi.fetch import Contexts
+from nagara.context.ngsi.query import LIMIT_DEFAULT, LIMIT_MAX, whole
 from nagara.context.ngsi.read import is_uri
-from nagara.context.ngsi.sources.discovery import Question, properties_of, question_of
+from nagara.context.ngsi.sources.discovery import properties_of, question_of
 from nagara.context.ngsi.sources.errors import (
     RegistrationExists,
     RegistrationInvalid,
@@ -40,6 +41,9 @@ from nagara.context.q_match import matches
 from nagara.guard.permission import allow
 from nagara.guard.policy import may
 from nagara.values.time import format_instant
+
+#: Without any of these, a query lists all that is registered.
+_NARROWING = ("type", "id", "idPattern", "attrs", "pick", "csf", "georel", "scopeQ", "timerel")
 
 READ, WRITE = allow("source:read"), allow("source:write")
 BASE = "/ngsi-ld/v1/csourceRegistrations"
@@ -81,8 +85,8 @@ def source_routes(
             terms = await ask.terms_of(request, contexts)
             accept = ask.accept_of(request)
             params = dict(request.query_params)
-            limit = ask.whole(params, "limit", ask.LIMIT_DEFAULT, ask.LIMIT_MAX)
-            offset = ask.whole(params, "offset", 0, 1_000_000)
+            limit = whole(params, "limit", LIMIT_DEFAULT, LIMIT_MAX)
+            offset = whole(params, "offset", 0, 1_000_000)
             found = search(registry, request, params, terms, tenant)
             headers: dict[str, str] = {}
             if params.get("count") == "true" or "count" in str(params.get("options", "")):
@@ -186,21 +190,17 @@ def search(
     if params.get("type") == "":
         raise QueryInvalid(query="type", position=0, reason="it names no type")
     ids = question.wanted.ids
-    strict = _is_selective(question)
+    plain = not any(params.get(word) for word in _NARROWING)
     return [
         r
         for r in registry.all_of(tenant)
         if (
-            question.concerns(r, terms, strict=strict)
+            plain
+            or question.concerns(r, terms, strict=True)
             or (ids is not None and r.id in ids)  # ids of registrations are asked for as well
         )
         and (tree is None or matches(tree, properties_of(r.doc), terms.expand))
     ]
-
-
-def _is_selective(question: Question) -> bool:
-    """Whether a place, scope or time is asked for; without, registrations of history show too."""
-    return any((question.geo, question.scope, question.during))
 
 
 async def demand_free_place(context: Context, made: Registration) -> None:

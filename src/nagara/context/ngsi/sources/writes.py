@@ -86,7 +86,10 @@ class Writes:
             for s in self._registry.matching(
                 asked.tenant, Wanted(act.operation, ids, types), asked.hops
             )
-            if s.mode != "auxiliary" and (s.is_proxy or act.operation in s.operations)
+            if s.mode != "auxiliary"
+            and (s.is_proxy or act.operation in s.operations)
+            and s.observed is None
+            and s.managed is None  # those tell history alone
         ]
         hops = asked.hops
         if sources and (self._registry.alias_of(asked.tenant) in hops or len(hops) > HOPS_MAX):

@@ -1,0 +1,171 @@
+"""ETSI GS CIM 009 V1.9.1 clauses 5.11.2 to 5.11.7 and 5.3.2: told of registrations."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from broker_fixtures import Broker, Peer
+
+BASE = "/csourceSubscriptions"
+NAME = "urn:ngsi-ld:Subscription:1"
+REGISTRATION = "urn:ngsi-ld:ContextSourceRegistration:1"
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def broker(broker_of_module: Broker) -> Broker:
+    return broker_of_module
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def told(peer: Peer) -> AsyncIterator[Peer]:
+    peer.behave = peer.say(200)
+    yield peer
+
+
+def watch(peer: Peer, **members: Any) -> dict[str, Any]:
+    return {
+        "id": NAME,
+        "type": "Subscription",
+        "entities": [{"type": "Building"}],
+        "notification": {"endpoint": {"uri": f"{peer.url}/notify", "accept": "application/json"}},
+        **members,
+    }
+
+
+def registration(kind: str = "Building", **members: Any) -> dict[str, Any]:
+    return {
+        "id": REGISTRATION,
+        "type": "ContextSourceRegistration",
+        "information": [{"entities": [{"type": kind}]}, {"entities": [{"type": "Ship"}]}],
+        "endpoint": "http://my.csource.org:1026",
+        **members,
+    }
+
+
+async def heard(peer: Peer, count: int) -> list[dict[str, Any]]:
+    until = time.monotonic() + 20
+    while len(peer.bodies) < count:
+        assert time.monotonic() < until, peer.asked
+        await asyncio.sleep(0.02)
+    return [json.loads(body) for body in peer.bodies]
+
+
+async def test_it_is_told_what_comes_changes_and_goes(broker: Broker, told: Peer) -> None:
+    made = await broker.client.post(BASE, json=watch(told))
+    assert made.status_code == 201, made.text
+    assert made.headers["location"] == f"/ngsi-ld/v1{BASE}/{NAME}"
+    await broker.client.post("/csourceRegistrations", json=registration())
+    [first] = await heard(told, 1)
+    assert first["type"] == "ContextSourceNotification"
+    assert first["subscriptionId"] == NAME
+    assert first["triggerReason"] == "newlyMatching"
+    assert [r["id"] for r in first["data"]] == [REGISTRATION]
+    assert first["data"][0]["information"] == [{"entities": [{"type": ["Building"]}]}]
+    path = f"/csourceRegistrations/{REGISTRATION}"
+    await broker.client.patch(path, json={"description": "d"})
+    assert (await heard(told, 2))[1]["triggerReason"] == "updated"
+    await broker.client.patch(path, json={"information": [{"entities": [{"type": "Tree"}]}]})
+    assert (await heard(told, 3))[2]["triggerReason"] == "noLongerMatching"
+    await broker.client.patch(path, json={"information": [{"entities": [{"type": "Building"}]}]})
+    await broker.client.delete(path)
+    reasons = [n["triggerReason"] for n in await heard(told, 5)]
+    assert reasons[3:] == ["newlyMatching", "noLongerMatching"]
+    got = (await broker.client.get(f"{BASE}/{NAME}")).json()
+    assert got["status"] == "active"
+    assert got["notification"]["timesSent"] == 5
+    assert {"lastNotification", "lastSuccess"} <= got["notification"].keys()
+    assert (await broker.client.delete(f"{BASE}/{NAME}")).status_code == 204
+    assert (await broker.client.get(f"{BASE}/{NAME}")).status_code == 404
+
+
+async def test_it_is_told_what_matched_already(broker: Broker, told: Peer) -> None:
+    await broker.client.post("/csourceRegistrations", json=registration())
+    await broker.client.post(BASE, json=watch(told, timeInterval=1))
+    first, second = (await heard(told, 2))[:2]
+    assert first["triggerReason"] == second["triggerReason"] == "newlyMatching"
+    await broker.client.delete(f"{BASE}/{NAME}")
+    await broker.client.delete(f"/csourceRegistrations/{REGISTRATION}")
+
+
+async def test_a_change_of_it_tells_what_matches_now(broker: Broker, told: Peer) -> None:
+    await broker.client.post("/csourceRegistrations", json=registration("Bus"))
+    await broker.client.post(BASE, json=watch(told))
+    changed = await broker.client.patch(f"{BASE}/{NAME}", json={"entities": [{"type": "Bus"}]})
+    assert changed.status_code == 204
+    [first] = await heard(told, 1)
+    assert [r["id"] for r in first["data"]] == [REGISTRATION]
+    await broker.client.delete(f"{BASE}/{NAME}")
+    await broker.client.delete(f"/csourceRegistrations/{REGISTRATION}")
+
+
+@pytest.mark.parametrize(
+    ("wishes", "members"),
+    [
+        ({"watchedAttributes": ["name"]}, {"information": [
+            {"entities": [{"type": "Building"}], "propertyNames": ["name"]}]}),
+        ({"geoQ": {"georel": "near;maxDistance==2000", "geometry": "Point",
+                   "coordinates": [-8.52, 41.2]}},
+         {"location": {"type": "Point", "coordinates": [-8.521, 41.2]}}),
+        ({"temporalQ": {"timerel": "after", "timeAt": "2020-06-01T22:07:00Z"}},
+         {"observationInterval": {"startAt": "2020-08-01T22:07:00Z"}}),
+        ({"csf": 'sourceType=="sensor"'}, {"sourceType": "sensor"}),
+        ({"scopeQ": "/Madrid/#"}, {"scope": "/Madrid/Centro"}),
+    ],
+)  # fmt: skip
+async def test_its_wishes_are_heard(
+    broker: Broker, told: Peer, wishes: dict[str, Any], members: dict[str, Any]
+) -> None:
+    await broker.client.post(BASE, json=watch(told, **wishes))
+    for name, kind, more in (("2", "Tree", members), ("1", "Building", members)):
+        body = registration(kind, **more) | {"id": REGISTRATION[:-1] + name}
+        if name == "2":
+            body["information"] = [{"entities": [{"type": "Tree"}]}]
+        made = await broker.client.post("/csourceRegistrations", json=body)
+        assert made.status_code == 201, made.text
+    [first] = await heard(told, 1)
+    assert [r["id"] for r in first["data"]] == [REGISTRATION]
+    await broker.client.delete(f"{BASE}/{NAME}")
+    for name in "12":
+        await broker.client.delete(f"/csourceRegistrations/{REGISTRATION[:-1]}{name}")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"type": "Watch"},
+        {"entities": []},
+        {"notification": None},
+        {"notification": {"endpoint": {"uri": "nowhere"}}},
+        {"watchedAttributes": []},
+        {"timeInterval": -1},
+        {"expiresAt": "2001-01-01T00:00:00Z"},
+        {"csf": "=="},
+        {"q": "("},
+    ],
+)
+async def test_what_is_wrong_is_refused(broker: Broker, told: Peer, wrong: dict[str, Any]) -> None:
+    got = await broker.client.post(BASE, json=watch(told, **wrong))
+    assert got.status_code == 400, got.text
+
+
+async def test_a_receiver_that_refuses_is_noted(broker: Broker, told: Peer) -> None:
+    told.behave = told.say(500)
+    await broker.client.post(BASE, json=watch(told))
+    await broker.client.post("/csourceRegistrations", json=registration())
+    until = time.monotonic() + 20
+    while True:
+        got = (await broker.client.get(f"{BASE}/{NAME}")).json()["notification"]
+        if got.get("status") == "failed":
+            break
+        assert time.monotonic() < until, got
+        await asyncio.sleep(0.05)
+    assert {"lastFailure", "lastNotification", "timesFailed"} <= got.keys()
+    await broker.client.delete(f"{BASE}/{NAME}")
+    await broker.client.delete(f"/csourceRegistrations/{REGISTRATION}")

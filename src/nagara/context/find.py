@@ -5,18 +5,20 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import asyncpg
 import msgspec
 from asyncpg import Record
 
+from nagara.context.census import count_of_types
 from nagara.context.errors import OffsetTooFar, QueryInvalid, QueryTooComplex
 from nagara.context.geometry import are_related_wkb, fulfils, shape_of
 from nagara.context.model import Count, GeoQuery, Page, Query
 from nagara.context.order import is_in_database, order_sql
 from nagara.context.q_sql import Expand
+from nagara.context.selection import are_types_meant
 from nagara.context.store import COLUMNS, Conn, Held, held_from
 from nagara.context.where import Where, box_of, conditions
 from nagara.values.time import parse_instant
@@ -314,6 +316,8 @@ _DOC_FOR_SHAPE = "e.doc::text as doc"
 
 async def count_entities(conn: Conn, query: Query, expand: Expand) -> Count:
     """How many entities fulfil a query: exactly where few do, else estimated from a sample."""
+    if _asks_types_alone(query):
+        return Count(await count_of_types(conn, query.tenant, _meaning(query)))
     try:
         if query.geo is not None:
             return Count(len(await _all_places(conn, query, expand)))
@@ -330,6 +334,27 @@ async def count_entities(conn: Conn, query: Query, expand: Expand) -> Count:
     except QueryTooComplex:
         pass  # the sample below tells
     return await _estimated(conn, query, expand)
+
+
+def _asks_types_alone(query: Query) -> bool:
+    """Whether the census can answer: nothing but types is asked."""
+    return not (
+        query.ids or query.id_pattern or query.q or query.geo or query.attrs or query.scopes
+        or query.selectors
+    )  # fmt: skip
+
+
+def _meaning(query: Query) -> Callable[[Iterable[str]], bool]:
+    wanted = (*((t,) for t in query.types), *query.types_all)
+    only, never = query.visible_types, frozenset(query.hidden_types or ())
+
+    def is_meant(types: Iterable[str]) -> bool:
+        held = frozenset(types)
+        if (only is not None and not held <= frozenset(only)) or held & never:
+            return False
+        return not wanted or are_types_meant(held, wanted)
+
+    return is_meant
 
 
 async def _estimated(conn: Conn, query: Query, expand: Expand) -> Count:

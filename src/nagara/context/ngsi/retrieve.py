@@ -15,6 +15,7 @@ from nagara.context.errors import AttributeNotFound, EntityInvalid, EntityNotFou
 from nagara.context.model import Entity, Query
 from nagara.context.ngsi import ask
 from nagara.context.ngsi.ask import Asked
+from nagara.context.ngsi.discovery import discovery_routes
 from nagara.context.ngsi.fetch import Contexts
 from nagara.context.ngsi.join import inline_of, linked_to
 from nagara.context.ngsi.older import amend
@@ -100,7 +101,7 @@ def retrieve_routes(context: Context, contexts: Contexts) -> list[Any]:
         accept = ask.accept_of(request, geo=True)
         return await answer_query(context, request, wanted, sent.terms, accept, params)
 
-    return [query, retrieve, query_by_body]
+    return [query, retrieve, query_by_body, *discovery_routes(context, contexts)]
 
 
 def demand_shown(entity: Entity, params: Mapping[str, Any], view: View, terms: TermMap) -> None:

@@ -1,4 +1,4 @@
-"""ETSI GS CIM 009 V1.9.1 clauses 4.9, 4.10, 4.17, 4.19, 4.23 and 5.7.2: which entities are found."""
+"""ETSI GS CIM 009 V1.9.1 clauses 4.9, 4.10, 4.17, 4.19, 4.23, 5.7.2: which entities are found."""
 
 from __future__ import annotations
 
@@ -263,7 +263,11 @@ async def test_any_instance_of_a_place_counts(ngsi: Client) -> None:
     location = [_point(1, 1), {**_point(50, 50), "datasetId": "urn:x:gps"}]
     await ngsi.post(UPSERT, json=[_building(1, location=location)])
     for lon in (1, 50):
-        there = {"georel": "near;maxDistance==10", "geometry": "Point", "coordinates": f"[{lon},{lon}]"}
+        there = {
+            "georel": "near;maxDistance==10",
+            "geometry": "Point",
+            "coordinates": f"[{lon},{lon}]",
+        }
         assert await _found(ngsi, **there) == [1]
 
 
@@ -307,7 +311,8 @@ async def test_an_order(ngsi: Client) -> None:
         assert "".join(e["id"][-1] for e in got.json()) == wanted, (order, more)
     page = await ngsi.get(BASE, params={"type": "T", "orderBy": "id;desc", "limit": 1, "offset": 1})
     assert [e["id"] for e in page.json()] == ["urn:x:2"]
-    assert 'rel="next"' in page.headers["link"] and 'rel="prev"' in page.headers["link"]
+    assert 'rel="next"' in page.headers["link"]
+    assert 'rel="prev"' in page.headers["link"]
 
 
 async def test_pages_are_linked(ngsi: Client) -> None:

@@ -219,17 +219,21 @@ async def test_geojson(ngsi: Client) -> None:
     assert (made["type"], made["id"]) == ("Feature", CAR)
     assert made["geometry"] == {"type": "Point", "coordinates": [1, 2]}
     assert made["properties"]["type"] == "Vehicle"
-    assert "id" not in made["properties"] and "@context" in made
+    assert "id" not in made["properties"]
+    assert "@context" in made
     assert (await feature(geometryProperty="space"))["geometry"]["coordinates"] == [3, 4]
     assert (await feature(geometryProperty="speed"))["geometry"] is None
     assert (await feature(geometryProperty="none"))["geometry"] is None
     simple = (await feature(options="keyValues"))["properties"]
-    assert simple["speed"] == 5 and set(simple["location"]["dataset"]) == {"@none", "urn:x:gps"}
+    assert simple["speed"] == 5
+    assert set(simple["location"]["dataset"]) == {"@none", "urn:x:gps"}
     got = await ngsi.get(BASE, params={"type": "Vehicle"}, headers=GEO)
-    assert got.json()["type"] == "FeatureCollection" and "@context" in got.json()
+    assert got.json()["type"] == "FeatureCollection"
+    assert "@context" in got.json()
     assert "@context" not in got.json()["features"][0]
     plain = await ngsi.get(BASE, params={"type": "Vehicle"}, headers={**GEO, "prefer": "body=json"})
-    assert "@context" not in plain.json() and "link" in plain.headers
+    assert "@context" not in plain.json()
+    assert "link" in plain.headers
 
 
 async def test_retrieving_looks_at_type_and_attributes(ngsi: Client) -> None:

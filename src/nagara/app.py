@@ -41,6 +41,7 @@ from nagara.context.ngsi.fetch import Contexts, demand_public
 from nagara.context.ngsi.retrieve import retrieve_routes
 from nagara.context.ngsi.sources.distribute import Sources
 from nagara.context.ngsi.subscriptions.letter_routes import letter_routes
+from nagara.context.ngsi.subscriptions.letter_routes import letter_routes
 from nagara.context.ngsi.subscriptions.notifier import Notifier
 from nagara.context.ngsi.subscriptions.routes import subscription_routes
 from nagara.context.ngsi.temporal import temporal_routes
@@ -146,6 +147,7 @@ class Application:
                 context_routes(self.engines.database, self.contexts, self.shelf),
                 tenant_routes(self.engines.database),
                 subscription_routes(self.context, self.contexts, self.notifier, _subscription_id),
+                *letter_routes(self.context, self.contexts, self.notifier),
                 *letter_routes(self.context, self.contexts, self.notifier),
                 *self.sources.routes(),
                 *(route for room in self.rooms for route in room.routes),

@@ -181,6 +181,8 @@ class Reader(Struct, frozen=True):
     handle: Callable[[list[Change]], Awaitable[None]]
     types: tuple[str, ...] = ()  # empty: all
     batch: int = 500
+    #: `handle` keeps the offset itself, in the transaction of its work (`save_offset`).
+    keeps_offset: bool = False
 
 
 class ReaderState(Struct, frozen=True):
@@ -192,6 +194,18 @@ class ReaderState(Struct, frozen=True):
     dead: int
     last_error: str | None
     moved_at: datetime | None
+
+
+async def save_offset(conn: Conn, name: str, seq: int) -> None:
+    """Keep how far a reader has come; never less far than before."""
+    await conn.execute(
+        """insert into context.reader (name, seq, moved_at) values ($1, $2, now())
+           on conflict (name) do update
+               set seq = greatest(context.reader.seq, excluded.seq),
+                   moved_at = excluded.moved_at""",
+        name,
+        seq,
+    )
 
 
 class ReaderRunner:
@@ -233,7 +247,7 @@ class ReaderRunner:
                 await self._handle(wanted)
             self.seq = changes[-1].seq
             self.moved_at = changes[-1].recorded_at
-            if wanted:
+            if wanted and not self.reader.keeps_offset:
                 await self._save()
             else:
                 await self._save_idle()
@@ -292,14 +306,7 @@ class ReaderRunner:
         while True:
             try:
                 async with self._db.acquire() as conn:
-                    await conn.execute(
-                        """insert into context.reader (name, seq, moved_at) values ($1, $2, now())
-                           on conflict (name) do update
-                               set seq = greatest(context.reader.seq, excluded.seq),
-                                   moved_at = excluded.moved_at""",
-                        self.reader.name,
-                        self.seq,
-                    )
+                    await save_offset(conn, self.reader.name, self.seq)
                 self._saved, self._saved_at = self.seq, time.monotonic()
                 return
             except Exception as error:

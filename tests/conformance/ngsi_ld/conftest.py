@@ -20,6 +20,7 @@ from nagara.context.ngsi.contexts.shelf import Shelf
 from nagara.context.ngsi.entities import entity_routes
 from nagara.context.ngsi.fetch import Contexts, demand_public
 from nagara.context.ngsi.retrieve import retrieve_routes
+from nagara.context.ngsi.subscriptions.letter_routes import letter_routes
 from nagara.context.ngsi.subscriptions.notifier import Notifier
 from nagara.context.ngsi.subscriptions.routes import subscription_routes
 from nagara.context.ngsi.temporal import temporal_routes
@@ -48,6 +49,7 @@ def ngsi_app(context: Context, guard: Guard) -> tuple[Litestar, Notifier]:
             context_routes(context.db, contexts, shelf),
             tenant_routes(context.db),
             routes,
+            *letter_routes(context, contexts, notifier),
         ],
         on_app_init=[guard.on_app_init, ngsi_common],
         exception_handlers=dict(EXCEPTION_HANDLERS),

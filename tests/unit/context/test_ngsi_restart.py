@@ -12,11 +12,9 @@ from nagara.context import Context, Create, Entity, Task
 from nagara.context.ngsi.fetch import Contexts
 from nagara.context.ngsi.subscriptions import notifier as notify
 from nagara.context.ngsi.subscriptions.notifier import Notifier
-from nagara.context.ngsi.subscriptions.subscription import read_subscription
 from nagara.context.ngsi.terms import CORE, ContextUnavailable
 from nagara.engines.database import Database
 from nagara.guard import audit
-from nagara.guard.identity import system
 
 
 class Receiver:
@@ -74,17 +72,18 @@ async def started(database: Database, contexts: Contexts) -> Context:
 
 
 async def subscribe(database: Database, url: str, source: object = None) -> None:
-    body = {
+    doc = {
+        "id": "urn:x:s",
         "type": "Subscription",
         "entities": [{"type": "T"}],
         "notification": {"endpoint": {"uri": url}},
     }
-    made = read_subscription(body, CORE, "", system("test"), None, "urn:x:s")
     async with database.acquire() as conn:
         await conn.execute(
-            """insert into context.subscription (tenant, id, doc, owner, created_at, modified_at)
-               values ('', 'urn:x:s', $1, 'token:1', now(), now())""",
-            {**made.doc, "@source": source, "@sees": None},
+            """insert into context.subscription
+                   (tenant, id, doc, owner, since, created_at, modified_at)
+               values ('', 'urn:x:s', $1, 'system:test', 0, now(), now())""",
+            {**doc, "@source": source},
         )
 
 
@@ -117,7 +116,7 @@ class Away(Contexts):
 
     failures = 1
 
-    async def terms(self, source: object) -> object:  # type: ignore[override]
+    async def terms(self, source: object, tenant: str | None = None) -> object:  # type: ignore[override]
         if source is not None and self.failures:
             self.failures -= 1
             raise ContextUnavailable(url=str(source), reason="away")

@@ -103,7 +103,7 @@ def mqtt_address(uri: str) -> MqttAddress:
     """The parts of an MQTT endpoint. Raises ValueError for what is none."""
     parts = urlsplit(uri)
     topic = unquote(parts.path.lstrip("/"))
-    if not parts.hostname or not topic or any(c in topic for c in "+#\x00"):
+    if "#" in uri or not parts.hostname or not topic or any(c in topic for c in "+#\x00"):
         raise ValueError(uri)
     return MqttAddress(
         parts.hostname,

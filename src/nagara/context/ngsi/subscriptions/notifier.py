@@ -1,90 +1,104 @@
-"""Delivering notifications: a durable queue for each subscription, a courier for each queue.
-
-The reader of the change log puts notifications into a table, in order. What is there survives a
-restart and is delivered at least once; a receiver that is dead delays nobody else.
-"""
+"""Finding out what is to be told: reads the change log, asks the index, fills the queues."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-import httpx
 import msgspec
 import structlog
 from asyncpg import Record
 
 from nagara.context.context import Context
-from nagara.context.log import Reader
-from nagara.context.model import Change
-from nagara.context.ngsi.fetch import Contexts, pinned
-from nagara.context.ngsi.render import View, render, render_feature
-from nagara.context.ngsi.subscriptions.subscription import Subscription, read_subscription
-from nagara.context.ngsi.terms import CORE_CONTEXT, ContextUnavailable
-from nagara.engines.errors import is_connection_loss
-from nagara.guard.identity import system
-from nagara.values.errors import Problem
-from nagara.values.time import format_instant
-
-#: Notifications that wait for one receiver; the oldest are let go beyond, and counted as failed.
-QUEUE_MAX = 10_000
-DELIVER_TIMEOUT_S = 5.0
-BACKOFF_FIRST_S, BACKOFF_MAX_S = 0.5, 300.0
-IDLE_LOOK_S = 5.0
-REVIVE_EVERY_S = 60.0
-REVIVED_AT_ONCE = 20
-JSONLD_LINK = (
-    f'<{CORE_CONTEXT}>; rel="http://www.w3.org/ns/json-ld#context"; type="application/ld+json"'
+from nagara.context.log import Reader, save_offset
+from nagara.context.model import Attrs, Change, Entity, Query, instances_of
+from nagara.context.ngsi.fetch import Contexts
+from nagara.context.ngsi.subscriptions.delivery import Delivery, encode_body
+from nagara.context.ngsi.subscriptions.endpoint import Endpoint
+from nagara.context.ngsi.subscriptions.happening import (
+    Happening,
+    by_dataset,
+    group_rows,
+    make_happening,
 )
+from nagara.context.ngsi.subscriptions.index import Index
+from nagara.context.ngsi.subscriptions.letters import Box, Parcel
+from nagara.context.ngsi.subscriptions.owners import Owners
+from nagara.context.ngsi.subscriptions.periodic import Periods
+from nagara.context.ngsi.subscriptions.replay import Replayer
+from nagara.context.ngsi.subscriptions.subscription import Key, Subscription, read_subscription
+from nagara.context.ngsi.subscriptions.tell import (
+    JSON_LD,
+    Linked,
+    context_source,
+    geometry_of,
+    notification,
+    objects_of,
+    tell,
+)
+from nagara.context.ngsi.terms import CORE_CONTEXT, ContextUnavailable
+from nagara.values.errors import Problem
+
+READER = "subscriptions"
+REVIVE_EVERY_S = 60.0
+LOOK_EVERY_S = 5.0  # at owners and ends: how late a right that was lost takes effect
+REVIVED_AT_ONCE = 20
+LINKED_MAX = 200  # entities that one notification brings along (join)
 
 log = structlog.get_logger("subscriptions")
 
 
 class Notifier:
-    """Knows the subscriptions of this city and delivers what they ask for."""
+    """Knows the subscriptions of this city, and queues what they are to be told."""
 
     def __init__(
         self, context: Context, contexts: Contexts, guard_url: Callable[[str], Awaitable[str]]
     ) -> None:
         self._context = context
         self._contexts = contexts
-        self._guard_url = guard_url
-        self._known: dict[tuple[str, str], Subscription] = {}
-        self._couriers: dict[tuple[str, str], asyncio.Task[None]] = {}
-        self._wake: dict[tuple[str, str], asyncio.Event] = {}
-        self._last_sent: dict[tuple[str, str], datetime] = {}
+        self._known: dict[Key, Subscription] = {}
+        self._away: set[Key] = set()
+        self._last_told: dict[Key, datetime] = {}
+        self._index = Index()
         self._ready = asyncio.Event()
+        self.delivery = Delivery(context.db, guard_url)
+        self.owners = Owners(context.db)
+        self._periods = Periods(context, self)
+        self.replayer = Replayer(context, self)
 
     def reader(self) -> Reader:
         """The reader of the change log that fills the queues."""
-        return Reader("subscriptions", self._handle)
+        return Reader(READER, self._handle, keeps_offset=True)
+
+    # --- which subscriptions there are -------------------------------------------------------
 
     async def run(self) -> None:
-        """Runs for the life of the city: takes up the subscriptions that are kept.
+        """Runs for the life of the city: takes up the subscriptions that are kept, and delivers.
 
         One whose @context cannot be fetched now is tried again each minute; changes that pass
         meanwhile are not told to it.
         """
-        try:
-            for subscription in list(self._known.values()):  # after a failure, all begin anew
-                await self.take_up(subscription)
-            away = await self._take_up_kept()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.delivery.run())
+            await self.delivery.ready()
+            self._away = await self._take_up_kept()
             self._ready.set()
+            tasks.create_task(self._periods.run())
+            tasks.create_task(self.replayer.run())
+            tasks.create_task(self._look_around())
             while True:
                 await asyncio.sleep(REVIVE_EVERY_S)
-                if away:
-                    away = await self._take_up_kept(away)
-        finally:
-            for courier in self._couriers.values():
-                courier.cancel()
+                if self._away:
+                    self._away = await self._take_up_kept(self._away)
 
-    async def _take_up_kept(self, only: set[tuple[str, str]] | None = None) -> set[tuple[str, str]]:
+    async def _take_up_kept(self, only: set[Key] | None = None) -> set[Key]:
         """Serve what is kept; the keys of those whose @context could not be had."""
         async with self._context.db.acquire() as conn:
             rows = await conn.fetch("select * from context.subscription")
-        away: set[tuple[str, str]] = set()
+        await self.owners.refresh({row["owner"] for row in rows})
+        away: set[Key] = set()
         at_once = asyncio.Semaphore(REVIVED_AT_ONCE)
 
         async def one(row: Record) -> None:
@@ -93,7 +107,9 @@ class Notifier:
                 return
             try:
                 async with at_once:
-                    made = await self._revive(row)
+                    made = await read_subscription(
+                        row["doc"], self._contexts, row["tenant"], row["owner"], row["since"]
+                    )
             except ContextUnavailable as problem:
                 away.add(key)
                 log.warning("subscription.context_away", id=key[1], error=str(problem))
@@ -101,214 +117,233 @@ class Notifier:
                 log.error("subscription.unreadable", id=key[1], error=str(problem))
             else:
                 if key not in self._known:
-                    await self.take_up(made)
+                    self.take_up(made)
+                    if row["replay_from"] is not None:
+                        self.replayer.begin(key, row["replay_from"])
 
         await asyncio.gather(*map(one, rows))
         return away
 
-    async def _revive(self, row: Record) -> Subscription:
-        doc = dict(row["doc"])
-        source, sees = doc.pop("@source", None), doc.pop("@sees", None)
-        terms = await self._contexts.terms(source)
-        return read_subscription(
-            doc,
-            terms,
-            row["tenant"],
-            system("subscriptions"),
-            None if sees is None else frozenset(sees),
-            row["id"],
-        )  # the term map carries its source along
-
-    async def take_up(self, subscription: Subscription) -> None:
+    def take_up(self, subscription: Subscription) -> None:
         """Serve a new or changed subscription."""
-        key = (subscription.tenant, subscription.id)
-        before = self._known.get(key)
+        key = subscription.key
         self._known[key] = subscription
-        self._wake.setdefault(key, asyncio.Event()).set()
-        courier = self._couriers.get(key)
-        if before is not None and before.uri != subscription.uri and courier is not None:
-            courier.cancel()  # its open connection belongs to the receiver before
-            courier = None
-        if courier is None or courier.done():
-            self._couriers[key] = asyncio.create_task(self._courier(key), name=f"courier {key[1]}")
+        self._index.put(subscription)
+        self._context.committer.steps.wanted = True
+        self._periods.put(subscription)
+        self._serve(subscription)
 
-    def let_go(self, key: tuple[str, str]) -> None:
-        """Serve a subscription no longer."""
+    def let_go(self, key: Key) -> None:
+        """Serve a subscription no longer. Its queue goes with `delivery.forget`."""
         self._known.pop(key, None)
-        self._wake.pop(key, None)
-        self._last_sent.pop(key, None)
-        courier = self._couriers.pop(key, None)
-        if courier is not None:
-            courier.cancel()
+        self._away.discard(key)
+        self._last_told.pop(key, None)
+        self._index.drop(key)
+        self._periods.drop(key)
+        self.replayer.drop(key)
+        self._context.committer.steps.wanted = bool(self._known)
+
+    def find(self, key: Key) -> Subscription | None:
+        """A subscription that is served, or None."""
+        return self._known.get(key)
+
+    def is_served(self, subscription: Subscription, now: datetime) -> bool:
+        """Whether it is to be told anything: active, not at its end, its owner still in his
+        rights."""
+        ended = subscription.expires_at is not None and subscription.expires_at <= now
+        return (
+            subscription.active
+            and not ended
+            and self.owners.find(subscription.owner, subscription.tenant) is not None
+        )
+
+    def _serve(self, subscription: Subscription) -> None:
+        held = not self.is_served(subscription, datetime.now(UTC))
+        self.delivery.serve(box_of(subscription.key), endpoint_of(subscription), held)
+
+    async def _look_around(self) -> None:
+        """Hold what must not be told any more, and let go what may be again."""
+        while True:
+            await asyncio.sleep(LOOK_EVERY_S)
+            try:
+                await self.owners.refresh({s.owner for s in self._known.values()})
+            except Exception as error:  # the database is away: those known stay known
+                log.warning("subscriptions.owners_unknown", error=type(error).__name__)
+                continue
+            for subscription in list(self._known.values()):
+                self._serve(subscription)
+
+    # --- what is to be told ------------------------------------------------------------------
 
     async def _handle(self, changes: list[Change]) -> None:
         await self._ready.wait()  # until then, nobody would seem to be concerned
-        rows: list[tuple[str, str, int, str]] = []
-        sent: dict[tuple[str, str], datetime] = {}
-        now = datetime.now(UTC)
-        for change in changes:
-            for subscription in list(self._known.values()):
-                if subscription.active and subscription.may_concern(change):
-                    body = await self._notification(subscription, change, now, sent)
-                    if body is not None:
-                        text = msgspec.json.encode(body).decode()
-                        rows.append((subscription.tenant, subscription.id, change.seq, text))
-        if not rows:
+        if not self._known:
             return
-        async with self._context.db.acquire() as conn:
-            await conn.execute(
-                """insert into context.notification (tenant, subscription, seq, body, due_at)
-                   select t, s, q, b::jsonb, now()
-                   from unnest($1::text[], $2::text[], $3::bigint[], $4::text[]) as w(t, s, q, b)
-                   on conflict (tenant, subscription, seq) do nothing""",
-                *(list(column) for column in zip(*rows, strict=True)),
-            )
-        self._last_sent |= sent  # only now: a batch that failed is told again as a whole
-        for tenant, name, *_ in rows:
-            wake = self._wake.get((tenant, name))
-            if wake is not None:
-                wake.set()
+        now = datetime.now(UTC)
+        told: dict[Key, datetime] = {}
+        parcels: list[Parcel] = []
+        for happening in await self.happenings(changes):
+            for subscription in self._index.candidates(happening):
+                if self.replayer.has(subscription.key):
+                    continue  # it reads the log itself until it has caught up
+                parcel = await self.parcel(subscription, happening, now, told)
+                if parcel is not None:
+                    parcels.append(parcel)
+        if parcels:
+            async with self._context.db.acquire() as conn, conn.transaction():
+                queued = await self.delivery.put(conn, parcels)
+                await save_offset(conn, READER, changes[-1].seq)
+            self._last_told |= told  # only now: a batch that failed is told again as a whole
+            self.delivery.posted(queued)
+        self._context.committer.steps.forget(changes[-1].seq)
 
-    async def _notification(
+    async def happenings(self, changes: Iterable[Change], steps: bool = True) -> list[Happening]:
+        """What the rows of the log say, operation by operation. `steps`: with what is known of
+        the states before and after."""
+        found = self._context.committer.steps.find if steps else lambda _: None
+
+        def same(a: Change, b: Change) -> bool | None:
+            first, second = found(a.seq), found(b.seq)
+            return None if first is None or second is None else first.after is second.after
+
+        made = []
+        of_values = [
+            c for c in changes
+            if c.op != "temporal" and self._index.may_want(c.tenant, c.id, c.types)
+        ]  # fmt: skip
+        for group in group_rows(of_values, same):
+            step = found(group[0].seq)
+            if step is None:
+                made.append(await self._from_log(group))
+                continue
+            before, after = step.before.entity(), step.after.entity()
+            if group[0].op == "delete":
+                after = msgspec.structs.replace(
+                    before, types=before.types or group[0].types, modified_at=after.modified_at
+                )
+            made.append(make_happening(group, before, step.before.exists, after))
+        return made
+
+    async def _from_log(self, group: Sequence[Change]) -> Happening:
+        """What the log alone can say: the entity as it is now, with what the rows wrote."""
+        first = group[0]
+        current = await self._context.find(first.id, first.tenant)
+        if first.op == "delete":
+            gone = Entity(first.id, first.types, {}, created_at=first.at, modified_at=first.at)
+            return make_happening(group, None, True, gone)
+        attrs: Attrs = dict(current.attrs) if current else {}
+        for change in group:
+            for name, value in change.attrs.items():
+                if value is None:
+                    attrs.pop(name, None)
+                else:
+                    attrs[name] = _overlaid(attrs.get(name), value)
+        entity = current or Entity(first.id, first.types, {}, created_at=first.at)
+        after = msgspec.structs.replace(entity, types=first.types, attrs=attrs)
+        return make_happening(group, None, None, after)
+
+    async def parcel(
         self,
         subscription: Subscription,
-        change: Change,
+        happening: Happening,
         now: datetime,
-        sent: dict[tuple[str, str], datetime],
-    ) -> dict[str, Any] | None:
+        told: dict[Key, datetime],
+    ) -> Parcel | None:
+        """What is to be told of something that happened, or None."""
+        if not subscription.may_concern(happening):
+            return None
+        sight = self.owners.sight(subscription.owner, subscription.tenant)
+        if sight is None or not sight.allows(happening.entity.types):
+            return None
         if subscription.expires_at is not None and subscription.expires_at <= now:
             return None
-        entity = await self._context.find(change.id, change.tenant)
-        if entity is None:
+        if not subscription.fits(happening.entity):
             return None
-        terms = subscription.terms
-        if not subscription.concerns(entity, terms.expand):
+        if subscription.linked and not await self._linked_fit(subscription, happening):
             return None
-        key = (subscription.tenant, subscription.id)
+        key = subscription.key
         if subscription.throttling_s:
-            last = sent.get(key) or self._last_sent.get(key)
+            last = told.get(key) or self._last_told.get(key)
+            last = last or self.delivery.standing(box_of(key)).last_notification
             if last is not None and (now - last).total_seconds() < subscription.throttling_s:
                 return None
-            sent[key] = now
-        view = View(form=subscription.form, attrs=subscription.attrs)
-        if subscription.accept == "application/geo+json":
-            data: Any = {
-                "type": "FeatureCollection",
-                "features": [render_feature(entity, terms, view, "location")],
-            }
-        else:
-            data = [render(entity, terms, view)]
-        return {
-            "id": f"urn:ngsi-ld:Notification:{change.seq}",
-            "type": "Notification",
-            "subscriptionId": subscription.id,
-            "notifiedAt": format_instant(now),
-            "data": data,
-        }
+            told[key] = now
+        linked = await self.linked(subscription, [happening.entity])
+        data = tell(happening, subscription, linked)
+        geometries = [geometry_of(happening.entity)] * len(data)
+        body = notification(subscription, str(happening.seq), data, geometries, now)
+        return Parcel(box_of(key), str(happening.seq), encode_body(body))
 
-    async def _courier(self, key: tuple[str, str]) -> None:
-        """Deliver the queue of one subscription, in order."""
-        pause = BACKOFF_FIRST_S
-        async with httpx.AsyncClient(timeout=DELIVER_TIMEOUT_S, trust_env=False) as client:
-            while key in self._known:
-                try:
-                    outcome = await self._deliver_next(client, key)
-                except Exception as error:
-                    if not is_connection_loss(error):
-                        log.exception("subscription.courier", id=key[1])
-                    outcome = False
-                if outcome is None:
-                    await self._rest(key)
-                elif outcome:
-                    pause = BACKOFF_FIRST_S
-                else:
-                    await asyncio.sleep(pause)
-                    pause = min(pause * 2, BACKOFF_MAX_S)
-
-    async def _rest(self, key: tuple[str, str]) -> None:
-        wake = self._wake.get(key)
-        if wake is None:
-            return
-        try:
-            await asyncio.wait_for(wake.wait(), IDLE_LOOK_S)
-        except TimeoutError:
-            return
-        wake.clear()
-
-    async def _deliver_next(self, client: httpx.AsyncClient, key: tuple[str, str]) -> bool | None:
-        """Deliver the oldest; None where nothing waits."""
-        async with self._context.db.acquire() as conn:
-            row = await conn.fetchrow(
-                """select no, body::text as body from context.notification
-                   where tenant = $1 and subscription = $2 order by no limit 1""",
-                *key,
-            )
-        subscription = self._known.get(key)
-        if row is None or subscription is None or not subscription.active:
-            return None
-        error = await self._post(client, subscription, row["body"])
-        async with self._context.db.acquire() as conn:
-            await _note(conn, key, row["no"], error)
-        return error is None
-
-    async def _post(
-        self, client: httpx.AsyncClient, subscription: Subscription, body: str
-    ) -> str | None:
-        """Send one; what went wrong, or None."""
-        headers = {
-            "Content-Type": "application/json"
-            if subscription.accept == "application/geo+json"
-            else subscription.accept,
-            **dict(subscription.headers),
-        }
-        if subscription.tenant:
-            headers["NGSILD-Tenant"] = subscription.tenant
-        content = body
-        if subscription.accept == "application/ld+json":
-            content = msgspec.json.encode(
-                {**msgspec.json.decode(body), "@context": CORE_CONTEXT}
-            ).decode()
-        else:
-            headers["Link"] = JSONLD_LINK
-        try:
-            to = pinned(subscription.uri, await self._guard_url(subscription.uri))
-            headers["Host"] = to.host
-            answer = await client.post(
-                to.url, content=content, headers=headers, extensions=to.extensions
-            )
-        except Problem as problem:
-            return problem.code
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            return type(error).__name__
-        return None if answer.is_success else f"status {answer.status_code}"
-
-
-async def _note(conn: Any, key: tuple[str, str], no: int, error: str | None) -> None:
-    """Keep what became of a notification (clause 5.2.14, NotificationParams)."""
-    at = datetime.now(UTC)
-    if error is None:
-        await conn.execute("delete from context.notification where no = $1", no)
-        await conn.execute(
-            """update context.subscription set times_sent = times_sent + 1, status = 'ok',
-                   last_notification = $3, last_success = $3, last_error = null
-               where tenant = $1 and id = $2""",
-            *key,
-            at,
+    async def _linked_fit(self, subscription: Subscription, happening: Happening) -> bool:
+        """q with a step to linked entities: the store answers it for this one entity."""
+        if happening.deleted:
+            return False
+        query = Query(
+            ids=(happening.entity.id,), q=subscription.q, tenant=subscription.tenant, limit=1
         )
-        return
-    await conn.execute("update context.notification set attempts = attempts + 1 where no = $1", no)
-    await conn.execute(
-        """update context.subscription set times_sent = times_sent + 1, status = 'failed',
-               times_failed = times_failed + 1, last_notification = $3, last_failure = $3,
-               last_error = $4 where tenant = $1 and id = $2""",
-        *key,
-        at,
-        error,
-    )
-    await conn.execute(
-        """delete from context.notification where tenant = $1 and subscription = $2 and no <=
-               (select no from context.notification where tenant = $1 and subscription = $2
-                order by no desc offset $3 limit 1)""",
-        *key,
-        QUEUE_MAX,
-    )
+        page = await self._context.query(query, subscription.q_terms.expand)
+        return bool(page.entities)
+
+    async def linked(self, subscription: Subscription, entities: Sequence[Entity]) -> Linked:
+        """The entities that these link to, as far as they were asked for and may be seen."""
+        shape = subscription.shape
+        found: dict[str, Entity] = {}
+        if shape.join is None:
+            return found
+        sight = self.owners.sight(subscription.owner, subscription.tenant)
+        level = list(entities)
+        for _ in range(shape.join_level):
+            wanted = {
+                target
+                for entity in level
+                for attribute in entity.attrs.values()
+                for instance in instances_of(attribute)
+                for target in objects_of(instance)
+            }
+            level = []
+            for target in sorted(wanted - found.keys())[: LINKED_MAX - len(found)]:
+                other = await self._context.find(target, subscription.tenant)
+                if other is not None and sight is not None and sight.allows(other.types):
+                    found[target] = other
+                    level.append(other)
+        return found
+
+
+def _overlaid(old: Any, new: Any) -> Any:
+    """Instances of other datasetIds stay (clause 4.5.5)."""
+    if isinstance(new, dict) and not isinstance(old, list):
+        return new
+    kept = list((by_dataset(old) | by_dataset(new)).values())
+    return kept[0] if len(kept) == 1 else kept
+
+
+def box_of(key: Key) -> Box:
+    """The queue of a subscription."""
+    return ("subscription", *key)
+
+
+def endpoint_of(subscription: Subscription) -> Endpoint:
+    """Where its notifications go, with all that goes along (clauses 6.3.8, 6.3.9 and 7.2)."""
+    reception = subscription.reception
+    headers = {"Content-Type": reception.accept}
+    if reception.accept != JSON_LD:
+        url = link_url(subscription)
+        headers["Link"] = (
+            f'<{url}>; rel="http://www.w3.org/ns/json-ld#context"; type="application/ld+json"'
+        )
+    if subscription.tenant:
+        headers["NGSILD-Tenant"] = subscription.tenant
+    own = {key.lower() for key, _ in reception.endpoint.headers}
+    kept = tuple((k, v) for k, v in headers.items() if k.lower() not in own)
+    return msgspec.structs.replace(reception.endpoint, headers=(*kept, *reception.endpoint.headers))
+
+
+def link_url(subscription: Subscription) -> str:
+    """The URL of its @context for a Link header."""
+    source = context_source(subscription)
+    if isinstance(source, list) and len(source) == 1:
+        source = source[0]
+    if isinstance(source, str):
+        return source
+    hosted = subscription.doc.get("@link")
+    return hosted if isinstance(hosted, str) else CORE_CONTEXT

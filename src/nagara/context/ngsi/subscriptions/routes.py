@@ -1,7 +1,8 @@
-"""/ngsi-ld/v1/subscriptions: make, list, change and end them (clauses 6.10, 6.11)."""
+"""/ngsi-ld/v1/subscriptions: make, list, change and end them (clauses 5.8.1–5.8.5, 6.10, 6.11)."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -12,29 +13,35 @@ from litestar import Controller, Response, delete, get, patch, post
 from litestar.params import FromPath
 
 from nagara.context.context import Context
-from nagara.context.errors import EntityAlreadyExists, EntityInvalid, EntityNotFound
+from nagara.context.errors import EntityInvalid
 from nagara.context.ngsi import ask
 from nagara.context.ngsi.ask import Asked
 from nagara.context.ngsi.fetch import Contexts
+from nagara.context.ngsi.query import LIMIT_DEFAULT, LIMIT_MAX, whole
 from nagara.context.ngsi.read import is_uri
-from nagara.context.ngsi.subscriptions.notifier import Notifier
-from nagara.context.ngsi.subscriptions.subscription import Subscription, read_subscription
+from nagara.context.ngsi.subscriptions.errors import SubscriptionExists, SubscriptionNotFound
+from nagara.context.ngsi.subscriptions.letters import Standing
+from nagara.context.ngsi.subscriptions.notifier import Notifier, box_of
+from nagara.context.ngsi.subscriptions.payload import canonical_doc, worded, wrong
+from nagara.context.ngsi.subscriptions.subscription import (
+    CONTEXT_LENGTH_MAX,
+    Subscription,
+    read_subscription,
+)
 from nagara.context.ngsi.tenants import Tenants
-from nagara.context.ngsi.terms import CORE
+from nagara.context.ngsi.terms import ContextInvalid, TermMap
 from nagara.guard.identity import Actor
 from nagara.guard.permission import allow
-from nagara.guard.policy import visible_types
-from nagara.values.time import format_instant
+from nagara.values.time import format_instant, parse_instant
 
 READ, WRITE = allow("subscription:read"), allow("subscription:write")
 
-#: Subscriptions of one tenant: each costs a courier and a look at every change.
+#: Subscriptions of one tenant: some kilobytes of memory each.
 SUBSCRIPTIONS_MAX = 20_000
-
-
 #: Who sees the subscriptions of all; others see their own.
 _KEEPERS = frozenset({"steward", "administrator"})
 HIDDEN = "…"  # stands for what only the owner is shown
+_PREFER = re.compile(r"ngsi-ld\s*=\s*\"?(\d+\.\d+)\"?", re.IGNORECASE)
 
 
 def owner_seen(actor: Actor) -> str | None:
@@ -42,100 +49,111 @@ def owner_seen(actor: Actor) -> str | None:
     return None if _KEEPERS & set(actor.roles) else actor.name_for_audit
 
 
-def render_subscription(row: Record, at: datetime, reader: Actor) -> dict[str, Any]:
-    """A kept subscription with what became of its notifications. Secrets for its receiver are
-    shown to the owner alone."""
-    doc = {k: v for k, v in row["doc"].items() if not k.startswith("@")}
+def render_subscription(
+    row: Record, standing: Standing, at: datetime, reader: Actor, terms: TermMap
+) -> dict[str, Any]:
+    """A kept subscription with what became of its notifications (clauses 5.2.12 and 5.2.14).
+
+    Secrets for its receiver are shown to the owner alone.
+    """
+    doc = worded(row["doc"], terms.compact)
     expires = doc.get("expiresAt")
-    active = doc.get("isActive", True) is not False
-    status = "active" if active else "paused"
-    if expires is not None and expires <= format_instant(at):
+    status = "active" if doc.get("isActive", True) else "paused"
+    if expires is not None and parse_instant(expires) <= at:
         status = "expired"
-    notification = dict(doc["notification"])
+    notification = doc["notification"]
     if row["owner"] != reader.name_for_audit:
         notification["endpoint"] = _without_secrets(notification["endpoint"])
-    notification["status"] = "failed" if row["status"] == "failed" else "ok"
-    notification["timesSent"] = row["times_sent"]
-    notification["timesFailed"] = row["times_failed"]
-    for member, column in (
-        ("lastNotification", "last_notification"),
-        ("lastSuccess", "last_success"),
-        ("lastFailure", "last_failure"),
+    if standing.times_sent or standing.times_failed:
+        notification["status"] = "failed" if standing.failed else "ok"
+        notification["timesSent"] = standing.times_sent
+        if standing.times_failed:
+            notification["timesFailed"] = standing.times_failed
+    for member, when in (
+        ("lastNotification", standing.last_notification),
+        ("lastSuccess", standing.last_success),
+        ("lastFailure", standing.last_failure),
     ):
-        if row[column] is not None:
-            notification[member] = format_instant(row[column])
-    return {**doc, "status": status, "isActive": active, "notification": notification}
-
-
-def _kept(subscription: Subscription, source: Any) -> dict[str, Any]:
-    """The document with what the city adds: its @context and what its owner may see."""
-    sees = subscription.sees
-    said = None if sees is None else sorted(sees)
-    return {**subscription.doc, "@source": source, "@sees": said}
+        if when is not None:
+            notification[member] = format_instant(when)
+    return {**doc, "status": status}
 
 
 def _without_secrets(endpoint: dict[str, Any]) -> dict[str, Any]:
-    if "receiverInfo" not in endpoint:
-        return endpoint
-    hidden = [{**pair, "value": HIDDEN} for pair in endpoint["receiverInfo"]]
-    return {**endpoint, "receiverInfo": hidden}
+    uri = re.sub(r"(?<=//)[^/@]*@", f"{HIDDEN}@", endpoint["uri"])
+    hidden = {
+        member: [{**pair, "value": HIDDEN} for pair in endpoint[member]]
+        for member in ("receiverInfo", "notifierInfo")
+        if endpoint.get(member)
+    }
+    return {**endpoint, **hidden, "uri": uri}
 
 
-def _with_secrets(changed: dict[str, Any], kept: dict[str, Any]) -> dict[str, Any]:
+def with_secrets(changed: dict[str, Any], kept: dict[str, Any]) -> dict[str, Any]:
     """A change in which `HIDDEN` stands for what is kept, for the same receiver only: who sends
     the notifications elsewhere must know the secrets himself."""
     notification = changed.get("notification")
-    endpoint = notification.get("endpoint") if isinstance(notification, dict) else None
-    if not isinstance(notification, dict) or not isinstance(endpoint, dict):
+    if not isinstance(notification, dict):
         return changed
-    if not isinstance(endpoint.get("receiverInfo"), list):
-        return changed
-    before = kept["notification"]["endpoint"]
-    secrets = {pair["key"]: pair["value"] for pair in before.get("receiverInfo") or ()}
-    if endpoint.get("uri") != before["uri"]:
-        secrets = {}
-    pairs = [
-        {**pair, "value": secrets.get(pair.get("key"), HIDDEN)}
-        if isinstance(pair, dict) and pair.get("value") == HIDDEN
-        else pair
-        for pair in endpoint["receiverInfo"]
-    ]
-    return {
-        **changed,
-        "notification": {**notification, "endpoint": {**endpoint, "receiverInfo": pairs}},
-    }
+    endpoint, before = notification["endpoint"], kept["notification"]["endpoint"]
+    made = dict(endpoint)
+    if made.get("uri") == _without_secrets(before)["uri"]:
+        made["uri"] = before["uri"]
+    for member in ("receiverInfo", "notifierInfo"):
+        if not isinstance(made.get(member), list):
+            continue
+        secrets = {pair["key"]: pair["value"] for pair in before.get(member) or ()}
+        if made.get("uri") != before["uri"]:
+            secrets = {}
+        made[member] = [
+            {**pair, "value": secrets.get(pair.get("key"), HIDDEN)}
+            if isinstance(pair, dict) and pair.get("value") == HIDDEN
+            else pair
+            for pair in made[member]
+        ]
+    return {**changed, "notification": {**notification, "endpoint": made}}
 
 
-def subscription_routes(
-    context: Context, contexts: Contexts, notifier: Notifier, new_id: Callable[[], str]
-) -> type[Controller]:
-    """The routes of subscriptions."""
-    tenants = Tenants(context.db)
+def _preferred(request: Asked) -> dict[str, str]:
+    """The version of the API that a client prefers (clause 6.3.6): applied, where no member of a
+    subscription depends on it."""
+    found = _PREFER.search(request.headers.get("prefer", ""))
+    return {"Preference-Applied": f"ngsi-ld={found.group(1)}"} if found else {}
 
-    async def keep(subscription: Subscription, source: Any, request: Asked) -> bool:
-        sees = subscription.sees
-        doc = {
-            **subscription.doc,
-            "@source": source,
-            "@sees": None if sees is None else sorted(sees),
-        }
-        async with context.db.acquire() as conn:
-            done = await conn.execute(
-                """insert into context.subscription
-                       (tenant, id, doc, owner, created_at, modified_at)
-                   values ($1, $2, $3, $4, $5, $5) on conflict do nothing""",
-                subscription.tenant,
-                subscription.id,
-                doc,
-                request.user.name_for_audit,
-                datetime.now(UTC),
-            )
-        return bool(done.endswith("1"))
 
-    async def load(request: Asked, tenant: str, name: str) -> Record:
+def _demand_future(doc: dict[str, Any], name: str) -> None:
+    expires = doc.get("expiresAt")
+    if expires is None:
+        return
+    try:
+        at = parse_instant(expires)
+    except (ValueError, TypeError) as error:
+        raise wrong(name, "expiresAt is an instant in UTC") from error
+    if at <= datetime.now(UTC):
+        raise wrong(name, "expiresAt is past")
+
+
+def _source_of(request: Asked, body: Any) -> Any:
+    """The @context of a request as the client named it."""
+    if isinstance(body, dict) and "@context" in body:
+        return body["@context"]
+    return ask.link_context(request)
+
+
+class SubscriptionStore:
+    """The subscriptions as they are kept, for the routes."""
+
+    def __init__(self, context: Context, contexts: Contexts, notifier: Notifier) -> None:
+        self.context = context
+        self.contexts = contexts
+        self.notifier = notifier
+        self.tenants = Tenants(context.db)
+
+    async def load(self, request: Asked, tenant: str, name: str) -> Record:
+        """A subscription that the caller sees. Raises `SubscriptionNotFound`, `EntityInvalid`."""
         if not is_uri(name):
-            raise EntityNotFound(id=name[:200])
-        async with context.db.acquire() as conn:
+            raise wrong(name, "its id must be a URI")
+        async with self.context.db.acquire() as conn:
             row = await conn.fetchrow(
                 """select * from context.subscription where tenant = $1 and id = $2
                        and ($3::text is null or owner = $3)""",
@@ -144,8 +162,110 @@ def subscription_routes(
                 owner_seen(request.user),
             )
         if row is None:
-            raise EntityNotFound(id=name)
+            raise SubscriptionNotFound(id=name[:200])
         return row
+
+    async def context_members(self, request: Asked, source: Any, terms: TermMap) -> dict[str, Any]:
+        """What is kept of an @context: as the client named it, and where it is served."""
+        if len(str(source)) > CONTEXT_LENGTH_MAX:
+            raise ContextInvalid(
+                reason=f"above {CONTEXT_LENGTH_MAX} characters, name it by its URL"
+            )
+        made = {"@source": source}
+        if (terms.link or "").startswith("/"):
+            tenant = ask.tenant_of(request)
+            await self.contexts.host_inline(source, tenant, request.user.name_for_audit)
+            made["@link"] = str(request.base_url).rstrip("/") + str(terms.link)
+        return made
+
+    async def keep_new(self, subscription: Subscription) -> None:
+        """Keep a subscription. Raises `SubscriptionExists`, `EntityInvalid` for one too many."""
+        async with self.context.db.acquire() as conn:
+            count = await conn.fetchval(
+                "select count(*) from context.subscription where tenant = $1", subscription.tenant
+            )
+            if count >= SUBSCRIPTIONS_MAX:
+                raise wrong(subscription.id, f"{SUBSCRIPTIONS_MAX} are the most")
+            done = await conn.execute(
+                """insert into context.subscription
+                       (tenant, id, doc, owner, since, created_at, modified_at)
+                   values ($1, $2, $3, $4, $5, $6, $6) on conflict do nothing""",
+                subscription.tenant,
+                subscription.id,
+                subscription.doc,
+                subscription.owner,
+                subscription.since,
+                datetime.now(UTC),
+            )
+        if not done.endswith("1"):
+            raise SubscriptionExists(id=subscription.id)
+
+    async def keep_changed(self, subscription: Subscription) -> None:
+        """Keep a changed subscription."""
+        async with self.context.db.acquire() as conn:
+            await conn.execute(
+                """update context.subscription set doc = $3, since = $4, modified_at = $5
+                   where tenant = $1 and id = $2""",
+                subscription.tenant,
+                subscription.id,
+                subscription.doc,
+                subscription.since,
+                datetime.now(UTC),
+            )
+
+    async def remove(self, tenant: str, name: str) -> None:
+        """End a subscription, and what waits for its receiver."""
+        self.notifier.let_go((tenant, name))
+        async with self.context.db.acquire() as conn, conn.transaction():
+            await conn.execute(
+                "delete from context.subscription where tenant = $1 and id = $2", tenant, name
+            )
+            await self.notifier.delivery.forget(conn, box_of((tenant, name)))
+
+    async def page(
+        self, tenant: str, owner: str | None, limit: int, offset: int
+    ) -> tuple[list[Record], int]:
+        """One page of subscriptions, and how many there are."""
+        async with self.context.db.acquire() as conn:
+            rows = await conn.fetch(
+                """select * from context.subscription where tenant = $1
+                       and ($4::text is null or owner = $4)
+                   order by id limit $2 offset $3""",
+                tenant,
+                limit,
+                offset,
+                owner,
+            )
+            total = await conn.fetchval(
+                """select count(*) from context.subscription where tenant = $1
+                       and ($2::text is null or owner = $2)""",
+                tenant,
+                owner,
+            )
+        return rows, total
+
+
+def _page_links(limit: int, offset: int, total: int) -> list[str]:
+    """The pages before and behind (clause 6.3.10)."""
+    links = []
+    pattern = '</ngsi-ld/v1/subscriptions?limit={}&offset={}>;rel="{}";type="application/ld+json"'
+    if offset > 0 and limit:
+        links.append(pattern.format(limit, max(0, offset - limit), "prev"))
+    if limit and offset + limit < total:
+        links.append(pattern.format(limit, offset + limit, "next"))
+    return links
+
+
+def subscription_routes(
+    context: Context, contexts: Contexts, notifier: Notifier, new_id: Callable[[], str]
+) -> type[Controller]:
+    """The routes of subscriptions."""
+    store = SubscriptionStore(context, contexts, notifier)
+    tenants = store.tenants
+
+    def shown(request: Asked, row: Record, terms: TermMap) -> dict[str, Any]:
+        standing = notifier.delivery.standing(box_of((row["tenant"], row["id"])))
+        return render_subscription(row, standing, datetime.now(UTC), request.user, terms)
 
     class Subscriptions(Controller):
         path = "/ngsi-ld/v1/subscriptions"
@@ -155,107 +275,89 @@ def subscription_routes(
         async def create(self, request: Asked) -> Response[None]:
             tenant = await tenants.writable(request)
             sent = await ask.read_sent(request, contexts)
-            made = read_subscription(
-                sent.body,
-                sent.terms,
-                tenant,
-                request.user,
-                visible_types(request.user).only,
-                new_id(),
-            )
-            async with context.db.acquire() as conn:
-                count = await conn.fetchval(
-                    "select count(*) from context.subscription where tenant = $1", tenant
-                )
-            if count >= SUBSCRIPTIONS_MAX:
-                raise EntityInvalid(id=made.id, reason=f"{SUBSCRIPTIONS_MAX} are the most")
+            source = _source_of(request, sent.body)
+            name = sent.body.get("id", None) if isinstance(sent.body, dict) else None
+            name = new_id() if name is None else str(name)
+            doc = canonical_doc(sent.body, sent.terms.expand, name) | {"id": name}
+            _demand_future(doc, name)
+            doc |= await store.context_members(request, source, sent.terms)
+            owner, since = request.user, context.tail.head
+            made = await read_subscription(doc, contexts, tenant, owner.name_for_audit, since)
             await tenants.make(tenant)
-            if not await keep(made, sent.terms.source, request):
-                raise EntityAlreadyExists(id=made.id)
-            await notifier.take_up(made)
+            await store.keep_new(made)
+            notifier.owners.know(owner)
+            notifier.take_up(made)
             place = f"/ngsi-ld/v1/subscriptions/{quote(made.id, safe=':')}"
             return Response(None, status_code=201, headers={"Location": place})
 
         @get("/", opt=READ, summary="List subscriptions")
         async def list_all(self, request: Asked) -> Response[bytes]:
             tenant = await tenants.existing(request)
+            terms = await ask.terms_of(request, contexts)
             params = dict(request.query_params)
-            owner = owner_seen(request.user)
-            limit = ask.whole(params, "limit", ask.LIMIT_DEFAULT, ask.LIMIT_MAX)
-            offset = ask.whole(params, "offset", 0, 1_000_000)
-            async with context.db.acquire() as conn:
-                rows = await conn.fetch(
-                    """select * from context.subscription where tenant = $1
-                           and ($4::text is null or owner = $4)
-                       order by id limit $2 offset $3""",
-                    tenant,
-                    limit,
-                    offset,
-                    owner,
-                )
-                total = await conn.fetchval(
-                    """select count(*) from context.subscription where tenant = $1
-                           and ($2::text is null or owner = $2)""",
-                    tenant,
-                    owner,
-                )
+            limit = whole(params, "limit", LIMIT_DEFAULT, LIMIT_MAX)
+            offset = whole(params, "offset", 0, 1_000_000)
             counted = params.get("count") == "true" or "count" in str(params.get("options", ""))
+            if limit == 0 and not counted:
+                raise EntityInvalid(id="", reason="limit=0 goes with count=true")
+            rows, total = await store.page(tenant, owner_seen(request.user), limit, offset)
             headers = {"NGSILD-Results-Count": str(total)} if counted else {}
-            now = datetime.now(UTC)
-            body = [render_subscription(row, now, request.user) for row in rows]
-            return ask.answer(request, body, CORE, ask.accept_of(request), headers=headers)
+            headers |= _preferred(request)
+            body = [shown(request, row, terms) for row in rows]
+            answer = ask.answer(request, body, terms, ask.accept_of(request), headers=headers)
+            links = _page_links(limit, offset, total)
+            if links:
+                said = answer.headers.get("Link")
+                answer.headers["Link"] = ", ".join([*([said] if said else []), *links])
+            return answer
 
         @get("/{name:str}", opt=READ, summary="Retrieve a subscription")
         async def retrieve(self, request: Asked, name: FromPath[str]) -> Response[bytes]:
-            row = await load(request, await tenants.existing(request), name)
-            body = render_subscription(row, datetime.now(UTC), request.user)
-            return ask.answer(request, body, CORE, ask.accept_of(request))
+            row = await store.load(request, await tenants.existing(request), name)
+            terms = await ask.terms_of(request, contexts)
+            return ask.answer(
+                request,
+                shown(request, row, terms),
+                terms,
+                ask.accept_of(request),
+                headers=_preferred(request),
+            )
 
         @patch("/{name:str}", opt=WRITE, summary="Change a subscription")
         async def change(self, request: Asked, name: FromPath[str]) -> Response[None]:
             tenant = await tenants.existing(request)
-            row = await load(request, tenant, name)
+            row = await store.load(request, tenant, name)
             sent = await ask.read_sent(request, contexts)
-            if not isinstance(sent.body, dict):
-                raise EntityInvalid(id=name, reason="a change is a JSON object")
-            kept = {k: v for k, v in row["doc"].items() if not k.startswith("@")}
-            changed = _with_secrets({k: v for k, v in sent.body.items() if k != "@context"}, kept)
-            merged = {**kept, **changed, "id": name}
-            source = sent.body.get("@context", row["doc"].get("@source"))
-            terms = await contexts.terms(source)
-            # Its owner's sight, not that of a steward who mends it.
-            sees = visible_types(request.user).only
-            if row["owner"] != request.user.name_for_audit:
-                stored = row["doc"].get("@sees")
-                sees = None if stored is None else frozenset(stored)
-            made = read_subscription(merged, terms, tenant, request.user, sees, name)
-            doc = _kept(made, source)
-            async with context.db.acquire() as conn:
-                await conn.execute(
-                    """update context.subscription set doc = $3, modified_at = $4
-                       where tenant = $1 and id = $2""",
-                    tenant,
-                    name,
-                    doc,
-                    datetime.now(UTC),
-                )
-            await notifier.take_up(made)
+            source = _source_of(request, sent.body)
+            fragment = canonical_doc(sent.body, sent.terms.expand, name, fragment=True)
+            if fragment.get("id", name) != name:
+                raise wrong(name, "its id cannot be changed")
+            _demand_future(fragment, name)
+            kept: dict[str, Any] = row["doc"]
+            merged = {**kept, **with_secrets(fragment, kept), "id": name}
+            merged = {k: v for k, v in merged.items() if v is not None}
+            if "q" in fragment:
+                merged["@q"] = source
+            elif "q" in merged:
+                merged["@q"] = kept.get("@q", kept.get("@source"))
+            if source is not None:
+                merged |= await store.context_members(request, source, sent.terms)
+            since = row["since"]
+            known = notifier.find((tenant, name))
+            resumed = merged.get("isActive", True) and not kept.get("isActive", True)
+            if resumed or (known and not notifier.is_served(known, datetime.now(UTC))):
+                since = context.tail.head  # what changed during a pause is not told
+            # Its owner stays, and with him what it may see, whoever mends it.
+            made = await read_subscription(merged, contexts, tenant, row["owner"], since)
+            await store.keep_changed(made)
+            notifier.take_up(made)
             return Response(None, status_code=204)
 
         @delete("/{name:str}", opt=WRITE, status_code=204, summary="End a subscription")
         async def remove(self, request: Asked, name: FromPath[str]) -> Response[None]:
             tenant = await tenants.existing(request)
-            await load(request, tenant, name)
-            notifier.let_go((tenant, name))
-            async with context.db.acquire() as conn, conn.transaction():
-                await conn.execute(
-                    "delete from context.notification where tenant = $1 and subscription = $2",
-                    tenant,
-                    name,
-                )
-                await conn.execute(
-                    "delete from context.subscription where tenant = $1 and id = $2", tenant, name
-                )
+            await store.load(request, tenant, name)
+            await store.remove(tenant, name)
             return Response(None, status_code=204)
 
     return Subscriptions

@@ -1,9 +1,8 @@
-"""A subscription: read from what a client sends, and asked whether a change concerns it."""
+"""A subscription as it is served: read from its document, asked whether something concerns it."""
 
 from __future__ import annotations
 
-import json
-import re
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any
 
@@ -11,198 +10,194 @@ from msgspec import Struct
 
 from nagara.context.errors import EntityInvalid
 from nagara.context.find import fulfils
-from nagara.context.model import Change, Entity, GeoQuery
-from nagara.context.ngsi.ask import make_query
-from nagara.context.ngsi.fetch import KEPT_LENGTH_MAX
+from nagara.context.geometry import shape_of
+from nagara.context.model import Entity, GeoQuery
+from nagara.context.ngsi.fetch import Contexts
+from nagara.context.ngsi.query import make_query
 from nagara.context.ngsi.read import is_uri
 from nagara.context.ngsi.render import Form
-from nagara.context.ngsi.terms import ContextInvalid, TermMap
-from nagara.context.pattern import demand_pattern, read_pattern
-from nagara.context.q import Node, parse_q
-from nagara.context.q_match import matches
-from nagara.guard.identity import Actor
+from nagara.context.ngsi.subscriptions.endpoint import Reception, read_endpoint
+from nagara.context.ngsi.subscriptions.happening import DEFAULT_TRIGGERS, Happening
+from nagara.context.ngsi.subscriptions.payload import wrong
+from nagara.context.ngsi.subscriptions.selector import Selector, read_selectors
+from nagara.context.ngsi.terms import CORE, ContextUnavailable, TermMap
+from nagara.context.q import Node, parse_q, terms_of
+from nagara.context.q_match import matches, times_of
+from nagara.context.selection import Alternatives, are_scopes_meant, read_scope_query
+from nagara.guard.identity import system
 from nagara.values.time import parse_instant
 
-ENTITIES_MAX = 100
-#: ETSI GS CIM 009 clause 5.2.14.2: media types of notifications.
-ACCEPTS = ("application/json", "application/ld+json", "application/geo+json")
+#: An @context in the body of a subscription is held as long as the subscription.
+CONTEXT_LENGTH_MAX = 20_000
+
+_FORMS: dict[str, Form] = {
+    "normalized": "normalized",
+    "concise": "concise",
+    "keyValues": "simplified",
+    "simplified": "simplified",
+}
+
+Key = tuple[str, str]  # tenant, id
 
 
-class Selector(Struct, frozen=True):
-    """Which entities (clause 5.2.33, EntitySelector)."""
+class NotificationContextUnavailable(ContextUnavailable):
+    """The @context of notifications could not be fetched (ETSI's conformance suite says 503)."""
 
-    types: frozenset[str]
-    id: str | None = None
-    pattern: str | None = None
+    status = 503
 
-    def selects(self, change_id: str, types: tuple[str, ...]) -> bool:
-        """Whether an entity of that id and these types is meant."""
-        if self.types and self.types.isdisjoint(types):
-            return False
-        if self.id is not None:
-            return self.id == change_id
-        return self.pattern is None or read_pattern(self.pattern).found_in(change_id)
+
+class Shape(Struct, frozen=True):
+    """What of an entity a notification shows, and how (clauses 5.2.14 and 4.21)."""
+
+    form: Form = "normalized"
+    attributes: frozenset[str] | None = None
+    pick: frozenset[str] | None = None
+    omit: frozenset[str] = frozenset()
+    datasets: frozenset[str] | None = None
+    lang: str | None = None
+    sys_attrs: bool = False
+    show_changes: bool = False
+    join: str | None = None
+    join_level: int = 1
 
 
 class Subscription(Struct, frozen=True):
-    """A subscription to changes (clause 5.2.12), with canonical names."""
+    """A subscription (clause 5.2.12), with canonical names."""
 
     id: str
     tenant: str
-    doc: dict[str, Any]  # as the client sent it, without what the city adds
+    owner: str
+    doc: dict[str, Any]
+    since: int  # changes up to this number do not concern it
     selectors: tuple[Selector, ...]
     watched: frozenset[str]
-    q: str | None
+    triggers: frozenset[str]
     tree: Node | None
+    q: str | None
+    q_terms: TermMap
+    linked: bool  # q asks about other entities than the one that changed
     geo: GeoQuery | None
-    attrs: frozenset[str] | None
-    form: Form
-    uri: str
-    accept: str
-    headers: tuple[tuple[str, str], ...]
+    scopes: Alternatives | None
+    shape: Shape
+    reception: Reception
     throttling_s: float
+    interval_s: float | None
     expires_at: datetime | None
     active: bool
-    terms: TermMap  # the @context that its words were read with, and answers are written in
-    sees: frozenset[str] | None  # the types that its owner may see; None: all
+    terms: TermMap  # the @context of its notifications
 
-    def may_concern(self, change: Change) -> bool:
-        """What can be said from the change alone."""
-        if change.op in ("delete", "temporal") or change.tenant != self.tenant:
-            return False
-        if self.sees is not None and not self.sees.issuperset(change.types):
-            return False
-        if self.watched and self.watched.isdisjoint(change.attrs):
-            return False
-        return not self.selectors or any(s.selects(change.id, change.types) for s in self.selectors)
+    @property
+    def key(self) -> Key:
+        """Tenant and id."""
+        return self.tenant, self.id
 
-    def concerns(self, entity: Entity, expand: Any) -> bool:
-        """What needs the entity as it is now: q and the geo-query."""
-        if self.tree is not None and not matches(self.tree, entity.attrs, expand):
+    def may_concern(self, happening: Happening) -> bool:
+        """What can be said without reading the entity's values."""
+        if happening.seq <= self.since or not self.active or self.interval_s is not None:
+            return False
+        entity = happening.entity
+        if self.selectors and not any(s.selects(entity.id, entity.types) for s in self.selectors):
+            return False
+        return happening.triggers(self.triggers, self.watched)
+
+    def fits(self, entity: Entity) -> bool:
+        """Whether an entity fulfils q (but for linked entities), the geo-query and the scopes."""
+        if self.scopes is not None and not are_scopes_meant(entity.scopes, self.scopes):
+            return False
+        if (
+            self.tree is not None
+            and not self.linked
+            and not matches(self.tree, entity.attrs, self.q_terms.expand, times_of(entity))
+        ):
             return False
         return self.geo is None or fulfils(entity.attrs, self.geo)
 
 
-def read_subscription(
-    body: Any, terms: TermMap, tenant: str, owner: Actor, sees: frozenset[str] | None, new_id: str
+async def read_subscription(
+    doc: dict[str, Any], contexts: Contexts, tenant: str, owner: str, since: int
 ) -> Subscription:
-    """The subscription of a payload. Raises `EntityInvalid` and the Problems of its parts."""
-    if not isinstance(body, dict) or body.get("type") != "Subscription":
-        raise _wrong("", "a subscription is an object of type Subscription")
-    name = body.get("id", new_id)
-    # It is held as long as the subscription; what is fetched from a URL is held once for all.
-    if len(json.dumps(terms.source)) > KEPT_LENGTH_MAX:
-        raise ContextInvalid(reason=f"above {KEPT_LENGTH_MAX} characters, name it by its URL")
-    if not is_uri(name):
-        raise _wrong(str(name), "its id must be a URI")
-    selectors = _selectors(body.get("entities"), terms, name)
-    watched = _names(body, "watchedAttributes", terms, name)
-    if not selectors and not watched:
-        raise _wrong(name, "it names entities, or watchedAttributes, or both")
-    if "timeInterval" in body:
-        raise _wrong(name, "periodic subscriptions (timeInterval) are not supported yet")
-    query = make_query(_geo_params(body), terms, tenant, owner)
-    notification = body.get("notification")
-    if not isinstance(notification, dict) or not isinstance(notification.get("endpoint"), dict):
-        raise _wrong(name, "it needs a notification with an endpoint")
-    endpoint = notification["endpoint"]
-    uri = endpoint.get("uri")
-    if not isinstance(uri, str) or not re.match(r"https?://[^/\s]+", uri):
-        raise _wrong(name, "the endpoint's uri starts with http:// or https://")
-    accept = endpoint.get("accept", ACCEPTS[0])
-    if accept not in ACCEPTS:
-        raise _wrong(name, f"accept is one of {', '.join(ACCEPTS)}")
-    attrs = _names(notification, "attributes", terms, name)
-    expires = body.get("expiresAt")
-    throttling = body.get("throttling", 0)
-    if type(throttling) not in (int, float) or throttling < 0:
-        raise _wrong(name, "throttling is a number of seconds")
+    """The subscription of a canonical document, whose members with @ say in which @context it was
+    written. Raises `EntityInvalid` and the Problems of its parts; `ContextUnavailable` where a
+    remote @context cannot be had now.
+    """
+    name = doc["id"]
+    if not isinstance(name, str) or not is_uri(name):
+        raise wrong(str(name), "its id must be a URI")
+    selectors = read_selectors(doc.get("entities"), _as_written, name)
+    if not selectors and not doc.get("watchedAttributes"):
+        raise wrong(name, "it names entities, or watchedAttributes, or both")
+    if doc.get("timeInterval") is not None and doc.get("throttling") is not None:
+        raise wrong(name, "throttling does not go with timeInterval")
+    if doc.get("csf"):
+        parse_q(doc["csf"])
+    notification = doc.get("notification")
+    if not isinstance(notification, dict):
+        raise wrong(name, "it needs a notification with an endpoint")
+    source = doc.get("@source")
+    try:
+        terms = await contexts.terms(doc.get("jsonldContext") or source, tenant)
+    except ContextUnavailable as problem:
+        raise NotificationContextUnavailable(**problem.params) from problem
+    q = doc.get("q") or None
+    tree = parse_q(q) if q else None
+    geo = make_query(dict(doc.get("geoQ") or {}), CORE, tenant, system("subscriptions")).geo
+    if geo is not None:
+        shape_of(geo)  # a geometry that is none is refused now, not when something changes
+    expires = doc.get("expiresAt")
     return Subscription(
         id=name,
         tenant=tenant,
-        doc={k: v for k, v in body.items() if k != "@context"} | {"id": name},
+        owner=owner,
+        doc=doc,
+        since=since,
         selectors=selectors,
-        watched=watched,
-        q=body.get("q"),
-        tree=parse_q(body["q"]) if body.get("q") else None,
-        geo=query.geo,
-        attrs=attrs or None,
-        form=_form(notification.get("format", "normalized"), name),
-        uri=uri,
-        accept=accept,
-        headers=_headers(endpoint.get("receiverInfo"), name),
-        throttling_s=float(throttling),
-        expires_at=parse_instant(expires) if expires is not None else None,
-        active=body.get("isActive", True) is not False,
+        watched=frozenset(doc.get("watchedAttributes") or ()),
+        triggers=frozenset(doc.get("notificationTrigger") or DEFAULT_TRIGGERS),
+        tree=tree,
+        q=q,
+        q_terms=await contexts.terms(doc.get("@q", source), tenant) if q else CORE,
+        linked=tree is not None and any(t.path.link is not None for t in terms_of(tree)),
+        geo=geo,
+        scopes=read_scope_query(doc["scopeQ"]) if doc.get("scopeQ") else None,
+        shape=_shape(doc, notification),
+        reception=read_endpoint(notification.get("endpoint"), name),
+        throttling_s=float(doc.get("throttling") or 0),
+        interval_s=float(doc["timeInterval"]) if doc.get("timeInterval") else None,
+        expires_at=_instant(expires, name) if expires is not None else None,
+        active=doc.get("isActive", True) is not False,
         terms=terms,
-        sees=sees,
     )
 
 
-def _selectors(said: Any, terms: TermMap, name: str) -> tuple[Selector, ...]:
-    if said is None:
-        return ()
-    if not isinstance(said, list) or not said or len(said) > ENTITIES_MAX:
-        raise _wrong(name, f"entities is a list of 1 to {ENTITIES_MAX}")
-    made = []
-    for one in said:
-        if not isinstance(one, dict) or "type" not in one:
-            raise _wrong(name, "each of its entities names a type")
-        if "id" in one and not is_uri(one["id"]):
-            raise _wrong(name, "an entity's id is a URI")
-        pattern = one.get("idPattern")
-        if pattern is not None:
-            demand_pattern(pattern, "idPattern")
-        types = one["type"] if isinstance(one["type"], list) else [one["type"]]
-        canonical = frozenset(terms.expand(str(t)) for t in types if t != "*")
-        made.append(Selector(canonical, one.get("id"), pattern))
-    return tuple(made)
+def _shape(doc: dict[str, Any], notification: dict[str, Any]) -> Shape:
+    def chosen(member: str) -> frozenset[str] | None:
+        return frozenset(notification[member]) if member in notification else None
+
+    join = notification.get("join")
+    return Shape(
+        form=_FORMS[notification.get("format", "normalized")],
+        attributes=chosen("attributes"),
+        pick=chosen("pick"),
+        omit=chosen("omit") or frozenset(),
+        datasets=frozenset(doc["datasetId"]) if doc.get("datasetId") else None,
+        lang=doc.get("lang"),
+        sys_attrs=bool(notification.get("sysAttrs")),
+        show_changes=bool(notification.get("showChanges")),
+        join=join if join in ("flat", "inline") else None,
+        join_level=notification.get("joinLevel", 1),
+    )
 
 
-def _names(holder: dict[str, Any], member: str, terms: TermMap, name: str) -> frozenset[str]:
-    said = holder.get(member)
-    if said is None:
-        return frozenset()
-    if not isinstance(said, list) or not said or not all(isinstance(s, str) for s in said):
-        raise _wrong(name, f"{member} is a list of names")
-    return frozenset(map(terms.expand, said))
+def _instant(said: Any, name: str) -> datetime:
+    try:
+        return parse_instant(said)
+    except (ValueError, TypeError) as error:
+        raise EntityInvalid(id=name, reason="expiresAt is an instant in UTC") from error
 
 
-def _geo_params(body: dict[str, Any]) -> dict[str, Any]:
-    geo = body.get("geoQ")
-    if geo is None:
-        return {}
-    if not isinstance(geo, dict):
-        raise _wrong(str(body.get("id")), "geoQ is an object")
-    return {k: geo[k] for k in ("georel", "geometry", "coordinates", "geoproperty") if k in geo}
+def _as_written(name: str) -> str:
+    return name
 
 
-def _form(said: Any, name: str) -> Form:
-    forms: dict[Any, Form] = {
-        "normalized": "normalized",
-        "concise": "concise",
-        "keyValues": "simplified",
-        "simplified": "simplified",
-    }
-    if said not in forms:
-        raise _wrong(name, f"format is one of {', '.join(forms)}")
-    return forms[said]
-
-
-def _headers(said: Any, name: str) -> tuple[tuple[str, str], ...]:
-    if said is None:
-        return ()
-    pairs: list[tuple[str, str]] = []
-    for one in said if isinstance(said, list) else [None]:
-        if not isinstance(one, dict) or not {"key", "value"} <= one.keys():
-            raise _wrong(name, "receiverInfo is a list of key and value")
-        key, value = str(one["key"]), str(one["value"])
-        good = value.isascii() and value.isprintable()
-        if not re.fullmatch(r"[A-Za-z0-9\-_]{1,80}", key) or not good:
-            raise _wrong(name, f"receiverInfo “{key[:40]}” cannot be a header")
-        pairs.append((key, value))
-    return tuple(pairs)
-
-
-def _wrong(name: str, reason: str) -> EntityInvalid:
-    return EntityInvalid(id=name, reason=reason)
+#: Whether an entity that changed also fulfils what q asks of linked ones.
+AskLinked = Callable[[Subscription, Entity], Awaitable[bool]]

@@ -1,5 +1,18 @@
 -- Subscriptions, the queues of what is to be told, and what became of it
 -- (docs/decisions/0014-notifications.md).
+create table context.subscription (
+    tenant      text        not null,
+    id          text        not null,
+    doc         jsonb       not null,   -- the payload with canonical names; members with @ are ours
+    owner       text        not null,
+    since       bigint      not null,   -- changes up to this number do not concern it
+    replay_from bigint,                 -- while it is told older changes: how far that has come
+    created_at  timestamptz not null,
+    modified_at timestamptz not null,
+    primary key (tenant, id)
+);
+create index subscription_owner on context.subscription (tenant, owner, id);
+
 -- One row a receiver: `kind` tells whose it is (subscription, csource).
 create table context.delivery (
     kind         text       not null,

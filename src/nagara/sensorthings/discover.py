@@ -99,7 +99,7 @@ class Streams:
 
     async def handle(self, changes: list[Change]) -> None:
         """Number the streams of these changes, and keep the sets."""
-        made: set[str] = set()
+        made: dict[str, None] = {}  # in order: streams are numbered as they were made
         gone: dict[str, int] = {}
         fresh: dict[tuple[str, str], int] = {}
         features: set[tuple[str, str, str]] = set()
@@ -108,13 +108,13 @@ class Streams:
                 continue
             if change.op == "delete":
                 gone[change.id] = change.seq
-                made.discard(change.id)
+                made.pop(change.id, None)
                 self._known.pop(change.id, None)
                 continue
             gone.pop(change.id, None)
             is_ours = any(t in BY_TYPE for t in change.types)
             if is_ours:
-                made.add(change.id)
+                made[change.id] = None
             if is_ours and "Thing" not in change.types:
                 continue
             self._values(change, fresh, features)
@@ -151,13 +151,13 @@ class Streams:
 
     async def _keep(
         self,
-        made: set[str],
+        made: dict[str, None],
         gone: dict[str, int],
         fresh: dict[tuple[str, str], int],
         features: set[tuple[str, str, str]],
     ) -> None:
         async with self._context.db.acquire() as conn:
-            rows = await _rows(conn, made | {entity_id for entity_id, _ in fresh})
+            rows = await _rows(conn, {*made, *(entity_id for entity_id, _ in fresh)})
         wanted = {(e, a): seq for (e, a), seq in fresh.items() if e in rows}
         async with self._context.db.acquire() as conn, conn.transaction():
             await _forget(conn, list(gone))

@@ -106,7 +106,7 @@ _TOKEN = re.compile(
     | (?P<geo>(?:geography|geometry)'[^']*')
     | (?P<num>-?\d{{1,40}}(?:\.\d{{1,40}})?(?:[eE][+-]?\d{{1,3}})?(?![\w]))
     | (?P<text>'(?:[^']|'')*')
-    | (?P<name>@?[A-Za-z_\u00c0-\uffff][\w.\-:]*(?:/@?[A-Za-z_\u00c0-\uffff][\w.\-:]*)*)
+    | (?P<name>@?[A-Za-z_\u00c0-\uffff][\w.\-:]*(?:/@?[\w][\w.\-:]*)*)
     | (?P<sign>[(),-])
     )""",
     re.VERBOSE | re.IGNORECASE,

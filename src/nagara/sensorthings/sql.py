@@ -210,9 +210,9 @@ def _alike(left: Sql, right: Sql, into: Statement) -> tuple[Sql, Sql]:
         return left, right
     if kinds == {"num", "text"}:  # a quoted id
         quoted = left if left.kind == "text" else right
-        if quoted.literal is not None and quoted.literal.text.lstrip("-").isdecimal():
-            number = number_sql(quoted.literal.text, into)
-            return (number, right) if quoted is left else (left, number)
+        if quoted.literal is not None and _is_whole(quoted.literal.text):
+            made = Sql(f"({quoted.text})::bigint", "num")
+            return (made, right) if quoted is left else (left, made)
     if "date" in kinds and kinds & {"time", "span"}:
         wide = [Sql(f"({s.text})::timestamp at time zone 'UTC'", "time") if s.kind == "date" else s
                 for s in (left, right)]  # fmt: skip
@@ -220,9 +220,14 @@ def _alike(left: Sql, right: Sql, into: Statement) -> tuple[Sql, Sql]:
     if kinds == {"time", "text"} or kinds == {"span", "text"}:
         quoted = left if left.kind == "text" else right
         if quoted.literal is not None:
-            at = instant_sql(quoted.literal.text, into)
+            read_instant(quoted.literal.text, into)
+            at = Sql(f"({quoted.text})::timestamptz", "time")
             return (at, right) if quoted is left else (left, at)
     raise into.fail(f"{left.kind} and {right.kind} cannot be compared")
+
+
+def _is_whole(said: str) -> bool:
+    return said.isascii() and said.isdecimal() and len(said) < 19
 
 
 def _from_json(held: Sql, kind: str, into: Statement) -> Sql:
@@ -306,12 +311,13 @@ def value(node: Node | GeoHit, scope: Scope, into: Statement) -> Sql:
 
 
 def _sum(op: str, left: Sql, right: Sql, into: Statement) -> Sql:
-    timely = {"time", "span", "date", "dur"}
+    timely = {"time", "date", "dur"}
+    left, right = (Sql(s.text, "time") if s.kind == "span" else s for s in (left, right))
     if left.kind in timely and right.kind in timely and op in ("add", "sub"):
         kind = "dur" if left.kind == right.kind and op == "sub" else left.kind
         if kind == "dur" and "dur" in (left.kind, right.kind) and left.kind != right.kind:
             kind = right.kind
-        return Sql(f"({left.text} {_SUMS[op]} {right.text})", "time" if kind == "span" else kind)
+        return Sql(f"({left.text} {_SUMS[op]} {right.text})", kind)
     a, b = as_number(left, into), as_number(right, into)
     if op in _SUMS:
         return Sql(f"({a} {_SUMS[op]} {b})", "num")

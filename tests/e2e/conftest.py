@@ -14,6 +14,7 @@ from playwright.async_api import Browser, BrowserContext, Page, WebError, async_
 
 from e2e.browser import ARGUMENTS, DESK, ROOT, find_chromium
 from e2e.demo_city import DemoCity
+from e2e.made_basemap import write_basemap
 from engine_fixtures import free_port
 
 #: Looking for something on a page: a machine that runs the whole suite draws a map in 20 s.
@@ -31,8 +32,12 @@ def chromium() -> Path:
 
 @pytest.fixture(scope="session")
 def demo(make_city_root: Callable[[], Path]) -> Iterator[DemoCity]:
-    """Bangkok as `make demo` starts it: from the archives if they are there, else simulated."""
-    with DemoCity(make_city_root(), free_port()) as city:
+    """Bangkok as `make demo` starts it: from the archives if they are there, else simulated; on
+    a basemap of one tile, which nobody needs but somebody will have."""
+    root = make_city_root()
+    basemap = write_basemap(root / "made.pmtiles")
+    (root / "city.toml").write_text(f'basemap = "{basemap}"\n', encoding="utf-8")
+    with DemoCity(root, free_port()) as city:
         yield city
 
 

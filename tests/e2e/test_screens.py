@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import io
 import re
 from typing import Any
 
 import pytest
+from PIL import Image, ImageColor
 from playwright.async_api import Page, expect
 
 from e2e.browser import DESK, LANGUAGES, SMALLEST, words
@@ -128,3 +131,28 @@ async def test_a_pages_first_tab_stop_leads_past_the_header(visits: Visits) -> N
     await page.keyboard.press("Tab")
     first = await page.evaluate("document.activeElement.getAttribute('href')")
     assert first == "#content"
+
+
+async def test_a_basemap_is_read_in_parts_and_drawn(visits: Visits) -> None:
+    page = await visits.page(account="officer")
+    parts: list[int] = []
+    page.on("response", lambda r: parts.append(r.status) if ".pmtiles" in r.url else None)
+    await page.goto("/ops")
+    canvas = page.locator("canvas.maplibregl-canvas").first
+    await canvas.wait_for()
+    park = await page.evaluate(
+        "getComputedStyle(document.documentElement).getPropertyValue('--map-park')"
+    )
+    wanted = ImageColor.getrgb(park.strip())
+    async with asyncio.timeout(90):
+        while True:
+            picture = Image.open(io.BytesIO(await canvas.screenshot())).convert("RGB")
+            counted = picture.getcolors(picture.width * picture.height) or []
+            alike = sum(
+                n for n, c in counted if max(abs(a - b) for a, b in zip(c, wanted, strict=True)) < 6
+            )
+            if alike > 0.1 * picture.width * picture.height:
+                break
+            await asyncio.sleep(0.5)
+    assert set(parts) <= {206, 304}
+    assert 206 in parts

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -40,7 +40,6 @@ from nagara.context.ngsi.express import Express
 from nagara.context.ngsi.fetch import Contexts, demand_public
 from nagara.context.ngsi.retrieve import retrieve_routes
 from nagara.context.ngsi.sources.distribute import Sources
-from nagara.context.ngsi.subscriptions.letter_routes import letter_routes
 from nagara.context.ngsi.subscriptions.letter_routes import letter_routes
 from nagara.context.ngsi.subscriptions.notifier import Notifier
 from nagara.context.ngsi.subscriptions.routes import subscription_routes
@@ -100,7 +99,8 @@ class Application:
             hosts=settings.hosts,
             proxies=settings.proxies,
         )
-        self.context = Context(db, audit.append)
+        kept = timedelta(days=settings.history_days) if settings.history_days else None
+        self.context = Context(db, audit.append, kept)
         self.shelf = Shelf(db)
         call_hosts = frozenset(settings.call_hosts)
         self.contexts = Contexts(settings.open, call_hosts, self.shelf)
@@ -143,11 +143,10 @@ class Application:
                 entity_routes(self.context, self.contexts),
                 *retrieve_routes(self.context, self.contexts),
                 batch_routes(self.context, self.contexts),
-                temporal_routes(self.context, self.contexts),
+                temporal_routes(self.context, self.contexts, self.settings.temporal_page),
                 context_routes(self.engines.database, self.contexts, self.shelf),
                 tenant_routes(self.engines.database),
                 subscription_routes(self.context, self.contexts, self.notifier, _subscription_id),
-                *letter_routes(self.context, self.contexts, self.notifier),
                 *letter_routes(self.context, self.contexts, self.notifier),
                 *self.sources.routes(),
                 *(route for room in self.rooms for route in room.routes),

@@ -24,6 +24,8 @@ the first column; lists are TOML lists there and separated by commas in the envi
 | nats_account | NAGARA_NATS_ACCOUNT | CITY | the account devices are placed in (external NATS only) |
 | sync_always | NAGARA_SYNC_ALWAYS | false | each MQTT message is on the disk before its PUBACK: safe in a power cut, five times slower |
 | payload_bytes_max | NAGARA_PAYLOAD_BYTES_MAX | 1000000 | the largest message a device may send |
+| history_days | NAGARA_HISTORY_DAYS | 0 | how long history is kept, in days; 0: for ever |
+| temporal_page | NAGARA_TEMPORAL_PAGE | 10000 | instances of one attribute in one answer of the temporal API; more come as 206 with a Content-Range (ETSI's conformance suite expects a page below 20) |
 | basemap | NAGARA_BASEMAP | none | a PMTiles file for the maps' ground |
 | log_level | NAGARA_LOG_LEVEL | info (demo: warning) | debug, info, warning or error |
 | log_format | NAGARA_LOG_FORMAT | json | json, or console for a person at a terminal |
@@ -98,6 +100,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     nats_account: str = "CITY"
     sync_always: bool = False
     payload_bytes_max: int = 1_000_000
+    history_days: int = 0
+    temporal_page: int = 10_000
     basemap: Path | None = None
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "console"] = "json"

@@ -15,6 +15,7 @@ from nagara.context.commit import AuditAppend, Committer
 from nagara.context.errors import EntityNotFound
 from nagara.context.find import count_entities, query_held, query_page
 from nagara.context.history import read_history, read_series
+from nagara.context.history_fold import HistoryKeeper
 from nagara.context.live import Live
 from nagara.context.log import Reader, ReaderRunner, ReaderState, Tail
 from nagara.context.model import Count, Delete, Entity, Op, Page, Query, Sample, Written
@@ -53,8 +54,11 @@ class Context:
     Entities, their history and the change log, in one PostgreSQL schema. `start` before use.
     """
 
-    def __init__(self, db: Database, audit_append: AuditAppend) -> None:
+    def __init__(
+        self, db: Database, audit_append: AuditAppend, history_kept: timedelta | None = None
+    ) -> None:
         self.db = db
+        self.keeper = HistoryKeeper(db, history_kept)
         self.clock = CityClock()
         self.cache = Cache()
         self.tail = Tail(db, self.cache)
@@ -73,6 +77,7 @@ class Context:
         self.spawn(Task("context.commit", self.committer.run))
         self.spawn(Task("context.follow", self.tail.follow))
         self.spawn(Task("context.sweep", self._sweep_for_ever))
+        self.spawn(Task("context.history", self.keeper.run))
         for reader in readers:
             self.add_reader(reader)
 

@@ -38,12 +38,18 @@ async def context(postgres_engine: PostgresEngine) -> AsyncIterator[Context]:
         await made.stop()
 
 
+@pytest.fixture(scope="module")
+def root(make_city_root: Callable[[], Path]) -> Path:
+    """Where that city keeps its keys."""
+    return make_city_root()
+
+
 @pytest_asyncio.fixture(scope="module", params=["log", "chunks"])
 async def history(
-    request: pytest.FixtureRequest, context: Context, make_city_root: Callable[[], Path]
+    request: pytest.FixtureRequest, context: Context, root: Path
 ) -> AsyncIterator[httpx.AsyncClient]:
     """A client; with `chunks`, everything written is folded before each question."""
-    guard = Guard(context.db, make_city_root(), wall=partial(datetime.now, UTC), open_mode=True)
+    guard = Guard(context.db, root, wall=partial(datetime.now, UTC), open_mode=True)
     await guard.start()
     contexts = Contexts(allow_loopback=True)
     app = Litestar(

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from nagara.context.errors import QueryInvalid
 from nagara.context.history import Span, TimeProperty
-from nagara.context.ngsi import ask
+from nagara.context.ngsi.query import is_whole
 from nagara.context.ngsi.temporal.evolve import Shown
 from nagara.context.ngsi.terms import TermMap
 from nagara.context.q import parse_q
@@ -133,7 +133,7 @@ def _last_n(params: dict[str, Any]) -> int | None:
     said = params.get("lastN")
     if said is None or said == "":
         return None
-    if isinstance(said, bool) or not ask.is_whole(str(said)) or not 0 < int(said) <= LAST_MAX:
+    if isinstance(said, bool) or not is_whole(str(said)) or not 0 < int(said) <= LAST_MAX:
         raise _wrong("lastN", said, f"a whole number from 1 to {LAST_MAX}")
     return int(said)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from datetime import date
 
 from msgspec import Struct
@@ -66,6 +66,27 @@ class Reading:
         async with self._db.acquire() as conn:
             found = await kept.list_values(conn, wanted)
         return [Told(v) for v in found] if reveal else await self.hide(found)
+
+    async def walk(self, wanted: Wanted, reveal: bool) -> AsyncIterator[Told]:
+        """All values that are wanted, `limit` of them at most, page by page."""
+        left, after = wanted.limit, wanted.after
+        while left > 0:
+            size = min(left, kept.PAGE_MAX)
+            found = await self.list_values(replace(wanted, limit=size, after=after), reveal)
+            for told in found:
+                yield told
+            if len(found) < size:
+                return
+            left -= size
+            last = found[-1].kept
+            after = (
+                last.city,
+                last.code,
+                last.period_end,
+                last.period_start,
+                last.area,
+                last.breakdown,
+            )
 
     async def hide(self, values: Sequence[Kept]) -> list[Told]:
         """The values, without the numbers of cells that could point at somebody."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 import msgspec
@@ -59,6 +59,14 @@ class Register:
         self._db = floor.db
         self.city = floor.city
         self.library = library
+
+    def now(self) -> datetime:
+        """The city's time."""
+        return self._floor.context.clock.now()
+
+    def today(self) -> date:
+        """The city's day."""
+        return self.city.calendar.local_day(self.now())
 
     # --- entering ---------------------------------------------------------------------------
 

@@ -8,9 +8,16 @@ from collections.abc import Sequence
 
 from nagara.context import Reader, Task
 from nagara.context.room import Floor, Room
+from nagara.indicators.computing import STORE_EVERY_S, Computing
 from nagara.indicators.counting import Counting
-from nagara.indicators.routes import indicator_routes
+from nagara.indicators.definitions import make_library
+from nagara.indicators.lineage import Lineage
+from nagara.indicators.reading import Reading
+from nagara.indicators.register import Register
+from nagara.indicators.routes import definition_routes, indicator_routes
 from nagara.indicators.service import Indicators
+from nagara.indicators.sheet_routes import sheet_routes
+from nagara.indicators.value_routes import Desk, lineage_routes, read_routes, write_routes
 from nagara.pack import Pack
 from nagara.vocab import alert, case, indicator
 
@@ -21,9 +28,21 @@ REFRESH_EVERY_S = 5.0
 SHARE_MAX = 0.05
 
 
-def assemble(floor: Floor, packs: Sequence[Pack]) -> Room:
+class IndicatorRoom(Room, frozen=True):
+    """The room, with the register that a network hands other cities' values to."""
+
+    register: Register | None = None
+
+
+def assemble(floor: Floor, packs: Sequence[Pack]) -> IndicatorRoom:
     """Indicators by the formulas of the packs."""
     indicators = make_indicators(floor, packs)
+    library = make_library(indicators.formulas.values())
+    register = Register(floor, library)
+    reading = Reading(floor.db, floor.city, library)
+    computing = Computing(indicators, library, floor.db)
+    lineage = Lineage(indicators, floor.context, floor.db)
+    desk = Desk(register, reading, computing, lineage)
 
     async def refresh_for_ever() -> None:
         while True:
@@ -32,6 +51,13 @@ def assemble(floor: Floor, packs: Sequence[Pack]) -> Room:
             took_s = time.monotonic() - began_s
             await asyncio.sleep(max(REFRESH_EVERY_S, took_s / SHARE_MAX))
 
+    async def store_for_ever() -> None:
+        while True:
+            began_s = time.monotonic()
+            await computing.compute_running(indicators.now())
+            took_s = time.monotonic() - began_s
+            await asyncio.sleep(max(STORE_EVERY_S, took_s / SHARE_MAX))
+
     observed = observed_types(packs)
     readers = [
         Reader("indicators.cases", indicators.hear, types=(case.TYPE,)),
@@ -39,11 +65,22 @@ def assemble(floor: Floor, packs: Sequence[Pack]) -> Room:
     ]
     if observed:
         readers.append(Reader("indicators.readings", indicators.hear_readings, types=observed))
-    return Room(
+    return IndicatorRoom(
         name="indicators",
-        routes=indicator_routes(indicators),
+        routes=[
+            *indicator_routes(indicators, reading),
+            *definition_routes(reading),
+            *read_routes(desk),
+            *lineage_routes(desk),
+            *write_routes(desk),
+            *sheet_routes(desk, floor),
+        ],
         readers=readers,
-        tasks=[Task("indicators.refresh", refresh_for_ever)],
+        tasks=[
+            Task("indicators.refresh", refresh_for_ever),
+            Task("indicators.store", store_for_ever),
+        ],
+        register=register,
     )
 
 

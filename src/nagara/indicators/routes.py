@@ -1,11 +1,7 @@
-"""Routes of the room."""
+"""Routes of what the city counts by itself, and of what is measured at all."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from functools import cache
-from importlib.resources import files
 from typing import Annotated, Any, Literal
 
 from litestar import Request, get
@@ -15,30 +11,34 @@ from litestar.params import FromPath, FromQuery, QueryParameter
 from nagara.guard.identity import Actor
 from nagara.guard.language import language_of
 from nagara.guard.permission import allow
-from nagara.guard.policy import case_departments
+from nagara.guard.policy import case_departments, may
+from nagara.indicators import shapes
 from nagara.indicators.errors import BreakdownUnknown, PeriodInvalid
 from nagara.indicators.measures import Period
 from nagara.indicators.model import Fact, Value
+from nagara.indicators.reading import Reading
 from nagara.indicators.service import Answer, Indicators, said
+from nagara.indicators.suppression import hidden_cells
 from nagara.values.time import format_instant, parse_instant
 
 Asked = Request[Actor, Any, Any]
-_API = "/api/v1"
+API = "/api/v1/indicators"
 RECORDS_PAGE_MAX = 500
 From = Annotated[str | None, QueryParameter(name="from")]
+SetName = Annotated[str | None, QueryParameter(name="set")]
 
 
-def indicator_routes(indicators: Indicators) -> list[HTTPRouteHandler]:
-    """Values with their lineage, and the cases behind them."""
+def indicator_routes(indicators: Indicators, reading: Reading) -> list[HTTPRouteHandler]:
+    """Values as counted now, with their lineage, and the cases behind them."""
 
-    @get(f"{_API}/indicators", opt=allow("indicator:read"))
+    @get(API, opt=allow("indicator:read"))
     async def list_indicators(request: Asked) -> dict[str, Any]:
         """All indicators with the city's value of each."""
         language = language_of(request)
         answers = await indicators.list_latest()
         return {"items": [_head(answer, language) for answer in answers], "next": None}
 
-    @get(f"{_API}/indicators/{{code:str}}", opt=allow("indicator:read"))
+    @get(f"{API}/{{code:str}}", opt=allow("indicator:read"))
     async def one(
         request: Asked,
         code: FromPath[str],
@@ -49,21 +49,14 @@ def indicator_routes(indicators: Indicators) -> list[HTTPRouteHandler]:
         """One indicator, by district where asked, over the cases opened in a period."""
         if by not in (None, "", "district"):
             raise BreakdownUnknown(got=str(by)[:40])
+        language = language_of(request)
         answer = await indicators.answer(code, _period(start, to))
-        head = _head(answer, language_of(request))
+        head = _head(answer, language)
         if by == "district":
-            head["rows"] = [
-                {
-                    "district": district,
-                    "value": value.value,
-                    "numerator": value.numerator,
-                    "denominator": value.denominator,
-                }
-                for district, value in answer.rows
-            ]
+            head["rows"] = _rows(answer, reading.below, may(request.user, "indicator:check"))
         return head
 
-    @get(f"{_API}/indicators/{{code:str}}/cases", opt=allow("case:read"))
+    @get(f"{API}/{{code:str}}/cases", opt=allow("case:read"))
     async def counted(
         request: Asked,
         code: FromPath[str],
@@ -92,18 +85,98 @@ def indicator_routes(indicators: Indicators) -> list[HTTPRouteHandler]:
     return [list_indicators, one, counted]
 
 
-@cache
-def _reasons() -> Mapping[str, Mapping[str, str]]:
-    folder = files("nagara.indicators").joinpath("words")
-    return {
-        file.name.removesuffix(".json"): json.loads(file.read_text("utf-8"))
-        for file in folder.iterdir()
-        if file.name.endswith(".json")
-    }
+def definition_routes(reading: Reading) -> list[HTTPRouteHandler]:
+    """What is measured: sets, definitions, frames."""
+    library = reading.library
+
+    @get(f"{API}/sets", opt=allow("indicator:read"))
+    async def sets() -> dict[str, Any]:
+        """The sets of definitions, with how much of each the city counts by itself."""
+        items = []
+        for one in library.sets:
+            definitions = library.of_set(one.code)
+            counted = sum(
+                any(d.formula for d in library.of_measure(definition.measure))
+                for definition in definitions
+            )
+            items.append(
+                {
+                    "code": one.code,
+                    "name": one.name,
+                    "publisher": one.publisher,
+                    "kind": one.kind,
+                    "definitions": len(definitions),
+                    "computed": counted,
+                    "unconfirmed": sum(d.evidence != "confirmed" for d in definitions),
+                }
+            )
+        return {"items": items, "next": None}
+
+    @get(f"{API}/definitions", opt=allow("indicator:read"))
+    async def definitions(
+        of: SetName = None,
+        frame: FromQuery[str | None] = None,
+        q: FromQuery[str | None] = None,
+        computed: FromQuery[bool | None] = None,
+        after: FromQuery[str | None] = None,
+        limit: FromQuery[int] = 100,
+    ) -> dict[str, Any]:
+        """Definitions: of a set, at a place of a frame (`ascf:FA4.1`), with a word in them."""
+        found = library.of_set(of) if of else list(library.definitions.values())
+        if frame:
+            found = [d for d in found if frame in d.frames]
+        if q:
+            word = q.strip().lower()[:80]
+            found = [
+                d
+                for d in found
+                if any(word in text.lower() for text in (d.code, d.standard_code, *d.name.values()))
+            ]
+        if computed is not None:
+            found = [
+                d
+                for d in found
+                if any(o.formula for o in library.of_measure(d.measure)) == computed
+            ]
+        size = max(1, min(limit, RECORDS_PAGE_MAX))
+        start = next((n + 1 for n, d in enumerate(found) if d.code == after), 0) if after else 0
+        page = found[start : start + size]
+        more = start + size < len(found)
+        return {
+            "items": [shapes.definition_out(d, library) for d in page],
+            "next": page[-1].code if more else None,
+        }
+
+    @get(f"{API}/definitions/{{code:str}}", opt=allow("indicator:read"))
+    async def definition(code: FromPath[str]) -> dict[str, Any]:
+        """One definition with the others of its measure."""
+        return shapes.definition_out(library.get(code), library)
+
+    @get(f"{API}/frames", opt=allow("indicator:read"))
+    async def frames() -> dict[str, Any]:
+        """The frames as trees, with the codes at each place."""
+        return {
+            "items": [
+                {
+                    "frame": p.frame,
+                    "level": p.level,
+                    "code": p.code,
+                    "name": p.name,
+                    "parent": p.parent or None,
+                    "source": p.source,
+                    "definitions": [d.code for d in library.at_place(p.frame, p.code)],
+                }
+                for p in library.places
+            ],
+            "next": None,
+        }
+
+    return [sets, definitions, definition, frames]
 
 
 def _head(answer: Answer, language: str) -> dict[str, Any]:
     formula, value = answer.formula, answer.value
+    period = answer.period
     return {
         "code": formula.code,
         "name": formula.name,
@@ -116,21 +189,33 @@ def _head(answer: Answer, language: str) -> dict[str, Any]:
         "numerator": value.numerator,
         "denominator": value.denominator,
         "asOf": format_instant(answer.as_of),
+        "from": format_instant(period.start) if period.start else None,
+        "to": format_instant(period.end) if period.end else None,
         "quality": value.quality,
-        "missing": _missing(value, language, formula.caveat),
-        "caveat": formula.caveat.get(language) or None,
+        "missing": shapes.missing_of(value, language, formula.caveat),
         "distance": formula.distance,
         "version": formula.version,
         "frames": formula.frames,
     }
 
 
-def _missing(value: Value, language: str, caveat: Mapping[str, str]) -> list[str]:
-    texts = _reasons().get(language) or _reasons()["en"]
-    return [
-        texts[why].format(count=count, caveat=caveat.get(language) or caveat.get("en", ""))
-        for why, count in value.missing
-    ]
+def _rows(answer: Answer, below: int, reveal: bool) -> list[dict[str, Any]]:
+    """The districts of an answer; small cells hidden from all but those who check."""
+    hidden: frozenset[str | None] = frozenset()
+    if answer.formula.people and not reveal:
+        cells = {d: (v.numerator or 0.0, v.denominator or 0.0) for d, v in answer.rows}
+        hidden = hidden_cells(cells, below)
+    return [_row(district, value, district in hidden) for district, value in answer.rows]
+
+
+def _row(district: str | None, value: Value, hidden: bool) -> dict[str, Any]:
+    return {
+        "district": district,
+        "value": None if hidden else value.value,
+        "numerator": None if hidden else value.numerator,
+        "denominator": None if hidden else value.denominator,
+        "suppressed": hidden,
+    }
 
 
 def _case(fact: Fact) -> dict[str, Any]:

@@ -27,6 +27,7 @@ from nagara.context.model import (
     DeleteAttribute,
     DeleteScope,
     Entity,
+    Gone,
     Observe,
     Op,
     Patch,
@@ -34,7 +35,6 @@ from nagara.context.model import (
     Upsert,
     Written,
     default_instance,
-    instances_of,
 )
 from nagara.context.state import AHEAD, LogRow, State, attribute_times, rows_of, settled_sys
 from nagara.values.time import format_instant, parse_instant
@@ -183,7 +183,6 @@ def _patch(state: State, op: Patch, now: datetime) -> tuple[State, list[LogRow],
     stamp = format_instant(now)
     attrs, sys = dict(state.attrs), settled_sys(state)
     patch: Attrs = {}
-    left: Attrs = {}  # what stays of attributes that lost an instance
     untouched: list[str] = []
     replaces = op.mode in ("append", "change")
     for name, new in op.attrs.items():
@@ -212,17 +211,14 @@ def _patch(state: State, op: Patch, now: datetime) -> tuple[State, list[LogRow],
             continue
         attrs[name] = joined.value
         sys[name] = [sys[name][0] if name in sys else stamp, stamp]
-        if joined.removed:
-            left[name] = joined.value
-        else:
-            changed = joined.changed
-            patch[name] = changed[0] if len(changed) == 1 else changed
+        changed = joined.changed + joined.removed
+        patch[name] = changed[0] if len(changed) == 1 else changed
     _demand_few(state.id, attrs)
     types = state.types + tuple(t for t in op.types if t not in state.types)
     scopes = _scopes(state, op, untouched)
     expires_at = state.expires_at if op.expires_at is UNSET else op.expires_at
     kept = (types, scopes, expires_at) == (state.types, state.scopes, state.expires_at)
-    if not patch and not left and kept:
+    if not patch and kept:
         return state, [], Written(state.id, "update", state.version, untouched=tuple(untouched))
     after = State(
         id=state.id,
@@ -237,10 +233,11 @@ def _patch(state: State, op: Patch, now: datetime) -> tuple[State, list[LogRow],
         modified_at=now,
         expires_at=expires_at,
     )
-    rows = rows_of("u", patch, now) if patch or not left else []
-    if left:
-        rows.append(LogRow("u", now, left))
-    return after, rows, Written(state.id, "update", after.version, untouched=tuple(untouched))
+    return (
+        after,
+        rows_of("u", patch, now),
+        Written(state.id, "update", after.version, untouched=tuple(untouched)),
+    )
 
 
 def _is_single(attribute: Any) -> bool:
@@ -278,12 +275,15 @@ def _delete_attribute(
     state: State, op: DeleteAttribute, now: datetime
 ) -> tuple[State, list[LogRow], Written]:
     old = state.attrs.get(op.name)
-    kept: list[dict[str, Any]] = []
-    if not op.everything:
-        kept = [i for i in instances_of(old) if i.get("datasetId") != op.dataset_id]
-    if old is None or (not op.everything and len(kept) == len(instances_of(old))):
+    if old is None:
         raise AttributeNotFound(id=state.id, attribute=op.name)
-    new: Any = None if not kept else kept[0] if len(kept) == 1 else kept
+    new: Any = None
+    said: Any = None
+    if not op.everything:
+        patch = Patch(state.id, {}, "strict")
+        joined = _joined(state.id, op.name, old, Gone(op.dataset_id), patch)
+        new = joined.value
+        said = None if new is None else joined.removed[0]
     attrs, sys = dict(state.attrs), settled_sys(state)
     if new is None:
         del attrs[op.name]
@@ -303,7 +303,7 @@ def _delete_attribute(
         modified_at=now,
         expires_at=state.expires_at,
     )
-    row = LogRow("u", now, {op.name: new})
+    row = LogRow("u", now, {op.name: said})
     return after, [row], Written(state.id, "update", after.version)
 
 

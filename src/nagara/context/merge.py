@@ -25,8 +25,8 @@ class Unfit(Exception):
 class Joined:
     """An attribute after a patch: what it is now, and what the log is to say.
 
-    `value` None: nothing is left. `changed`: instances that were set. `removed`: whether an
-    instance went. `untouched`: whether the mode left one alone, or one to be removed was absent.
+    `value` None: nothing is left. `changed`: instances that were set. `removed`: those that went,
+    as the log tells of them. `untouched`: whether the mode left one alone, or one to go was absent.
     """
 
     __slots__ = ("changed", "removed", "untouched", "value")
@@ -34,7 +34,7 @@ class Joined:
     def __init__(self) -> None:
         self.value: Any = None
         self.changed: list[Instance] = []
-        self.removed = False
+        self.removed: list[Instance] = []
         self.untouched = False
 
 
@@ -73,18 +73,41 @@ def join(old: Any, new: Any, mode: PatchMode, observed_at: str | None = None) ->
 def _remove(
     kept: dict[str | None, Instance], dataset: str | None, mode: PatchMode, joined: Joined
 ) -> None:
-    if kept.pop(dataset, None) is not None:
-        joined.removed = True
+    before = kept.pop(dataset, None)
+    if before is not None:
+        joined.removed.append(removal_of(before))
     elif mode in ("partial", "strict"):
         raise Absent
     elif mode != "merge":  # a merge removes what is there, and says nothing of what is not
         joined.untouched = True
 
 
+def removal_of(instance: Instance) -> Instance:
+    """What the log says of an instance that was removed while others stay: the NGSI-LD Null in the
+    place of its value (clauses 4.5.0, 4.6.5)."""
+    made: Instance = {}
+    for name, member in instance.items():
+        if name in ("type", "datasetId"):
+            made[name] = member
+        elif name in HOLDING:
+            made[name] = {"@none": NGSI_NULL} if name == "languageMap" else NGSI_NULL
+    return made
+
+
+def is_removal(instance: Instance) -> bool:
+    """Whether an instance in the log says that the one of its datasetId was removed."""
+    return any(
+        _is_null(instance[name]) or instance[name] == {"@none": NGSI_NULL}
+        for name in HOLDING
+        if name in instance
+    )
+
+
 def _overwritten(before: Instance, fragment: Instance) -> Instance:
     """Members of the fragment in place of those before (5.5.8); the type stays as it is."""
-    if fragment.get("type", before["type"]) != before["type"]:
-        raise Unfit(f"its type is {before['type']}, and a partial update does not change it")
+    kind = before.get("type", "Property")
+    if fragment.get("type", kind) != kind:
+        raise Unfit(f"its type is {kind}, and a partial update does not change it")
     after = {**before, **fragment}
     return {name: member for name, member in after.items() if not _is_null(member)}
 
@@ -93,14 +116,17 @@ def _merged(
     before: Instance | None, fragment: Instance, observed_at: str | None
 ) -> Instance | None:
     """The instance after a merge (5.5.12); None where the fragment leaves it without a value."""
-    if before is None or fragment.get("type", before["type"]) != before["type"]:
+    if before is None:
+        return without_nulls(fragment)
+    kind = before.get("type", "Property")
+    if fragment.get("type", kind) != kind:
         return without_nulls(fragment)
     after = dict(before)
     for name, member in fragment.items():
         if _is_null(member):
             after.pop(name, None)
         elif name in HOLDING:
-            inside = name in _MERGED_INSIDE and before["type"] != "GeoProperty"
+            inside = name in _MERGED_INSIDE and kind != "GeoProperty"
             after[name] = merge_json(after.get(name), member) if inside else member
         elif _are_subs(member):
             left = join(after.get(name), member, "merge").value

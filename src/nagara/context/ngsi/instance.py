@@ -52,7 +52,7 @@ def read_instances(
     """The instance or the instances of an attribute; None, or `Gone`, where it is to go."""
     if said is None and nulls != "refused":
         return None
-    if isinstance(said, list) and said and all(map(_is_instance, said)):
+    if isinstance(said, list) and _are_instances(said):
         if len(said) > INSTANCES_MAX:
             raise EntityOverLimit(id=entity_id, what=f"instances of {word}", limit=INSTANCES_MAX)
         found = [_instance(i, word, name, terms, entity_id, depth, nulls) for i in said]
@@ -63,6 +63,15 @@ def read_instances(
             )
         return found[0] if len(found) == 1 else found
     return _instance(said, word, name, terms, entity_id, depth, nulls)
+
+
+def _are_instances(said: list[Any]) -> bool:
+    """Whether a list is instances of one attribute. Concise, the default one may be a bare value
+    among those that say their datasetId."""
+    alike = [_is_instance(i) for i in said]
+    return any(alike) and (
+        all(alike) or any(a and "datasetId" in i for a, i in zip(alike, said, strict=True))
+    )
 
 
 def _is_instance(said: Any) -> bool:

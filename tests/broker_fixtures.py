@@ -81,8 +81,8 @@ class Broker:
 
     async def stop(self) -> None:
         await self.client.aclose()
-        self.server.stop()
         if self._task is not None:
+            self.server.stop()
             await self._task
         await self.context.stop()
 

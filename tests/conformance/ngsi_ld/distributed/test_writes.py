@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+
 from broker_fixtures import Peer
 
 ID = "urn:ngsi-ld:Vehicle:1"

@@ -25,18 +25,23 @@ from nagara.context.ngsi.sources.elsewhere import Elsewhere
 from nagara.context.ngsi.sources.errors import LoopDetected
 from nagara.context.ngsi.sources.forward import HOPS_MAX, Asking, Forwarder, Guard
 from nagara.context.ngsi.sources.inner import is_inner
+from nagara.context.ngsi.sources.maps import Maps, map_routes
 from nagara.context.ngsi.sources.operations import Act, act_of
 from nagara.context.ngsi.sources.queries import query_params
 from nagara.context.ngsi.sources.reads import Reads
 from nagara.context.ngsi.sources.registry import NOTED_EVERY_S, Registry
 from nagara.context.ngsi.sources.routes import source_routes
+from nagara.context.ngsi.sources.snapshots import Snapshots, snapshot_routes
 from nagara.context.ngsi.sources.watch import Watcher
 from nagara.context.ngsi.sources.watch_routes import watch_routes
 from nagara.context.ngsi.sources.writes import Writes
 from nagara.context.ngsi.subscriptions.delivery import Delivery
+from nagara.context.ngsi.tenants import Tenants
 
 BASE = "/ngsi-ld/"
+SNAPSHOTS = "/ngsi-ld/v1/snapshots"
 SWEPT_EVERY_ROUNDS = 60
+_SPECIAL = frozenset({b"ngsild-snapshot", b"ngsild-entitymap"})
 
 
 def _new_id(kind: str) -> str:
@@ -54,10 +59,13 @@ class Sources:
         delivery: Delivery | None = None,
     ) -> None:
         self.context = context
+        self.tenants = Tenants(context.db)
         self.contexts = contexts
         self.registry = Registry(context.db)
         self.forwarder = Forwarder(self.registry, guard_url)
         self.reads = Reads(context, contexts, self.registry, self.forwarder)
+        self.maps = Maps(context, contexts, self.reads)
+        self.snapshots = Snapshots(context, contexts, self.reads)
         self.writes = Writes(context, contexts, self.registry, self.forwarder)
         self.batches = Batches(context, contexts, self.writes, self.forwarder)
         self.elsewhere = Elsewhere(context, contexts, self.registry, self.forwarder)
@@ -76,6 +84,8 @@ class Sources:
             watch_routes(
                 self.context, self.contexts, self.watcher, partial(_new_id, "Subscription")
             ),
+            *map_routes(self.context, self.contexts, self.maps),
+            *snapshot_routes(self.context, self.contexts, self.snapshots),
         ]
 
     def tasks(self) -> list[Task]:
@@ -116,18 +126,19 @@ class Sources:
         if not request.scope["path"].startswith(BASE):
             return None
         tenant = request.headers.get("ngsild-tenant", "")
-        if not self.registry.has_any(tenant) or is_inner(request):
+        known = self.registry.has_any(tenant)
+        if not (known or _is_special(request)) or is_inner(request):
             return None
         params = request.query_params
-        if params.get("local") == "true":
-            return None
         raw = request.scope.get("raw_path") or request.scope["path"].encode()
-        act = act_of(
-            request.method,
-            raw.decode("latin-1").partition("?")[0],
-            params.get("details") == "true",
-        )
-        if act is None:
+        path = raw.decode("latin-1").partition("?")[0]
+        act = act_of(request.method, path, params.get("details") == "true")
+        snapshot = request.headers.get("ngsild-snapshot")
+        if snapshot is not None and not path.startswith(SNAPSHOTS):
+            tenant = await self.tenants.existing(request)
+            asked = Asking(tenant, {})
+            return await self.snapshots.answer(request, asked, act, snapshot)
+        if act is None or params.get("local") == "true":
             return None
         asked = Asking(tenant, {k.lower(): v for k, v in request.headers.items()})
         if act.is_read:
@@ -146,10 +157,18 @@ class Sources:
             raise LoopDetected(alias=alias)
         if alias in asked.hops:
             return None  # it has been here: what lies here is all there is to add
+        named = _named_map(request)
         if act.operation == "retrieveEntity":
+            if named is not None:
+                made = await self.maps.retrieve(request, asked, act.entity_id or "", named)
+                if made is not None:
+                    return made
             return await self.reads.retrieve(request, asked, act.entity_id or "")
         if act.operation == "queryEntity":
             terms = await ask.terms_of(request, self.contexts)
+            if named is not None:
+                listed = list(request.query_params.multi_items())
+                return await self.maps.query(request, asked, listed, terms, None, named)
             return await self.reads.query(
                 request, asked, list(request.query_params.multi_items()), terms
             )
@@ -158,5 +177,26 @@ class Sources:
             found = query_params(request, sent.body)
             if found is None:
                 return None  # the handler says what is wrong
+            if named is None and dict(found).get("entityMap") == "true":
+                named = ""
+            if named is not None:
+                return await self.maps.query(request, asked, found, sent.terms, sent.body, named)
             return await self.reads.query(request, asked, found, sent.terms, sent.body)
         return await self.elsewhere.read(request, asked, act)
+
+
+def _is_special(request: Asked) -> bool:
+    """Whether a request names a snapshot or an entity map, or wants one."""
+    scope = request.scope
+    return b"entityMap=" in scope["query_string"] or any(
+        name in _SPECIAL for name, _ in scope["headers"]
+    )
+
+
+def _named_map(request: Asked) -> str | None:
+    """The entity map that a request names; "" for a new one, None where none is wanted."""
+    said: str = request.headers.get("ngsild-entitymap") or ""
+    said = said or request.query_params.get("entityMap", "")
+    if said in ("", "false"):
+        return None
+    return "" if said == "true" else said.rstrip("/").rpartition("/")[2]

@@ -21,6 +21,7 @@ from nagara.context.ngsi.query import (
     LIMIT_MAX,
     demand_selection,
     geometry_property,
+    is_counted,
     is_whole,
     linking_of,
     make_query,
@@ -30,7 +31,7 @@ from nagara.context.ngsi.query import (
 from nagara.context.ngsi.read import is_uri
 from nagara.context.ngsi.render import has_any
 from nagara.context.ngsi.retrieve import demand_shown, shown
-from nagara.context.ngsi.sources.discovery import Question, names_of, question_of
+from nagara.context.ngsi.sources.discovery import Question, question_of
 from nagara.context.ngsi.sources.forward import Asking, Forwarder, Reply, Sending
 from nagara.context.ngsi.sources.merge import Told, merge, read_told, without_proxied
 from nagara.context.ngsi.sources.registration import Registration
@@ -167,23 +168,34 @@ class Reads:
             raise QueryInvalid(
                 query="orderBy", position=0, reason="an order is only kept with local=true"
             )
-        accept = ask.accept_of(request, geo=True)
-        view = read_view(said, terms)
-        linking = linking_of(said, view)
-        where = geometry_property(said, terms, accept == ask.GEO_JSON)
         wanted = make_query(said, terms, asked.tenant, request.user)
         demand_selection(wanted)
         found = await self.collect(request, asked, params, terms, sources, question, body)
         entities = self.assemble(request, found, said, terms)
-        limit = wanted.limit
-        page = entities[wanted.offset : wanted.offset + limit]
+        page = entities[wanted.offset : wanted.offset + wanted.limit]
         headers: dict[str, str] = {}
         if found.warnings:
             headers["NGSILD-Warning"] = ", ".join(found.warnings)
-        if said.get("count") == "true" or "count" in names_of(said.get("options")):
+        if is_counted(said):
             headers["NGSILD-Results-Count"] = str(max(len(entities), found.totals))
+        return await self.respond(request, asked.tenant, said, terms, page, headers)
+
+    async def respond(
+        self,
+        request: Asked,
+        tenant: str,
+        said: Mapping[str, Any],
+        terms: TermMap,
+        entities: Sequence[Entity],
+        headers: dict[str, str],
+    ) -> Response[Any]:
+        """Entities as they were asked for."""
+        accept = ask.accept_of(request, geo=True)
+        view = read_view(said, terms)
+        linking = linking_of(said, view)
+        where = geometry_property(said, terms, accept == ask.GEO_JSON)
         made: Any = await shown(
-            self._context, request, page, view, linking, terms, accept, where, asked.tenant
+            self._context, request, entities, view, linking, terms, accept, where, tenant
         )
         if accept == ask.GEO_JSON:
             made = {"type": "FeatureCollection", "features": made}

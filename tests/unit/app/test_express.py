@@ -11,6 +11,7 @@ import pytest_asyncio
 from nagara.app import Application
 from nagara.context import Create, Entity, Patch
 from nagara.context.ngsi.express import PREFIX
+from nagara.guard.identity import system
 from nagara.guard.limits import Limit
 
 SEEN = "urn:ngsi-ld:AirQualityObserved:th-pkt:x1"
@@ -99,3 +100,87 @@ async def test_the_short_way_takes_from_the_same_bucket(
         for _ in range(7)
     ]
     assert codes == [200] * 5 + [429] * 2
+
+
+JSON = {"content-type": "application/json"}
+CHANGES: list[tuple[str, str, dict[str, str]]] = [
+    ("pm25", '{"value": 1}', JSON),
+    ("pm25", '{"type": "Property", "value": 2, "observedAt": "2026-01-03T00:00:00Z"}', JSON),
+    ("pm25", '{"type": "Property", "value": 3, "unitCode": "GQ"}', {**JSON, "accept": "*/*"}),
+    ("two", '{"value": 9, "datasetId": "urn:d:1"}', JSON),
+    ("name", '{"languageMap": {"en": "b"}}', JSON),
+    ("pm25", '{"type": "Relationship", "object": "urn:x:1"}', JSON),
+    ("pm25", '{"value": "urn:ngsi-ld:null"}', JSON),
+    ("absent", '{"value": 1}', JSON),
+    ("scope", '{"value": 1}', JSON),
+    ("pm25", "{}", JSON),
+    ("pm25", "[1]", JSON),
+    ("pm25", "", JSON),
+    ("pm25", '{"value": ', JSON),
+    ("pm25", '{"value": "\\u0000"}', JSON),
+    ("pm25", '{"value": 1, "@context": "https://e.org/c"}', JSON),
+    ("pm25", '{"value": 1}', {"content-type": "application/ld+json"}),
+    ("pm25", '{"value": 1}', {"content-type": "text/plain"}),
+    ("pm25", '{"value": 1}', {**JSON, "if-match": '"77"'}),
+    ("pm25", '{"value": 1}', {**JSON, "ngsild-tenant": "nobody"}),
+    ("pm25", '{"value": 1}', {**JSON, "authorization": "Bearer wrong"}),
+    ("pm25", '{"value": 1}', {**JSON, "origin": "https://evil.example"}),
+    ("pm25?type=Other", '{"value": 1}', JSON),
+]
+
+
+async def test_both_ways_change_alike(application: Application) -> None:
+    guard, context = application.guard, application.context
+    async with guard.db.acquire() as conn:
+        _, secret = await guard.tokens.create(
+            conn, "test", "steward", at=guard.wall(), by=system("test")
+        )
+    attrs = {
+        "pm25": {"type": "Property", "value": 12.5, "observedAt": "2026-01-01T00:00:00Z"},
+        "two": [
+            {"type": "Property", "value": 1, "datasetId": "urn:d:1"},
+            {"type": "Property", "value": 2},
+        ],
+        "name": {"type": "LanguageProperty", "languageMap": {"th": "ก", "en": "a"}},
+    }
+    codes: set[int] = set()
+    async with client_of(application.asgi) as short, client_of(application.litestar) as long:
+        for number, (name, body, headers) in enumerate(CHANGES):
+            said: list[Any] = []
+            for way, client in (("s", short), ("l", long)):
+                entity_id = f"urn:ngsi-ld:Thing:th-pkt:{way}{number}"
+                await context.write(Create(Entity(entity_id, ("Thing",), attrs)), actor="test")
+                answer = await client.patch(
+                    f"{PREFIX}{entity_id}/attrs/{name}",
+                    content=body,
+                    headers={"authorization": f"Bearer {secret}", **headers},
+                )
+                after = await context.get(entity_id)
+                text = answer.text.replace(entity_id, "ID")
+                told = [(k, v) for k, v in sorted(answer.headers.items()) if k != "content-length"]
+                said.append((answer.status_code, text, told, after.attrs, after.version))
+            assert said[0] == said[1], (name, body, headers)
+            codes.add(said[0][0])
+    assert codes >= {204, 400, 401, 404, 415}
+
+
+async def test_the_short_way_changes_nothing_that_a_room_keeps(
+    both: tuple[httpx.AsyncClient, httpx.AsyncClient], application: Application
+) -> None:
+    short, _ = both
+    guard = application.guard
+    async with guard.db.acquire() as conn:
+        _, secret = await guard.tokens.create(
+            conn, "test", "steward", at=guard.wall(), by=system("test")
+        )
+    answer = await short.patch(
+        f"{PREFIX}urn:ngsi-ld:Case:th-pkt:1/attrs/state",
+        content='{"value": "closed"}',
+        headers={"authorization": f"Bearer {secret}", **JSON},
+    )
+    assert answer.status_code in (403, 404)
+    for who in ({}, {"authorization": "Bearer nobody"}):
+        answer = await short.patch(
+            f"{PREFIX}{SEEN}/attrs/pm25", content='{"value": 1}', headers={**JSON, **who}
+        )
+        assert answer.status_code == 401

@@ -21,13 +21,13 @@ from nagara.context.model import (
     PatchMode,
     Replace,
     Written,
-    instances_of,
 )
 from nagara.context.ngsi import ask
 from nagara.context.ngsi.ask import Asked
 from nagara.context.ngsi.contexts.core import CORE_TERMS, DEFAULT_VOCAB
 from nagara.context.ngsi.fetch import Contexts
 from nagara.context.ngsi.names import is_name, is_uri, read_instant
+from nagara.context.ngsi.partial import attribute_body, partial_update
 from nagara.context.ngsi.purge import purge
 from nagara.context.ngsi.read import (
     Nulls,
@@ -131,19 +131,7 @@ def entity_routes(context: Context, contexts: Contexts) -> type[Controller]:
             sent = await ask.read_sent(request, contexts)
             tenant = await tenants.existing(request)
             entity = await get_target(context, request, entity_id, tenant, sent.terms)
-            said = _attribute_body(sent.body, name, entity_id)
-            canonical = _attribute_name(name, sent.terms, entity)
-            if not said:
-                raise EntityInvalid(id=entity_id, reason="the fragment is empty")
-            dataset = said.get("datasetId")
-            stored = instances_of(entity.attrs.get(canonical))
-            same = [i for i in stored if i.get("datasetId", "@none") == (dataset or "@none")]
-            if not stored:
-                raise AttributeNotFound(id=entity_id, attribute=name)
-            kind = (same or stored)[0].get("type", "Property")
-            terms = sent.terms.of_types(entity.types)
-            fragment = read_attribute(said, name, terms, entity_id, "partial", kind)
-            change = Patch(entity_id, {canonical: fragment}, "partial", _if_match(request))
+            change = partial_update(entity, name, sent.body, sent.terms, _if_match(request))
             await self._write(request, change, tenant)
             return _nothing()
 
@@ -154,7 +142,7 @@ def entity_routes(context: Context, contexts: Contexts) -> type[Controller]:
             sent = await ask.read_sent(request, contexts)
             tenant = await tenants.existing(request)
             entity = await get_target(context, request, entity_id, tenant, sent.terms)
-            said = _attribute_body(sent.body, name, entity_id)
+            said = attribute_body(sent.body, name, entity_id)
             canonical = _attribute_name(name, sent.terms, entity)
             made = read_attribute(said, name, sent.terms.of_types(entity.types), entity_id)
             change = Patch(entity_id, {canonical: made}, "strict", _if_match(request))
@@ -243,14 +231,6 @@ def _observed_at(request: Asked) -> str | None:
     """The time of values that a merge sends without one (clause 5.6.17)."""
     said = request.query_params.get("observedAt")
     return None if said is None else read_instant(said, "observedAt")
-
-
-def _attribute_body(body: Any, name: str, entity_id: str) -> dict[str, Any]:
-    if name == "scope":
-        raise EntityInvalid(id=entity_id, reason="scope is changed with the other attributes")
-    if not isinstance(body, dict):
-        raise EntityInvalid(id=entity_id, reason="an attribute is sent as a JSON object")
-    return {member: value for member, value in body.items() if member != "@context"}
 
 
 def _attribute_name(name: str, terms: TermMap, entity: Entity) -> str:

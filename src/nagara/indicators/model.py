@@ -142,15 +142,19 @@ def _read(field: str, attribute: Any) -> Any:
 
 
 def value_of(
-    formula: Formula, top: float | None, bottom: float | None, incomplete: Mapping[Missing, int]
+    formula: Formula,
+    top: float | None,
+    bottom: float | None,
+    incomplete: Mapping[Missing, int],
+    fed: bool = True,
 ) -> Value:
     """Numerator over denominator times factor, with what it could not count.
 
-    `top` or `bottom` None: the city has nothing to count it from.
+    `top` or `bottom` None: there is nothing to count it from. Not `fed`: no such thing is there.
     """
     lacking = tuple((why, count) for why, count in incomplete.items() if count)
     if top is None or bottom is None:
-        why = ("no-source", 0) if top is None and bottom is None else ("nothing-counted", 0)
+        why = ("nothing-counted", 0) if fed else ("no-source", 0)
         return Value(None, top, bottom, "missing", (why, *lacking))
     if bottom == 0:
         return Value(None, top, bottom, "missing", (("nothing-counted", 0), *lacking))
@@ -164,7 +168,9 @@ def values_of(
     formula: Formula, top: Tally, bottom: Tally, incomplete: Mapping[Missing, int]
 ) -> tuple[Value, dict[str | None, Value]]:
     """The value of the whole city and of each district that has anything in the denominator."""
-    whole = value_of(formula, top.whole, bottom.whole, incomplete)
+    # a median of nothing is something not counted yet; a sum of nothing is something not there
+    fed = not any(tally.whole is None and tally.additive for tally in (top, bottom))
+    whole = value_of(formula, top.whole, bottom.whole, incomplete, fed)
     rows: dict[str | None, Value] = {}
     for district, below in bottom.rows.items():
         above = top.rows.get(district, 0.0 if top.additive else None)

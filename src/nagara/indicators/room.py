@@ -24,8 +24,9 @@ from nagara.vocab import alert, case, indicator
 #: Wall seconds between looks: an Indicator is written at most this often, and a value that only
 #: time changes (a case falls due) is at most a minute late.
 REFRESH_EVERY_S = 5.0
-#: Of a core, the part that counting may take: a large city is counted less often, not more slowly.
-SHARE_MAX = 0.05
+#: Of a core, the part that counting may take: a large city is counted less often, not more slowly,
+#: but no less than once in a minute.
+SHARE_MAX, PAUSE_MAX_S = 0.1, 60.0
 
 
 class IndicatorRoom(Room, frozen=True):
@@ -49,7 +50,7 @@ def assemble(floor: Floor, packs: Sequence[Pack]) -> IndicatorRoom:
             began_s = time.monotonic()
             await indicators.refresh()
             took_s = time.monotonic() - began_s
-            await asyncio.sleep(max(REFRESH_EVERY_S, took_s / SHARE_MAX))
+            await asyncio.sleep(max(REFRESH_EVERY_S, min(took_s / SHARE_MAX, PAUSE_MAX_S)))
 
     async def store_for_ever() -> None:
         while True:

@@ -6,10 +6,12 @@ from nagara.pack import Formula
 
 #: Said wherever a share of residents within a distance is shown.
 STRAIGHT = {
-    "th": "ระยะทางเป็นเส้นตรง ทางเดินจริงไกลกว่า และถือว่าประชากรกระจายทั่วเขตเท่ากัน",
+    "th": (
+        "ระยะทางเป็นเส้นตรง ทางเดินจริงไกลกว่า ถือว่าประชากรกระจายทั่วเขตเท่ากัน และนับเฉพาะที่อยู่ในตารางของเมือง"
+    ),
     "en": (
         "Straight lines: a walk along streets is longer. People are taken to be spread evenly over "
-        "their district."
+        "their district, and only what stands in the city's tables is counted."
     ),
 }
 
@@ -256,6 +258,10 @@ FORMULAS = (
         source="Nagara default",
         frames=("ascf:FA2.1", "th-smart:living"),
         frequency="year",
+        caveat={
+            "th": "เฉพาะโรงพยาบาลในตารางของเมือง",
+            "en": "Only the hospitals of the city's tables.",
+        },
     ),
     Formula(
         code="transit-km-per-100k",

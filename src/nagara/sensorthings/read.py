@@ -193,7 +193,8 @@ class Reading:
         except OptionTooComplex:
             made.count = None
         explained = await fetch(self.conn, guess_plan(of, options, where, self.seen))
-        guess = int(json.loads(explained[0][0])[0]["Plan"]["Plan Rows"])
+        said = explained[0][0]
+        guess = int((json.loads(said) if isinstance(said, str) else said)[0]["Plan"]["Plan Rows"])
         made.count, made.is_guess = max(guess, made.count or shown), True
 
     # -- inside -------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from datetime import datetime
 from typing import Any
 
@@ -27,6 +28,9 @@ HIDDEN = {
 }
 _STREAM = "sensorthings.{leg}({p}.id, {p}.no, {p}.attr, {p}.slot, {p}.since) x"
 _LEGS = ("stream", "amended")
+
+
+_COLUMN = re.compile(r"\bx\.(\w+)")
 
 
 class Stream(Struct, frozen=True):
@@ -67,6 +71,13 @@ def stream_named(node: Any) -> int | None:
             text = said.text
             return int(text) if text.isascii() and text.isdecimal() and len(text) < 16 else None
     return None
+
+
+def _conjuncts(node: Any) -> list[Any]:
+    """The parts of a filter all of which must hold."""
+    if isinstance(node, Apply) and node.op == "and":
+        return [part for arg in node.args for part in _conjuncts(arg)]
+    return [node]
 
 
 def _columns(of: EntitySet, options: Options | None) -> list[str]:
@@ -111,7 +122,7 @@ class _Query:
                 self.conditions.append(f"x.seq = {into.bind(where.key // SLOTS)}::bigint")
         if self.options.filter is not None:
             scope = Scope(self.of, "x")
-            self.conditions.append(condition(self.options.filter, scope, into))
+            self.conditions += [condition(n, scope, into) for n in _conjuncts(self.options.filter)]
 
     def add_orders(self, lateral: bool = False) -> None:
         """The order, made total by the id; and whether a cursor can follow it."""
@@ -230,12 +241,17 @@ def _by_stream(of: EntitySet, options: Options, where: Where) -> bool:
 def _each_stream(query: _Query, leg: str, limit: int) -> str:
     where = " and ".join(f"({c})" for c in query.conditions)
     falling = " desc" if query.options.orders[0].falling else ""
+    # What asks for the stream alone is asked once, and not of each of its values.
+    about = [c for c in query.conditions if set(_COLUMN.findall(c)) <= {"datastream", "thing"}]
+    streams = "".join(
+        f" and ({c.replace('x.datastream', 'd.id').replace('x.thing', 'd.no')})" for c in about
+    )
     return (
         "(select x.* from sensorthings.datastream d join context.entity e on e.no = d.no"
         " and not e.deleted cross join lateral (select x.* from"
         " (select o.*, coalesce(e.types, array[e.type]) as kinds from"
         f" sensorthings.{leg}(d.id, d.no, d.attr, d.slot, d.since) o) x"
-        f" where {where} order by x.at{falling} limit {limit}) x where not d.ended) x"
+        f" where {where} order by x.at{falling} limit {limit}) x where not d.ended{streams}) x"
     )
 
 

@@ -207,11 +207,13 @@ language sql stable parallel safe as $$
             and f.id = i.i -> 'featureOfInterest' ->> 'object'), $2)
     from context.change c
     cross join lateral (select sensorthings.instance(c.attrs -> $3) as i) i
-    where c.no = $2 and c.seq > $5 and c.op <> 'd' and i.i ? 'observedAt'
-      and (select true from context.amendment m
-           where m.no = $2 and m.seq = c.seq and m.name = $3 and m.idx = 0) is null
-      and c.seq > coalesce((select max(x.seq) from context.erasure x
-           where x.no = $2 and x.name in ('', $3) and x.dataset in ('*', '')), 0)
+    -- Written as tests of null, which the planner takes as nearly always true: it would otherwise
+    -- believe that hardly a row fits, and read and sort all of them.
+    where c.no = $2 and c.op <> 'd' and (i.i -> 'observedAt') is not null
+      and nullif(exists (select from context.amendment m
+           where m.no = $2 and m.seq = c.seq and m.name = $3 and m.idx = 0), true) is not null
+      and c.seq > greatest($5, (select max(x.seq) from context.erasure x
+           where x.no = $2 and x.name in ('', $3) and x.dataset in ('*', '')))
 $$;
 
 -- Those that were changed afterwards (context.amendment).

@@ -33,7 +33,7 @@ class Receiver:
             while True:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
                 lines = [line.split(": ", 1) for line in head.split("\r\n")[1:] if line]
-                headers = {key: value for key, value in lines}
+                headers = dict(lines)
                 body = await reader.readexactly(int(headers["Content-Length"]))
                 if self.status < 300:
                     self.headers.append(headers)
@@ -109,6 +109,11 @@ class Broker:
         except (asyncio.IncompleteReadError, ConnectionError):
             writer.close()
 
+    async def heard(self, count: int) -> list[dict[str, Any]]:
+        """What was published, once it is that many."""
+        await until(lambda: len(self.messages) >= count)
+        return self.messages
+
     def _published(
         self, kind: int, body: bytes, version: int, writer: asyncio.StreamWriter
     ) -> None:
@@ -183,9 +188,9 @@ class Api:
         assert answer.status_code == 201, answer.text
         return str(body["id"])
 
-    async def patch(self, name: str, **attrs: Any) -> None:
+    async def patch(self, entity: str, **attrs: Any) -> None:
         """Change attributes of an entity."""
-        answer = await self.client.patch(f"/ngsi-ld/v1/entities/{name}/attrs", json=_typed(attrs))
+        answer = await self.client.patch(f"/ngsi-ld/v1/entities/{entity}/attrs", json=_typed(attrs))
         assert answer.status_code == 204, answer.text
 
     async def delete(self, path: str, **params: str) -> None:

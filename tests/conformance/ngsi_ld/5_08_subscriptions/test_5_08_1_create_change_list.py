@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -164,8 +165,6 @@ async def test_a_change_keeps_what_it_does_not_name(api: Api, ngsi: httpx.AsyncC
 
 
 async def test_one_that_ended_goes_on_when_its_end_is_moved(api: Api) -> None:
-    from datetime import UTC, datetime, timedelta
-
     soon = (datetime.now(UTC) + timedelta(seconds=0.5)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     name = await api.subscribe(expiresAt=soon)
     async with asyncio.timeout(20):

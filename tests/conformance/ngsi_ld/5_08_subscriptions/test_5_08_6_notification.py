@@ -38,7 +38,8 @@ async def test_a_notification_says_what_5_3_1_demands(api: Api) -> None:
     )
     shown = (await api.get(name))["notification"]
     assert (shown["timesSent"], shown["status"]) == (1, "ok")
-    assert shown["lastNotification"] and shown["lastSuccess"]
+    assert shown["lastNotification"]
+    assert shown["lastSuccess"]
     assert "lastFailure" not in shown
 
 
@@ -358,7 +359,8 @@ async def test_json_ld_carries_its_context(api: Api) -> None:
     await api.subscribe(endpoint={"accept": "application/ld+json"})
     await api.create(n=1)
     [told] = await api.receiver.heard(1)
-    assert "@context" in told and "@context" in told["data"][0]
+    assert "@context" in told
+    assert "@context" in told["data"][0]
     assert "Link" not in api.receiver.headers[0]
     assert api.receiver.headers[0]["Content-Type"] == "application/ld+json"
 

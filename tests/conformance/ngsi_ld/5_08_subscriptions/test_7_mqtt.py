@@ -6,9 +6,8 @@ from typing import Any
 
 import pytest
 
-from .conftest import Broker, until
-
 Api = Any
+Broker = Any
 
 
 @pytest.mark.parametrize("qos", [None, "0", "1", "2"])
@@ -26,8 +25,7 @@ async def test_notifications_are_published(
     )
     for number in range(3):
         await api.create(number, n=number)
-    await until(lambda: len(broker.messages) == 3)
-    for number, message in enumerate(broker.messages):
+    for number, message in enumerate(await broker.heard(3)):
         assert message["topic"] == "city/told"
         assert message["qos"] == int(qos or 0)
         assert message["version"] == (4 if version == "mqtt3.1.1" else 5)

@@ -202,6 +202,8 @@ class Delivery:
                 desk.waiting, desk.behind = count, True
                 self._set_out(box, desk)
             self._loaded.set()
+        for box, desk in self._desks.items():
+            self._set_out(box, desk)
         try:
             while True:
                 try:
@@ -209,7 +211,11 @@ class Delivery:
                 except TimeoutError:
                     self._http.tidy()
                     self._mqtt.tidy()
-                await self.flush()
+                try:
+                    await self.flush()
+                except Exception as error:  # kept in mind, and noted the next time
+                    log.warning("delivery.not_noted", error=type(error).__name__)
+                    await asyncio.sleep(BACKOFF_FIRST_S)
         finally:
             for desk in self._desks.values():
                 if desk.courier is not None:

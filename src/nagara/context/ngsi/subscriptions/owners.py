@@ -30,13 +30,18 @@ class Owners:
             found = await find_actors(conn, names, self._wall())
             tenants = await conn.fetch("select name, owner, readers, writers from context.tenant")
         self._tenants = {row["name"]: row for row in tenants}
-        self._actors = {n: a for n, a in found.items() if may(a, "subscription:write")}
-        self._sights = {n: visible_types(a) for n, a in self._actors.items()}
+        for name in names:  # others may have come meanwhile: they stay as they are
+            actor = found.get(name)
+            if actor is not None and may(actor, "subscription:write"):
+                self.know(actor, name)
+            else:
+                self._actors.pop(name, None)
+                self._sights.pop(name, None)
 
-    def know(self, actor: Actor) -> None:
-        """Somebody who was let in just now."""
-        self._actors[actor.name_for_audit] = actor
-        self._sights[actor.name_for_audit] = visible_types(actor)
+    def know(self, actor: Actor, name: str) -> None:
+        """Somebody who is known to be in his rights now."""
+        self._actors[name] = actor
+        self._sights[name] = visible_types(actor)
 
     def find(self, name: str, tenant: str = "") -> Actor | None:
         """The owner, or None for one who may not have subscriptions in a tenant any more."""

@@ -285,7 +285,7 @@ def subscription_routes(
             made = await read_subscription(doc, contexts, tenant, owner.name_for_audit, since)
             await tenants.make(tenant)
             await store.keep_new(made)
-            notifier.owners.know(owner)
+            notifier.owners.know(owner, owner.name_for_audit)
             notifier.take_up(made)
             place = f"/ngsi-ld/v1/subscriptions/{quote(made.id, safe=':')}"
             return Response(None, status_code=201, headers={"Location": place})

@@ -35,8 +35,15 @@ _KEEP = frozenset(
         "expiresAt",
         "deletedAt",
         "ngsildproof",
+        "valueType",
+        "entityIdSealed",
+        "entityTypeSealed",
     }
 )
+#: Members that hold a term or several, so that they are told in the words of the context.
+_TERMS = frozenset({"objectType", "valueType", "entityTypeSealed"})
+#: A value that has one of these is not shown bare: it would be read as something else.
+_TELLING = frozenset({"type", "dataset", "datasetId", "observedAt", "unitCode", *HOLDERS.values()})
 _GEOMETRIES = frozenset(
     {"Point", "MultiPoint", "LineString", "MultiLineString", "Polygon", "MultiPolygon",
      "GeometryCollection"}
@@ -188,7 +195,7 @@ def _instance(
         if name in (holder, "type", "languageMap"):
             continue
         if name in _KEEP:
-            if name == "objectType":
+            if name in _TERMS:
                 made[name] = (
                     [terms.compact(m) for m in member]
                     if isinstance(member, list)
@@ -207,7 +214,8 @@ def _instance(
     if view.form == "concise":
         del made["type"]
         if kind in ("Property", "GeoProperty") and set(made) == {"value"}:
-            return value
+            told = kind == "Property" and isinstance(value, dict) and _TELLING & value.keys()
+            return made if told else value
     return made
 
 

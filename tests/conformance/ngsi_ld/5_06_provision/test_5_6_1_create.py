@@ -183,6 +183,7 @@ async def test_members_that_a_type_does_not_have_are_refused(ngsi: Client) -> No
         "c": {**text, "valueType": "langString"},
     }
     assert (await ngsi.post(BASE, json=fine)).status_code == 201
+    assert (await ngsi.get(f"{BASE}/{fine['id']}")).json() == fine
 
 
 async def test_the_ngsi_ld_null_creates_nothing(ngsi: Client) -> None:

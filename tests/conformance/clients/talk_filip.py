@@ -2,6 +2,7 @@
 
 import sys
 
+import requests
 from filip.clients.ngsi_ld.cb import ContextBrokerLDClient
 from filip.models.base import FiwareLDHeader
 from filip.models.ngsi_ld.context import ActionTypeLD, ContextLDEntity, ContextProperty
@@ -22,8 +23,14 @@ if client is None:
 
     session = requests.Session()
     session.headers["Authorization"] = f"Bearer {sys.argv[2]}"
-    client = ContextBrokerLDClient(url=f"http://127.0.0.1:{sys.argv[1]}", session=session)
+    url = f"http://127.0.0.1:{sys.argv[1]}"
+if len(sys.argv) > 2:
+    session = requests.Session()
+    session.headers["Authorization"] = f"Bearer {sys.argv[2]}"
+    client = ContextBrokerLDClient(url=url, session=session)
     client.headers["Authorization"] = f"Bearer {sys.argv[2]}"
+else:
+    client = ContextBrokerLDClient(url=url, fiware_header=FiwareLDHeader(ngsild_tenant="filip"))
 
 vessel = ContextLDEntity(
     id="urn:ngsi-ld:Vessel:f1", type="Vessel", speed={"type": "Property", "value": 12.5}
@@ -63,4 +70,4 @@ assert client.get_subscription(subscription.id).id == subscription.id
 client.delete_subscription(subscription.id)
 client.delete_entity_by_id(vessel.id)
 assert client.get_entity_list(entity_type="Vessel") == []
-print("done")
+sys.stdout.write("done\n")

@@ -18,7 +18,11 @@ class Token:
 
 
 client = Client("127.0.0.1", int(sys.argv[1]), custom_auth=Token(), verbose=False)
-vessel = Entity("Vessel", "c1").prop("speed", 12.5, unitcode="KNT").loc((13.7, 100.5))
+vessel = (
+    Entity("Vessel", "c1")
+    .prop("speed", 12.5, unitcode="KNT", observedat="2024-01-01T00:00:00Z")
+    .loc((13.7, 100.5))
+)
 vessel.rel("flies", "urn:ngsi-ld:Flag:th")
 assert client.create(vessel)
 assert client.exists(vessel)
@@ -57,4 +61,4 @@ assert client.temporal.query(type="Vessel")
 assert client.delete(vessel)
 assert client.delete(*fleet).ok
 assert not client.exists(vessel)
-print("done")
+sys.stdout.write("done\n")

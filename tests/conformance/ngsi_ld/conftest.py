@@ -10,7 +10,9 @@ from pathlib import Path
 
 import httpx
 import pytest_asyncio
-from litestar import Litestar
+from litestar import Litestar, Router
+from litestar.openapi.config import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
 
 from nagara.context import Context, Task
 from nagara.context.ngsi.batch import batch_routes
@@ -25,7 +27,7 @@ from nagara.context.ngsi.subscriptions.notifier import Notifier
 from nagara.context.ngsi.subscriptions.routes import subscription_routes
 from nagara.context.ngsi.temporal import temporal_routes
 from nagara.context.ngsi.tenant_routes import tenant_routes
-from nagara.guard import Guard
+from nagara.guard import PUBLIC, Guard
 from nagara.http.problem import EXCEPTION_HANDLERS
 
 
@@ -53,7 +55,12 @@ def ngsi_app(context: Context, guard: Guard) -> tuple[Litestar, Notifier]:
         ],
         on_app_init=[guard.on_app_init, ngsi_common],
         exception_handlers=dict(EXCEPTION_HANDLERS),
-        openapi_config=None,
+        openapi_config=OpenAPIConfig(
+            "NGSI-LD",
+            "1",
+            render_plugins=[JsonRenderPlugin()],
+            openapi_router=Router("/api/openapi", route_handlers=[], opt=PUBLIC),
+        ),
     )
     return app, notifier
 

@@ -19,12 +19,15 @@ from rich.console import Console
 from rich.table import Table
 
 import batch_upsert
+import geo_query
 import get_by_id
 import history
 import idle_memory
 import mqtt_to_commit
 import patch
+import query_entities
 import sensor_to_screen
+import subscriptions
 from frame import HERE, Bench, Row, Scale, scale_asked
 
 BENCHES: dict[str, Bench] = {
@@ -32,9 +35,12 @@ BENCHES: dict[str, Bench] = {
     "batch": batch_upsert.bench,
     "patch": patch.bench,
     "get-by-id": get_by_id.bench,
+    "query": query_entities.bench,
+    "area": geo_query.bench,
     "screen": sensor_to_screen.bench,
     "memory": idle_memory.bench,
     "history": history.bench,
+    "subscriptions": subscriptions.bench,
 }
 RESULTS = HERE / "results"
 WIDTH_MIN = 150

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import structlog
 from prometheus_client import CollectorRegistry
@@ -11,9 +11,10 @@ from prometheus_client import CollectorRegistry
 from nagara.context import Task
 from nagara.context.room import Floor, Room
 from nagara.engines.nats import NatsEngine
+from nagara.guard.policy import may
 from nagara.ingest.adapters.feeds import feed_of
 from nagara.ingest.adapters.mqtt import SOURCE as MQTT
-from nagara.ingest.adapters.mqtt import MqttIntake
+from nagara.ingest.adapters.mqtt import Hear, MqttIntake
 from nagara.ingest.adapters.mqtt_login import (
     Grant,
     LoginRequest,
@@ -44,10 +45,13 @@ def assemble(
     nats: NatsEngine | None,
     packs: Sequence[Pack] = (),
     metrics: CollectorRegistry | None = None,
+    topics: Mapping[str, Hear] | None = None,
 ) -> IngestRoom:
     """Devices by MQTT and HTTP, polled feeds, parking and counters.
 
-    Without `nats` (a command that only loads an archive) nobody comes in by MQTT.
+    `topics`: beginnings of NATS subjects that another room hears; programs may publish there with
+    a token that may write entities. Without `nats` (a command that only loads an archive) nobody
+    comes in by MQTT.
     """
     service = IngestService(floor.context, floor.db, floor.city, packs)
     feeds = FeedRunner(
@@ -56,7 +60,7 @@ def assemble(
         [feed_of(floor.city, source) for source in floor.city.feeds],
         allow_loopback=floor.guard.open_mode,
     )
-    mqtt = MqttIntake(service, nats) if nats is not None else None
+    mqtt = MqttIntake(service, nats, topics) if nats is not None else None
     if metrics is not None:
         register_metrics(metrics, service.intake.ledger)
     tasks = [
@@ -65,7 +69,7 @@ def assemble(
         Task("ingest.feeds", lambda: _poll(service, feeds)),
     ]
     if mqtt is not None and nats is not None:
-        tasks.append(Task("ingest.mqtt", lambda: _listen(floor, service, mqtt, nats)))
+        tasks.append(Task("ingest.mqtt", lambda: _listen(floor, service, mqtt, nats, topics)))
         if nats.child is not None:
             path = nats.child.recipe.log_path
             at = log_size(path)
@@ -107,13 +111,23 @@ async def _poll(service: IngestService, feeds: FeedRunner) -> None:
     await feeds.run()
 
 
-async def _listen(floor: Floor, service: IngestService, mqtt: MqttIntake, nats: NatsEngine) -> None:
+async def _listen(
+    floor: Floor,
+    service: IngestService,
+    mqtt: MqttIntake,
+    nats: NatsEngine,
+    topics: Mapping[str, Hear] | None = None,
+) -> None:
     """Consumer first, log-ins second: nothing is acknowledged that nobody would read."""
     await service.ready()
     await mqtt.prepare()
 
     async def decide(request: LoginRequest) -> Grant | None:
         bound = service.registry.find(request.user)
+        if bound is None and topics and is_own_client_id(request.user, request.client_id):
+            program = await floor.guard.by_token(request.password)
+            if program is not None and may(program, "entity:write"):
+                return Grant(request.user, tuple(f"{prefix}>" for prefix in topics))
         if bound is None or not bound.device.enabled:
             return None
         if not is_own_client_id(request.user, request.client_id):

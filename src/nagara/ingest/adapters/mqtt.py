@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -29,6 +29,7 @@ from nagara.ingest.errors import IngestBusy, TopicUnknown
 from nagara.ingest.intake import BATCH_MAX
 from nagara.ingest.item import Item
 from nagara.ingest.service import IngestService
+from nagara.values.errors import Problem
 
 STREAM = "$MQTT_msgs"
 CONSUMER = "ingest"
@@ -51,14 +52,21 @@ _INBOX = "_INBOX.nagara.ingest"
 _PREFIX = b"$MQTT.msgs."
 _UNPROMISED = b"Nmqtt-Pub:0"  # header that NATS gives a message of QoS 0
 
+#: What hears the messages of another room's topics: topic, payload, and a key by which a message
+#: that is delivered again is recognised. It returns when the message is stored.
+Hear = Callable[[str, bytes, str | None], Awaitable[None]]
+
 log = structlog.get_logger("ingest.mqtt")
 
 
 class MqttIntake:
     """The consumer of one city. `prepare` before log-ins are answered, then `run` for life."""
 
-    def __init__(self, service: IngestService, engine: NatsEngine) -> None:
+    def __init__(
+        self, service: IngestService, engine: NatsEngine, others: Mapping[str, Hear] | None = None
+    ) -> None:
         self._service = service
+        self._others = {prefix.encode(): hear for prefix, hear in (others or {}).items()}
         self._engine = engine
         self._pulled: list[Delivered] = []
         self._unpromised: list[tuple[datetime, Delivered]] = []
@@ -146,7 +154,8 @@ class MqttIntake:
         )
         try:
             lines.subscribe(f"{_INBOX}.*", _SID_PULLED)
-            lines.subscribe("devices.>", _SID_UNPROMISED)
+            for prefix in ("devices.", *(p.decode() for p in self._others)):
+                lines.subscribe(f"{prefix}>", _SID_UNPROMISED)
             await lines.flush()
         except BaseException:
             lines.close()
@@ -206,15 +215,52 @@ class MqttIntake:
             await slots.acquire()
             pulled, self._pulled = self._pulled[:BATCH_MAX], self._pulled[BATCH_MAX:]
             unpromised, self._unpromised = self._unpromised, []
-            items = [self._item(message) for message in pulled]
-            items += [self._unpromised_item(at, message) for at, message in unpromised]
-            task = batches.create_task(self._store(items, [m.reply for m in pulled]))
+            theirs = [m for m in pulled if self._hear(m.subject.removeprefix(_PREFIX))]
+            late = [m for _, m in unpromised if self._hear(m.subject)]
+            ours = [m for m in pulled if m not in theirs] if theirs else pulled
+            items = [self._item(message) for message in ours]
+            items += [self._unpromised_item(at, m) for at, m in unpromised if m not in late]
+            replies = [m.reply for m in ours]
+            task = batches.create_task(self._store(items, replies, theirs + late))
             task.add_done_callback(lambda _: slots.release())
             await asyncio.sleep(0)
         raise LinesClosed("NATS closed the connection")
 
-    async def _store(self, items: Sequence[Item], replies: list[bytes]) -> None:
+    def _hear(self, subject: bytes) -> Hear | None:
+        """What hears a subject that is another room's."""
+        return next((h for prefix, h in self._others.items() if subject.startswith(prefix)), None)
+
+    async def _hand_over(self, message: Delivered) -> Item | None:
+        """Hand a message to its room; the item to park where it cannot be read there.
+
+        Raises what is the store's trouble: then it is delivered again."""
+        subject = message.subject.removeprefix(_PREFIX)
+        hear = self._hear(subject)
+        assert hear is not None
+        topic = topic_of(subject.decode(errors="replace"))
+        at, key = datetime.now(UTC), None
+        if message.reply:
+            tokens = message.reply.split(b".")
+            key = f"{self._log_name}:{tokens[5 + (0 if len(tokens) < 11 else 2)].decode()}"
         try:
+            await hear(topic, message.payload, key)
+            return None
+        except Problem as problem:
+            if problem.status >= 500:
+                raise
+            arrived = self._service.city_time(at)
+            item = Item(SOURCE, topic, message.payload, at, arrived, "fragment", key=key)
+            item.fail(problem)
+            return item
+
+    async def _store(
+        self, items: list[Item], replies: list[bytes], theirs: Sequence[Delivered] = ()
+    ) -> None:
+        try:
+            for message in theirs:
+                parked = await self._hand_over(message)
+                items += [parked] if parked is not None else []
+                replies += [message.reply] if message.reply else []
             await self._service.intake.take(items, patient=True)
         except Exception as error:  # not acknowledged: it is delivered again
             log.exception("mqtt.batch_failed", error=type(error).__name__, messages=len(items))

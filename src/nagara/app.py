@@ -65,6 +65,7 @@ from nagara.ingest.service import IngestService
 from nagara.overview.room import Facts
 from nagara.overview.room import assemble as assemble_overview
 from nagara.pack import installed_packs
+from nagara.sensorthings.mqtt import PREFIX as MQTT_PREFIX
 from nagara.sensorthings.room import assemble as assemble_sensorthings
 from nagara.settings import Settings
 
@@ -122,7 +123,9 @@ class Application:
     def build(self) -> None:
         """Assemble the rooms and the ASGI application."""
         packs = installed_packs()
-        ingest = assemble_ingest(self.floor, self.engines.nats, packs, self.registry)
+        sensorthings = assemble_sensorthings(self.floor, self._mqtt_address())
+        topics = {MQTT_PREFIX: sensorthings.hearing.hear}
+        ingest = assemble_ingest(self.floor, self.engines.nats, packs, self.registry, topics)
         assert ingest.service is not None
         self.ingest_service: IngestService = ingest.service
         self.rooms = [
@@ -131,7 +134,7 @@ class Application:
             assemble_cases(self.floor),
             assemble_indicators(self.floor, packs),
             assemble_overview(self.floor, packs, self._facts()),
-            assemble_sensorthings(self.floor),
+            sensorthings,
         ]
         self.registry.register(Gauges(self._gauges))
         litestar = Litestar(
@@ -171,6 +174,9 @@ class Application:
         )
         pages = Pages(express, static_folder(), headers)
         self.asgi: Any = Watch(pages, self.registry, make_tracer(self.settings.otel_endpoint))
+
+    def _mqtt_address(self) -> str:
+        return f"mqtt://{self.settings.host}:{self.settings.port + 1}"
 
     def _facts(self) -> Facts:
         settings = self.settings

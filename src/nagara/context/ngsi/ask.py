@@ -32,6 +32,7 @@ Accept = Literal["application/json", "application/ld+json", "application/geo+jso
 JSON: Accept = "application/json"
 JSON_LD: Accept = "application/ld+json"
 GEO_JSON: Accept = "application/geo+json"
+MERGE_PATCH = "application/merge-patch+json"
 JSONLD_REL = "http://www.w3.org/ns/json-ld#context"
 _LINK = re.compile(r'<([^>]*)>\s*;[^,]*rel="?' + re.escape(JSONLD_REL) + '"?')
 _TENANT = re.compile(r"[A-Za-z0-9_\-]{1,64}")
@@ -105,10 +106,8 @@ async def read_sent(request: Asked, contexts: Contexts) -> Sent:
 
     In a list as application/ld+json each item has its own context: see `item_terms`.
     """
-    kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
-    merge = kind == "application/merge-patch+json"
-    if kind not in (JSON, JSON_LD) and not merge:
-        raise MediaTypeWrong(got=kind[:80])
+    kind = media_type_of(request)
+    merge = kind == MERGE_PATCH
     body = read_json(await request.body())
     link = link_context(request)
     tenant = tenant_of(request)
@@ -129,6 +128,14 @@ async def read_sent(request: Asked, contexts: Contexts) -> Sent:
         raise ContextInvalid(reason="application/json carries its @context in the Link header")
     terms = await contexts.terms(link, tenant)
     return Sent(terms.unalias(body), terms)
+
+
+def media_type_of(request: Asked) -> str:
+    """The media type of a body. Raises `MediaTypeWrong` for one that the API does not read."""
+    kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
+    if kind not in (JSON, JSON_LD, MERGE_PATCH):
+        raise MediaTypeWrong(got=kind[:80])
+    return kind
 
 
 def read_json(raw: bytes) -> Any:

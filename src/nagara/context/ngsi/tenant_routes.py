@@ -10,7 +10,8 @@ from litestar import Controller, get, put
 from litestar.params import FromPath, JSONBody
 
 from nagara.context.errors import TenantNotFound
-from nagara.context.ngsi.ask import Asked, TenantInvalid, whole
+from nagara.context.ngsi.ask import Asked, TenantInvalid
+from nagara.context.ngsi.query import whole
 from nagara.engines.database import Database
 from nagara.guard.permission import allow
 from nagara.values.time import format_instant

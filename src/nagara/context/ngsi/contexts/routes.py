@@ -15,6 +15,7 @@ from nagara.context.ngsi.ask import Asked
 from nagara.context.ngsi.contexts.core import CORE_CONTEXT, core_context, core_version
 from nagara.context.ngsi.contexts.shelf import PATH, Kind, Shelf, Shelved, kept_id
 from nagara.context.ngsi.fetch import Contexts, hosted_id
+from nagara.context.ngsi.query import whole
 from nagara.context.ngsi.tenants import Tenants
 from nagara.context.ngsi.terms import ContextUnavailable
 from nagara.engines.database import Database
@@ -76,6 +77,7 @@ def context_routes(db: Database, contexts: Contexts, shelf: Shelf) -> type[Contr
         @post("/", opt=WRITE, summary="Host an @context")
         async def add(self, request: Asked) -> Response[None]:
             tenant = await tenants.writable(request)
+            ask.media_type_of(request)
             body = ask.read_json(await request.body())
             if not isinstance(body, dict) or "@context" not in body:
                 raise ContextMissing(reason="The body is an object with an @context in it")
@@ -95,8 +97,8 @@ def context_routes(db: Database, contexts: Contexts, shelf: Shelf) -> type[Contr
             kind: Kind | None = next((k for k in _KINDS if k == said), None)
             if said is not None and kind is None:
                 raise ContextRequestWrong(reason=f"The kind is one of {', '.join(_KINDS)}")
-            limit = ask.whole(params, "limit", LIST_MAX, LIST_MAX)
-            offset = ask.whole(params, "offset", 0, 1_000_000)
+            limit = whole(params, "limit", LIST_MAX, LIST_MAX)
+            offset = whole(params, "offset", 0, 1_000_000)
             found = await shelf.list_all(tenant, kind, limit, offset)
             listed = [_details(request, s) if details else _url(request, s) for s in found]
             if kind in (None, "Cached") and offset == 0:

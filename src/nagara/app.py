@@ -39,6 +39,7 @@ from nagara.context.ngsi.entities import entity_routes
 from nagara.context.ngsi.express import Express
 from nagara.context.ngsi.fetch import Contexts, demand_public
 from nagara.context.ngsi.retrieve import retrieve_routes
+from nagara.context.ngsi.slashes import Slashes
 from nagara.context.ngsi.sources.distribute import Sources
 from nagara.context.ngsi.subscriptions.letter_routes import letter_routes
 from nagara.context.ngsi.subscriptions.notifier import Notifier
@@ -170,7 +171,12 @@ class Application:
         self.litestar = litestar
         headers = page_headers(self.settings.https)
         express = Express(
-            litestar, self.context, Doorkeeper(self.guard), CORE, headers, self.sources.is_alone
+            Slashes(litestar),
+            self.context,
+            Doorkeeper(self.guard),
+            CORE,
+            headers,
+            self.sources.is_alone,
         )
         pages = Pages(express, static_folder(), headers)
         self.asgi: Any = Watch(pages, self.registry, make_tracer(self.settings.otel_endpoint))

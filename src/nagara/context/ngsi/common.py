@@ -13,6 +13,7 @@ from litestar.config.app import AppConfig
 from litestar.exceptions import HTTPException
 from litestar.types import Message, Scope
 
+from nagara.context.ngsi.slashes import uncover
 from nagara.values.errors import Problem
 
 BASE = "/ngsi-ld/"
@@ -62,6 +63,7 @@ def _begin(request: Request[Any, Any, Any]) -> Response[bytes] | None:
     for name in request.query_params:
         if name not in KNOWN:
             raise ParameterUnknown(name=name[:80])
+    uncover(request.scope["path_params"])
     return None
 
 

@@ -21,6 +21,7 @@ from nagara.context.ngsi.common import ngsi_common
 from nagara.context.ngsi.entities import entity_routes
 from nagara.context.ngsi.fetch import Contexts
 from nagara.context.ngsi.retrieve import retrieve_routes
+from nagara.context.ngsi.slashes import Slashes
 from nagara.engines.postgres import PostgresEngine
 from nagara.guard import Guard, audit
 from nagara.http.problem import EXCEPTION_HANDLERS
@@ -59,7 +60,7 @@ async def client(
         exception_handlers=dict(EXCEPTION_HANDLERS),
         openapi_config=None,
     )
-    transport = httpx.ASGITransport(app, client=("127.0.0.1", 40000))
+    transport = httpx.ASGITransport(Slashes(app), client=("127.0.0.1", 40000))
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as made:
         yield made
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -304,6 +305,22 @@ async def test_what_is_no_entity_says_which_error(ngsi: Client) -> None:
         answer = await ngsi.request(method, f"{BASE}//attrs/speed", json={"value": 1})
         assert answer.status_code == 400, (method, answer.text)
     assert (await ngsi.delete(f"{BASE}/urn:x:twice/attrs/")).status_code == 405
+
+
+@pytest.mark.parametrize(
+    "entity_id",
+    ["http://example.org/things/1", "urn:x:a/b%c", "urn:ngsi-ld:อาคาร:1", "urn:x:100%25"],
+)
+async def test_ids_are_percent_encoded_in_addresses(ngsi: Client, entity_id: str) -> None:
+    made = await ngsi.post(BASE, json={"id": entity_id, "type": "T", "a": 1})
+    assert made.status_code == 201, made.text
+    place = made.headers["location"]
+    assert place.isascii()
+    for address in {place, f"{BASE}/{quote(entity_id, safe='')}"}:
+        assert (await ngsi.get(address)).json()["id"] == entity_id
+        assert (await ngsi.patch(f"{address}/attrs/a", json={"value": 2})).status_code == 204
+        assert (await ngsi.post(f"{address}/attrs/", json={"b": 2})).status_code == 204
+    assert (await ngsi.delete(place)).status_code == 204
 
 
 async def test_what_has_expired_is_not_there(ngsi: Client) -> None:

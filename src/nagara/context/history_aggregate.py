@@ -62,10 +62,10 @@ class Periods(Struct, frozen=True):
     end: int | None  # of the whole, where it is known
 
     def is_of_hours(self) -> bool:
-        """Whether no period cuts through an hour."""
-        return self.origin is not None and not (
-            self.months or self.micros % HOUR_US or self.origin % HOUR_US
-        )
+        """Whether no period cuts through an hour, nor ends with an instance (one for all does)."""
+        if self.origin is None or (self.micros == 0 and self.end is None):
+            return False
+        return not (self.months or self.micros % HOUR_US or self.origin % HOUR_US)
 
 
 class _Sum:
@@ -378,7 +378,10 @@ def _as_number(value: Any) -> float | None:
     """Numbers, the size of a list, a boolean as 0 or 1 (table 4.5.19.1-1)."""
     if isinstance(value, list):
         return float(len(value))
-    return float(value) if isinstance(value, bool | int | float) else None
+    try:
+        return float(value) if isinstance(value, bool | int | float) else None
+    except OverflowError:  # a whole number of more than 308 digits
+        return None
 
 
 def end_of(span: Span) -> int | None:

@@ -12,8 +12,9 @@ from msgspec import Struct
 
 from nagara.context.clock import CityClock
 from nagara.context.commit import AuditAppend, Committer
+from nagara.context.count import count_entities
 from nagara.context.errors import EntityNotFound
-from nagara.context.find import count_entities, query_held, query_page
+from nagara.context.find import query_held, query_page
 from nagara.context.history import read_history, read_series
 from nagara.context.history_fold import HistoryKeeper
 from nagara.context.live import Live

@@ -5,27 +5,25 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import asyncpg
 import msgspec
 from asyncpg import Record
 
-from nagara.context.census import count_of_types
 from nagara.context.errors import OffsetTooFar, QueryInvalid, QueryTooComplex
 from nagara.context.geometry import are_related_wkb, fulfils, shape_of
-from nagara.context.model import Count, GeoQuery, Page, Query
+from nagara.context.model import GeoQuery, Page, Query
 from nagara.context.order import is_in_database, order_sql
 from nagara.context.q_sql import Expand
-from nagara.context.selection import are_types_meant
 from nagara.context.store import COLUMNS, Conn, Held, held_from
 from nagara.context.where import Where, box_of, conditions
 from nagara.values.time import parse_instant
 
 _Where = Where  # the name under which other modules of the context know it
 
-__all__ = ["LIMIT_MAX", "count_entities", "decode_cursor", "encode_cursor", "fulfils", "query_page"]
+__all__ = ["LIMIT_MAX", "decode_cursor", "encode_cursor", "fulfils", "query_page"]
 
 #: The largest page: about 2 MB of entities. A caller who wants more follows the cursor.
 LIMIT_MAX = 1_000
@@ -33,23 +31,24 @@ LIMIT_MAX = 1_000
 OFFSET_MAX = 100_000
 #: Rows read at once while a geo-query is refined, in the order of ids.
 REFINE_BATCH = 500
+#: Entities in an area that are put in order without a thought.
+PLACES_FEW = 2_000
+#: Ids that are looked through first where more lie there: in a dense area that is enough.
+WALK_FIRST = 1_000
 #: Entities in an area up to which all are looked up in the index of places and put in order. Where
 #: more lie, they are so dense that walking along the ids meets them soon.
-PLACES_MAX = 4_000
+PLACES_MAX = 100_000
 #: A query that takes longer holds one of the city's connections: the client is told to narrow it.
 QUERY_S_MAX = 5.0
-#: Counted exactly up to here, and while it takes no longer than this; then estimated.
+#: Entities of an area that are looked at one by one, to put them in order or to count them.
 COUNT_MAX = 20_000
-COUNT_S_MAX = 0.5
-#: Pages of the table that an estimate looks at.
-SAMPLE_PAGES = 400
 
 _ORDERS = {"-modifiedAt": "modified_at", "-createdAt": "created_at"}
-_PLACE = "e.geometry, jsonb_typeof(e.doc -> 'location') = 'array' as is_many"
+PLACE = "e.geometry, jsonb_typeof(e.doc -> 'location') = 'array' as is_many"
 
 
-async def _fetch(
-    conn: Conn, sql: str, parameters: Sequence[Any], asked: str, seconds: float = QUERY_S_MAX
+async def fetch(
+    conn: Conn, sql: str, parameters: Sequence[Any], said: str, seconds: float = QUERY_S_MAX
 ) -> list[Record]:
     """Rows of a client's query. What PostgreSQL cannot read is the client's to mend; what takes
     too long is stopped at the server."""
@@ -60,12 +59,13 @@ async def _fetch(
     except asyncpg.PostgresError as error:
         # Bad pattern, bad value, bad jsonpath (classes 22, 2B, 42).
         if (error.sqlstate or "")[:2] in ("22", "2B", "42"):
-            raise QueryInvalid(query=asked[:200], position=0, reason=str(error)) from error
+            raise QueryInvalid(query=said[:200], position=0, reason=str(error)) from error
         raise
     return rows
 
 
-def _asked(query: Query) -> str:
+def asked(query: Query) -> str:
+    """What a client said, for the words of an error."""
     return str(query.q or query.id_pattern)
 
 
@@ -146,7 +146,7 @@ async def _rows(
             f"select {columns} from (select no from ({keys}) s order by {order}"  # noqa: S608
             f" offset {where.bind(skip)}) s join context.entity e on e.no = s.no order by {order}"
         )
-    return await _fetch(conn, sql, where.parameters, _asked(query))
+    return await fetch(conn, sql, where.parameters, asked(query))
 
 
 def _after(query: Query, where: Where, after: str | None) -> str:
@@ -173,75 +173,101 @@ def _cursor(query: Query, last: Held) -> str:
 
 
 async def _in_area(conn: Conn, query: Query, expand: Expand, wanted: int) -> list[Record]:
-    """Rows that fulfil a geo-query, in order: by the index of places where few lie in its box,
-    else along the ids."""
-    found = await _by_place(conn, query, expand, wanted)
-    if found is not None:
-        return found
-    found, after, skip = [], query.after, query.offset
+    """Rows that fulfil a geo-query, in order.
+
+    How many entities lie in an area, and where they stand in the order of ids, no planner knows. So
+    the index of places is asked first. Where many lie in the box, the first ids are looked through;
+    where that is not enough, all that lie in the box are put in order; where those are very many,
+    the ids are looked through to the end.
+    """
+    assert query.geo is not None
+    wanted, skip = wanted + query.offset, query.offset
+    if box_of(query.geo, shape_of(query.geo)) is not None:
+        rows = await _by_place(conn, query, expand, wanted, PLACES_FEW)
+        if rows is None:
+            rows = await _among_first(conn, query, expand, wanted)
+        if rows is None:
+            rows = await _by_place(conn, query, expand, wanted, PLACES_MAX)
+        if rows is not None:
+            return rows[skip:wanted]
+    found: list[Record] = []
+    after = query.after
     batch = max(wanted, REFINE_BATCH)
     while len(found) < wanted:
-        rows = await _rows(conn, query, expand, f"{COLUMNS}, {_PLACE}", after, batch)
-        for row in await _refined(rows, query):
-            if skip:
-                skip -= 1
-            else:
-                found.append(row)
+        rows = await _rows(conn, query, expand, f"{COLUMNS}, {PLACE}", after, batch)
+        found += await refined(rows, query)
         if len(rows) < batch:
             break
         after = _cursor(query, held_from(rows[-1]))
-    return found[:wanted]
+    return found[skip:wanted]
 
 
-async def _by_place(conn: Conn, query: Query, expand: Expand, wanted: int) -> list[Record] | None:
-    """The page, where the box of the query holds few entities; None where it holds many."""
-    assert query.geo is not None
-    if box_of(query.geo, shape_of(query.geo)) is None or query.order != "id":
+async def _among_first(
+    conn: Conn, query: Query, expand: Expand, wanted: int
+) -> list[Record] | None:
+    """The page, where enough are found among the first ids; None where not."""
+    if query.order != "id":
         return None
-    numbers = await _places(conn, query, expand, PLACES_MAX)
-    if numbers is None:
-        return None
-    where = Where()
-    keys = where.bind(numbers)
-    order = _after(query, where, query.after)
-    where.add(f"e.no = any({keys}::bigint[])")
+    free = msgspec.structs.replace(query, geo=None, q=None)
+    where, branches = conditions(free, expand)
+    _after(query, where, query.after)
+    keys = _page_sql("e.no, e.id", where, branches, "id", WALK_FIRST)
+    exact = whole_of(*conditions(query, expand, where))
     sql = (
-        f"select {COLUMNS} from context.entity e where {where.sql()} order by {order}"  # noqa: S608
-        f" limit {wanted} offset {where.bind(query.offset)}"
+        f"with keys as materialized ({keys}) select {COLUMNS}, {PLACE} from keys k"  # noqa: S608
+        f" join context.entity e on e.no = k.no where {exact.sql()} order by e.id"
+        f" limit {wanted * 4}"
     )
-    return await _fetch(conn, sql, where.parameters, _asked(query))
+    rows = await refined(await fetch(conn, sql, where.parameters, asked(query)), query)
+    return rows if len(rows) >= wanted else None
 
 
-async def _places(conn: Conn, query: Query, expand: Expand, most: int) -> list[int] | None:
-    """The numbers of all entities that fulfil a query with a box; None where more than `most` lie
-    in the box. The box is looked up first, whatever else is asked: the planner cannot know how
-    many lie in it."""
-    assert query.geo is not None
-    box = box_of(query.geo, shape_of(query.geo))
-    where, branches = conditions(query, expand)
+async def _by_place(
+    conn: Conn, query: Query, expand: Expand, wanted: int, most: int
+) -> list[Record] | None:
+    """The page by the index of places; None where more than `most` lie in the box."""
+    found: list[Record] = []
+    after, batch = query.after, max(wanted * 4, 100)
+    while len(found) < wanted:
+        where = whole_of(*conditions(query, expand))
+        sql_near = (
+            f"select e.no, e.id, e.created_at, e.modified_at from context.entity e"  # noqa: S608
+            f" where {where.sql()} limit {most + 1}"
+        )
+        near_parameters = len(where.parameters)
+        behind = Where()
+        behind.parameters = where.parameters
+        order = _after(query, behind, after)
+        condition = behind.sql().replace("e.", "n.") or "true"
+        sql = (
+            f"with near as materialized ({sql_near})"  # noqa: S608
+            f" select {COLUMNS}, {PLACE}, s.all_near from (select n.no,"
+            f" (select count(*) from near) as all_near from near n"
+            f" where {condition} order by {order} limit {batch}) s"
+            f" join context.entity e on e.no = s.no order by e.{order.replace(', id', ', e.id')}"
+        )
+        rows = await fetch(conn, sql, where.parameters, asked(query))
+        if not rows and after is not None:  # nothing behind the cursor, or nothing of a part
+            counted = f"select count(*) from ({sql_near}) s"  # noqa: S608
+            total = await conn.fetchval(counted, *where.parameters[:near_parameters])
+            return None if total > most else found
+        if rows and rows[0]["all_near"] > most:
+            return None
+        found += await refined(rows, query)
+        if len(rows) < batch:
+            break
+        after, batch = _cursor(query, held_from(rows[-1])), batch * 4
+    return found
+
+
+def whole_of(where: Where, branches: list[str]) -> Where:
+    """The conditions with those of the types among them."""
     if branches:
         where.add("(" + " or ".join(f"({branch})" for branch in branches) + ")")
-    near = where.bind(box)
-    sql = f"""with near as materialized (
-            select no from context.entity where extent && {near}::box limit {most + 1}
-        )
-        select e.no, {_PLACE}, case when jsonb_typeof(e.doc -> 'location') = 'array'
-                then e.doc ->> 'location' end as location
-        from near join context.entity e on e.no = near.no
-        where (select count(*) from near) <= {most} and {where.sql()}"""  # noqa: S608
-    rows = await _fetch(conn, sql, where.parameters, _asked(query))
-    if not rows:
-        total = await conn.fetchval(
-            """select count(*) from
-                   (select 1 from context.entity where extent && $1::box limit $2) s""",
-            box,
-            most + 1,
-        )
-        return None if total > most else []
-    return [row["no"] for row in await _refined(rows, query)]
+    return where
 
 
-async def _refined(rows: list[Record], query: Query) -> list[Record]:
+async def refined(rows: list[Record], query: Query) -> list[Record]:
     """The rows that fulfil the geo-query exactly. Hundreds of them are looked at in a thread."""
     assert query.geo is not None
     if len(rows) <= 50:
@@ -264,8 +290,6 @@ def _fulfilling(rows: list[Record], geo: GeoQuery) -> list[Record]:
 
 def _any(row: Record, geo: GeoQuery) -> bool:
     """Whether one of several instances of the location fulfils the query."""
-    if "location" in row.keys():  # noqa: SIM118 - a Record's `in` looks at values
-        return fulfils({"location": msgspec.json.decode(row["location"])}, geo)
     return fulfils(msgspec.json.decode(row["doc"]), geo)
 
 
@@ -280,104 +304,31 @@ async def _ordered(conn: Conn, query: Query, expand: Expand, wanted: int) -> lis
     if query.collation is not None:
         names = await conn.fetch("select collname from pg_collation where collprovider = 'i'")
         in_database = is_in_database(query.collation, frozenset(str(row[0]) for row in names))
-    where, branches = conditions(query, expand)
-    if branches:
-        where.add("(" + " or ".join(f"({branch})" for branch in branches) + ")")
+    where = whole_of(*conditions(query, expand))
     if query.geo is not None:
-        numbers = await _all_places(conn, query, expand)
+        numbers = await all_places(conn, query, expand)
         where.add(f"e.no = any({where.bind(numbers)}::bigint[])")
     order = order_sql(query, where, expand, in_database)
     sql = (
         f"select {COLUMNS} from context.entity e where {where.sql()} order by {order}"  # noqa: S608
         f" limit {wanted} offset {where.bind(query.offset)}"
     )
-    return await _fetch(conn, sql, where.parameters, _asked(query))
+    return await fetch(conn, sql, where.parameters, asked(query))
 
 
-async def _all_places(conn: Conn, query: Query, expand: Expand) -> list[int]:
+async def all_places(conn: Conn, query: Query, expand: Expand) -> list[int]:
     """The numbers of all entities that fulfil a geo-query. Raises `QueryTooComplex` beyond
     `COUNT_MAX`."""
-    columns = f"e.no, e.id, {_PLACE}, {_DOC_FOR_SHAPE}"
-    where, branches = conditions(query, expand)
-    if branches:
-        where.add("(" + " or ".join(f"({branch})" for branch in branches) + ")")
+    columns = f"e.no, e.id, {PLACE}, {DOC}"
+    where = whole_of(*conditions(query, expand))
     sql = (
         f"select {columns} from context.entity e where {where.sql()}"  # noqa: S608
         f" limit {COUNT_MAX + 1}"
     )
-    rows = await _fetch(conn, sql, where.parameters, _asked(query))
+    rows = await fetch(conn, sql, where.parameters, asked(query))
     if len(rows) > COUNT_MAX:
         raise QueryTooComplex(what="entities to look at one by one", limit=COUNT_MAX)
-    return [row["no"] for row in await _refined(rows, query)]
+    return [row["no"] for row in await refined(rows, query)]
 
 
-_DOC_FOR_SHAPE = "e.doc::text as doc"
-
-
-async def count_entities(conn: Conn, query: Query, expand: Expand) -> Count:
-    """How many entities fulfil a query: exactly where few do, else estimated from a sample."""
-    if _asks_types_alone(query):
-        return Count(await count_of_types(conn, query.tenant, _meaning(query)))
-    try:
-        if query.geo is not None:
-            return Count(len(await _all_places(conn, query, expand)))
-        where, branches = conditions(query, expand)
-        if branches:
-            where.add("(" + " or ".join(f"({branch})" for branch in branches) + ")")
-        sql = (
-            "select count(*) from (select 1 from context.entity e"  # noqa: S608
-            f" where {where.sql()} limit {COUNT_MAX + 1}) s"
-        )
-        rows = await _fetch(conn, sql, where.parameters, _asked(query), COUNT_S_MAX)
-        if rows[0][0] <= COUNT_MAX:
-            return Count(int(rows[0][0]))
-    except QueryTooComplex:
-        pass  # the sample below tells
-    return await _estimated(conn, query, expand)
-
-
-def _asks_types_alone(query: Query) -> bool:
-    """Whether the census can answer: nothing but types is asked."""
-    return not (
-        query.ids or query.id_pattern or query.q or query.geo or query.attrs or query.scopes
-        or query.selectors
-    )  # fmt: skip
-
-
-def _meaning(query: Query) -> Callable[[Iterable[str]], bool]:
-    wanted = (*((t,) for t in query.types), *query.types_all)
-    only, never = query.visible_types, frozenset(query.hidden_types or ())
-
-    def is_meant(types: Iterable[str]) -> bool:
-        held = frozenset(types)
-        if (only is not None and not held <= frozenset(only)) or held & never:
-            return False
-        return not wanted or are_types_meant(held, wanted)
-
-    return is_meant
-
-
-async def _estimated(conn: Conn, query: Query, expand: Expand) -> Count:
-    """The count by a sample of the table's pages."""
-    pages = await conn.fetchval(
-        """select greatest(1, pg_relation_size('context.entity')
-                  / current_setting('block_size')::int)"""
-    )
-    share = min(100.0, 100.0 * SAMPLE_PAGES / pages)
-    where, branches = conditions(query, expand)
-    if branches:
-        where.add("(" + " or ".join(f"({branch})" for branch in branches) + ")")
-    source = f"context.entity e tablesample system ({share})"
-    if query.geo is None:
-        sql = f"select count(*) from {source} where {where.sql()}"  # noqa: S608
-        found = (await _fetch(conn, sql, where.parameters, _asked(query)))[0][0]
-    else:
-        sql = f"select e.no, {_PLACE}, {_DOC_FOR_SHAPE} from {source} where {where.sql()}"  # noqa: S608
-        rows = await _fetch(conn, sql, where.parameters, _asked(query))
-        found = len(await _refined(rows, query))
-    return Count(round(found * 100 / share), is_estimated=share < 100)
-
-
-async def count(conn: Conn, query: Query, expand: Expand) -> int:
-    """How many entities fulfil a query; above `COUNT_MAX` an estimate."""
-    return (await count_entities(conn, query, expand)).total
+DOC = "e.doc::text as doc"

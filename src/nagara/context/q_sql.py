@@ -152,7 +152,15 @@ def _term(term: Term, expand: Expand) -> str:
     pairs = _pairs(term, term.op, holders)
     if not pairs:
         return "(1 == 2)"
-    return f"exists({place} ? ({' || '.join(f'exists({h} ? ({c}))' for h, c in pairs)}))"
+    return f"exists({place} ? ({' || '.join(_of(h, c) for h, c in pairs)}))"
+
+
+def _of(holder: str, condition: str) -> str:
+    """A condition on any one thing that a holder holds. A lone comparison is said without a filter
+    of its own: jsonpath compares each item of a sequence by itself."""
+    if condition.startswith("@ ") and " || " not in condition:
+        return holder + condition[1:]
+    return f"exists({holder} ? ({condition}))"
 
 
 def _holders(term: Term, inside: tuple[str, ...]) -> list[str]:
@@ -162,7 +170,13 @@ def _holders(term: Term, inside: tuple[str, ...]) -> list[str]:
         steps = "".join(".*" if step == "*" else f".{quoted(step)}" for step in inside)
         return [f"@.{holder}{steps}" for holder in INSIDE_HOLDERS]
     found = ["@.value", '@.value."@value"', "@.valueList", "@.json"]
-    if term.op not in (">", ">=", "<", "<="):  # clause 4.9: relationships know no order
+    only_texts = any(isinstance(v, str | Between) for v in term.values) or term.op is None
+    if only_texts and term.op not in (
+        ">",
+        ">=",
+        "<",
+        "<=",
+    ):  # clause 4.9: relationships know no order
         found += ["@.object", "@.objectList", "@.objectList.object", "@.vocab"]
     return found
 

@@ -48,13 +48,18 @@ def tree_of(query: Query, expand: Expand) -> Node | None:
     return expand_values(parse_q(query.q), query.expand_values, expand)
 
 
-def conditions(query: Query, expand: Expand) -> tuple[Where, list[str]]:
+def conditions(
+    query: Query, expand: Expand, beside: Where | None = None
+) -> tuple[Where, list[str]]:
     """The conditions of a query but for its types, and the alternatives that name the types.
 
     Entities of several types are few; they are a branch of their own, so that the many are read in
-    the order of their index.
+    the order of their index. `beside`: other conditions of the same statement, whose parameters
+    these go on from.
     """
     where = Where()
+    if beside is not None:
+        where.parameters = beside.parameters
     where.add(f"e.tenant = {where.bind(query.tenant)}")
     where.add("not e.deleted")
     if query.at is not None:

@@ -19,13 +19,6 @@ returns setof record language sql immutable parallel safe as $$
     select key, coalesce(value ->> 'type', value -> 0 ->> 'type', '') from jsonb_each(doc)
 $$;
 
--- The names and kinds of a document as one text: what has not changed is not counted again.
-create function context.shape(doc jsonb) returns text
-language sql immutable parallel safe as $$
-    select string_agg(key || ' ' || coalesce(value ->> 'type', value -> 0 ->> 'type', ''), chr(10))
-    from jsonb_each(doc)
-$$;
-
 create function context.fold_census() returns void language sql as $$
     with held as (
         select ctid from context.census for update skip locked
@@ -55,7 +48,10 @@ begin
                 n.doc as doc_is, n.deleted as gone_is
             from before_it o join after_it n on n.no = o.no
             where o.deleted <> n.deleted or o.type <> n.type or o.types is distinct from n.types
-                or context.shape(o.doc) is distinct from context.shape(n.doc)
+                or (select array_agg((key, coalesce(value ->> 'type', value -> 0 ->> 'type'))::text)
+                    from jsonb_each(o.doc)) is distinct from
+                   (select array_agg((key, coalesce(value ->> 'type', value -> 0 ->> 'type'))::text)
+                    from jsonb_each(n.doc))
         )
         select tenant, types, attr, kind, sum(d) from (
             select c.tenant, c.types_was as types, a.attr, a.kind, -1 as d

@@ -23,6 +23,7 @@ from nagara.context.ngsi.entities import entity_routes
 from nagara.context.ngsi.fetch import Contexts, demand_public
 from nagara.context.ngsi.retrieve import retrieve_routes
 from nagara.context.ngsi.sources.distribute import Sources
+from nagara.context.ngsi.temporal import temporal_routes
 from nagara.engines.database import Database
 from nagara.engines.postgres import PostgresEngine
 from nagara.guard import Guard, audit
@@ -49,6 +50,7 @@ class Broker:
             entity_routes(self.context, contexts),
             retrieve_routes(self.context, contexts),
             batch_routes(self.context, contexts),
+            temporal_routes(self.context, contexts),
             *self.sources.routes(),
         ):
             made += routes if isinstance(routes, list) else [routes]

@@ -55,6 +55,9 @@ async def broker(broker_of_module: Broker) -> AsyncIterator[Broker]:
         ({"type": "Vehicle"}, "north south"),
         ({"type": "Vehicle,Building"}, "north south"),
         ({"type": "Ship"}, ""),
+        ({"type": "*"}, "north past south"),
+        ({"id": NORTH["id"]}, "north"),
+        ({"q": 'sourceType=="sensor"'}, "north"),
         ({"type": "Vehicle", "id": "urn:x:v2"}, "south"),
         ({"type": "Parking", "idPattern": ".*downtown$"}, "north"),
         ({"attrs": "speed"}, "north south"),
@@ -87,6 +90,7 @@ async def test_a_query_finds_what_may_hold_it(
 async def test_a_list_is_told_in_pages_and_counted(broker: Broker) -> None:
     got = await broker.client.get(BASE, params={"type": "Vehicle", "limit": 1, "count": "true"})
     assert len(got.json()) == 1
+    assert "offset=1" in got.headers["link"]
     assert got.headers["ngsild-results-count"] == "2"
     none = await broker.client.get(BASE, params={"type": "Vehicle", "limit": 0, "count": "true"})
     assert none.status_code == 200
@@ -94,7 +98,16 @@ async def test_a_list_is_told_in_pages_and_counted(broker: Broker) -> None:
 
 
 @pytest.mark.parametrize(
-    "params", [{"limit": "-1"}, {"type": "V", "q": "("}, {"type": "V", "csf": "=="}]
+    "params",
+    [
+        {},
+        {"limit": "-1"},
+        {"type": "V", "q": "("},
+        {"type": "V", "csf": "=="},
+        {"id": "no uri"},
+        {"georel": "within"},
+        {"type": "V", "timerel": "before"},
+    ],
 )
 async def test_what_cannot_be_read_is_refused(broker: Broker, params: dict[str, str]) -> None:
     assert (await broker.client.get(BASE, params=params)).status_code == 400

@@ -10,9 +10,11 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from nagara.context.errors import QueryInvalid
 from nagara.context.find import fulfils
 from nagara.context.model import Attrs, GeoQuery
 from nagara.context.ngsi.query import make_query
+from nagara.context.ngsi.read import is_uri
 from nagara.context.ngsi.sources.registration import Registration, Span
 from nagara.context.ngsi.sources.registry import Wanted, covers
 from nagara.context.ngsi.terms import TermMap
@@ -86,6 +88,8 @@ def question_of(
     """The question of parameters by the standard's names. Raises `QueryInvalid` in words."""
     types = types_of(params.get("type"), terms)
     ids = names_of(params.get("id"))
+    if not all(map(is_uri, ids)):
+        raise QueryInvalid(query=str(params.get("id"))[:80], position=0, reason="id is a URI")
     attrs = [a for a in names_of(params.get("attrs")) + names_of(params.get("pick"))
              if a not in ("id", "type", "scope")]  # fmt: skip
     pattern = params.get("idPattern")
@@ -129,10 +133,19 @@ def names_of(said: Any) -> list[str]:
 
 
 def during_of(params: Mapping[str, Any]) -> Span | None:
-    """The time that a temporal query asks for; None where it asks for none."""
+    """The time that a temporal query asks for; None where it asks for none.
+
+    Raises `QueryInvalid`, `InstantUnreadable`.
+    """
     relation, at = params.get("timerel"), params.get("timeAt")
-    if not relation or not at:
+    if not relation:
         return None
+    if relation not in ("before", "after", "between") or not isinstance(at, str):
+        raise QueryInvalid(
+            query=f"timerel={relation}"[:80],
+            position=0,
+            reason="timerel is before, after or between, with timeAt",
+        )
     when = parse_instant(at)
     if relation == "before":
         return Span(datetime.min.replace(tzinfo=when.tzinfo), when)

@@ -19,6 +19,7 @@ from nagara.context.ngsi.ask import Asked
 from nagara.context.ngsi.fetch import Contexts
 from nagara.context.ngsi.query import LIMIT_DEFAULT, LIMIT_MAX, whole
 from nagara.context.ngsi.read import is_uri
+from nagara.context.ngsi.retrieve import page_links
 from nagara.context.ngsi.sources.discovery import properties_of, question_of
 from nagara.context.ngsi.sources.errors import (
     RegistrationExists,
@@ -42,7 +43,7 @@ from nagara.guard.permission import allow
 from nagara.guard.policy import may
 from nagara.values.time import format_instant
 
-#: Without any of these, a query lists all that is registered.
+#: A query has at least one of these, or q (clause 5.10.2.4). `type=*` lists all.
 _NARROWING = ("type", "id", "idPattern", "attrs", "pick", "csf", "georel", "scopeQ", "timerel")
 
 READ, WRITE = allow("source:read"), allow("source:write")
@@ -94,7 +95,8 @@ def source_routes(
             page = found[offset : offset + limit]
             rows = await read_rows(context, tenant, [r.id for r in page])
             body = [shown(r, rows.get(r.id), terms, request) for r in page]
-            return ask.answer(request, body, terms, accept, headers=headers)
+            answer = ask.answer(request, body, terms, accept, headers=headers)
+            return with_links(request, answer, limit, offset, len(found), accept)
 
         @get("/{name:str}", opt=READ, summary="Retrieve a context source")
         async def retrieve(self, request: Asked, name: FromPath[str]) -> Response[bytes]:
@@ -186,19 +188,17 @@ def search(
     """The registrations that fulfil a query (clause 5.10.2)."""
     q = params.get("q")
     tree = parse_q(q) if q else None
+    if not q and not any(params.get(word) for word in _NARROWING):
+        raise QueryInvalid(query="", position=0, reason="name at least one of type and attrs")
     question = question_of(params, "", terms, tenant, request.user)
-    if params.get("type") == "":
-        raise QueryInvalid(query="type", position=0, reason="it names no type")
-    ids = question.wanted.ids
-    plain = not any(params.get(word) for word in _NARROWING)
+    everything = params.get("type") == "*" and tree is None
+    # Ids of registrations are asked for as well; then no entity is meant.
+    ids = question.wanted.ids or frozenset()
+    named = {i for i in ids if registry.find(tenant, i) is not None}
     return [
         r
         for r in registry.all_of(tenant)
-        if (
-            plain
-            or question.concerns(r, terms, strict=True)
-            or (ids is not None and r.id in ids)  # ids of registrations are asked for as well
-        )
+        if (r.id in named if named else everything or question.concerns(r, terms, strict=True))
         and (tree is None or matches(tree, properties_of(r.doc), terms.expand))
     ]
 
@@ -227,6 +227,24 @@ async def demand_free_place(context: Context, made: Registration) -> None:
             page = await context.query(wanted)
             if page.entities:
                 raise SourceConflict(reason=f"{page.entities[0].id} lies here and fits it")
+
+
+def with_links(
+    request: Asked, answer: Response[bytes], limit: int, offset: int, total: int, accept: str
+) -> Response[bytes]:
+    """An answer with links to the pages around it (clause 6.3.10)."""
+    if not limit:
+        return answer
+    pages = page_links(
+        request,
+        Query(limit=limit, offset=offset),
+        offset + limit < total,
+        accept,  # type: ignore[arg-type,unused-ignore]
+    )
+    if pages:
+        said = answer.headers.get("Link")
+        answer.headers["Link"] = ", ".join([*pages, said] if said else pages)
+    return answer
 
 
 async def insert(context: Context, made: Registration, owner: str) -> bool:

@@ -23,6 +23,7 @@ from nagara.context.ngsi.sources.errors import (
     RegistrationNotFound,
     SourceLimit,
 )
+from nagara.context.ngsi.sources.routes import with_links
 from nagara.context.ngsi.sources.watch import WATCHES_MAX, Watch, Watcher, read_watch
 from nagara.context.ngsi.tenants import Tenants
 from nagara.context.ngsi.terms import TermMap
@@ -75,7 +76,9 @@ def watch_routes(
             found = watcher.all_of(tenant)
             headers = {"NGSILD-Results-Count": str(len(found))} if is_counted(params) else {}
             body = [shown(w, watcher, terms) for w in found[offset : offset + limit]]
-            return ask.answer(request, body, terms, ask.accept_of(request), headers=headers)
+            accept = ask.accept_of(request)
+            answer = ask.answer(request, body, terms, accept, headers=headers)
+            return with_links(request, answer, limit, offset, len(found), accept)
 
         @get("/{name:str}", opt=READ, summary="Retrieve a subscription to context sources")
         async def retrieve(self, request: Asked, name: FromPath[str]) -> Response[bytes]:
@@ -158,7 +161,6 @@ def shown(watch: Watch, watcher: Watcher, terms: TermMap) -> dict[str, Any]:
         body["watchedAttributes"] = [
             terms.compact(watch.terms.expand(a)) for a in body["watchedAttributes"]
         ]
-    body["isActive"] = watch.active
     body["status"] = "active" if watch.active else "paused"
     if watch.expires_at is not None and watch.expires_at <= datetime.now(UTC):
         body["status"] = "expired"

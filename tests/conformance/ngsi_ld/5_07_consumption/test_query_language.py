@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nagara.context.errors import QueryInvalid, QueryTooComplex
+from nagara.context.ngsi.projection import read_projection
+from nagara.context.ngsi.read import read_entity
+from nagara.context.ngsi.terms import CORE
+from nagara.context.order import read_order
+from nagara.context.q import parse_q
+from nagara.context.q_match import matches, times_of
+from nagara.context.selection import read_scope_query, read_selection
 
 Client = httpx.AsyncClient
 BASE = "/ngsi-ld/v1/entities"
@@ -377,3 +391,31 @@ async def test_a_query_by_a_body(ngsi: Client) -> None:
         {**one, "ordering": {"orderBy": ["id;asc"], "collation": "de-u-co-phonebk"}},
     ]:  # fmt: skip
         await ask(400, **wrong)
+
+
+def test_memory_and_database_understand_the_same() -> None:
+    """What a subscription finds in memory is what a query finds in the store."""
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    held = [
+        msgspec.structs.replace(read_entity(body, CORE), created_at=now, modified_at=now)
+        for body in CITY[:3]
+    ]
+    for q, wanted in QUERIES:
+        found = [
+            int(e.id.rsplit(":", 1)[1])
+            for e in held
+            if matches(parse_q(q), e.attrs, CORE.expand, times_of(e))
+        ]
+        assert found == wanted, q
+
+
+@given(st.text(alphabet='ab.[]{}()|;,:"=!<>~*1 \\', max_size=40))
+def test_any_text_is_a_query_or_told_why_not(text: str) -> None:
+    readers = (parse_q, read_selection, read_scope_query, read_order, _read_pick)
+    for read in readers:
+        with contextlib.suppress(QueryInvalid, QueryTooComplex):
+            read(text)
+
+
+def _read_pick(text: str) -> None:
+    read_projection(text, "pick")

@@ -84,6 +84,12 @@ class _Sum:
         self.high = high if high > self.high else self.high
 
 
+def _deviation(n: int, total: float, square: float) -> float:
+    """The standard deviation of all the values (not of a sample)."""
+    mean = total / n
+    return math.sqrt(max(0.0, square / n - mean * mean))
+
+
 _SAYS: dict[str, Callable[[_Sum], Any]] = {
     "totalCount": lambda s: s.n,
     "sum": lambda s: s.total,
@@ -91,7 +97,7 @@ _SAYS: dict[str, Callable[[_Sum], Any]] = {
     "min": lambda s: s.low,
     "max": lambda s: s.high,
     "sumsq": lambda s: s.square,
-    "stddev": lambda s: math.sqrt(max(0.0, s.square / s.n - (s.total / s.n) ** 2)),
+    "stddev": lambda s: _deviation(s.n, s.total, s.square),
 }
 
 _HOURS = """

@@ -26,7 +26,7 @@ import structlog
 from msgspec import Struct, field
 
 from nagara.context.ngsi.subscriptions import letters
-from nagara.context.ngsi.subscriptions.endpoint import Endpoint, mqtt_address
+from nagara.context.ngsi.subscriptions.endpoint import Endpoint, checked_url
 from nagara.context.ngsi.subscriptions.http_post import HttpPoster, Target, target_of
 from nagara.context.ngsi.subscriptions.letters import Box, Letter, Parcel, Standing
 from nagara.context.ngsi.subscriptions.mqtt_post import MqttPoster
@@ -124,6 +124,14 @@ class Delivery:
         desk.endpoint, desk.held = endpoint, held
         desk.moved.set()
         self._set_out(box, desk)
+
+    def hold(self, box: Box, held: bool) -> None:
+        """Let a subscriber's messages wait, or go on."""
+        desk = self._desks.get(box)
+        if desk is not None and desk.held != held:
+            desk.held = held
+            desk.moved.set()
+            self._set_out(box, desk)
 
     async def forget(self, conn: Conn, box: Box) -> None:
         """A subscriber has gone, and all that waited with him, in the caller's transaction."""
@@ -332,7 +340,7 @@ class Delivery:
 
     async def _call(self, desk: _Desk, endpoint: Endpoint, letter: Letter) -> str | None:
         if time.monotonic() - desk.checked_at > CHECKED_FOR_S:
-            desk.address = await self._guard_url(_url_of(endpoint))
+            desk.address = await self._guard_url(checked_url(endpoint))
             desk.checked_at = time.monotonic()
         if endpoint.is_mqtt:
             await self._mqtt.post(endpoint, desk.address, letter.body)
@@ -391,15 +399,6 @@ class Delivery:
         desk.standing.times_failed += count
         desk.standing.last_failure, desk.standing.last_error = self._wall(), "queue-full"
         self._dirty.add(box)
-
-
-def _url_of(endpoint: Endpoint) -> str:
-    """The URL whose address is checked: the guard knows HTTP."""
-    if not endpoint.is_mqtt:
-        return endpoint.uri
-    to = mqtt_address(endpoint.uri)
-    host = f"[{to.host}]" if ":" in to.host else to.host
-    return f"{'https' if to.tls else 'http'}://{host}:{to.port}/"
 
 
 def encode_body(body: Any) -> str:

@@ -115,6 +115,15 @@ def mqtt_address(uri: str) -> MqttAddress:
     )
 
 
+def checked_url(endpoint: Endpoint) -> str:
+    """The URL whose address is checked before it is called: the guard knows HTTP."""
+    if not endpoint.is_mqtt:
+        return endpoint.uri
+    to = mqtt_address(endpoint.uri)
+    host = f"[{to.host}]" if ":" in to.host else to.host
+    return f"{'https' if to.tls else 'http'}://{host}:{to.port}/"
+
+
 def _is_address(uri: str) -> bool:
     try:
         parts = urlsplit(uri)

@@ -170,8 +170,10 @@ class Notifier:
             except Exception as error:  # the database is away: those known stay known
                 log.warning("subscriptions.owners_unknown", error=type(error).__name__)
                 continue
+            now = datetime.now(UTC)
             for subscription in list(self._known.values()):
-                self._serve(subscription)
+                held = not self.is_served(subscription, now)
+                self.delivery.hold(box_of(subscription.key), held)
 
     # --- what is to be told ------------------------------------------------------------------
 

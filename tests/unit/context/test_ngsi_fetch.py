@@ -120,3 +120,10 @@ async def test_contexts_are_kept_by_size(server: Server, monkeypatch: pytest.Mon
         await contexts.terms(f"{server.url}/{i}")
     assert len(contexts._documents) == 3
     assert contexts._documents_bytes == sum(n for _, n in contexts._documents.values())
+
+
+@pytest.mark.parametrize("url", ["http://[", "http://[::1", "word", "//x.org/c", "http://[/:"])
+async def test_what_is_no_url_is_refused_in_words(url: str) -> None:
+    for source in (url, [url], {"a": {"@id": "https://x.org/a", "@context": url}}):
+        with pytest.raises((ContextInvalid, AddressForbidden)):
+            await Contexts().terms(source)

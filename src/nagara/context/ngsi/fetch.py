@@ -262,8 +262,12 @@ class _Resolver:
             shelved = await shelf.find(hosted, self._tenant)
             if shelved is not None and shelved.kind != "Cached":
                 return await self.resolve(shelved.body, base, depth + 1)
-        url = urljoin(base, source) if base is not None else source
-        if not urlsplit(url).scheme:
+        try:
+            url = urljoin(base, source) if base is not None else source
+            is_url = bool(urlsplit(url).scheme)
+        except ValueError:  # half a bracket, or so
+            is_url = False
+        if not is_url:
             raise ContextInvalid(reason=f"“{source[:80]}” is no URL, nor an @context of this city")
         if is_core(url):
             return []

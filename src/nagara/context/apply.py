@@ -340,8 +340,12 @@ def _observe(
         current_said = current.get("observedAt") if current else None
         newer = current_said is None or parse_instant(current_said) < at
         surely_new = newer and op.current and (ahead is None or parse_instant(ahead) < at)
-        if not surely_new and (
-            (current_said is not None and parse_instant(current_said) == at) or heard(name, at)
+        if (
+            not op.anew
+            and not surely_new
+            and (
+                (current_said is not None and parse_instant(current_said) == at) or heard(name, at)
+            )
         ):
             duplicate += 1
             continue

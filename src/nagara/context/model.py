@@ -166,6 +166,7 @@ class Observe(Struct, frozen=True):
 
     Every instance carries `observedAt`. Values older than the current one, and values that are not
     to become current, go to history only. The entity is made with `base` where it is absent.
+    `anew`: a value of an instant that has one is another value (a program's second POST), and kept.
     """
 
     id: str
@@ -173,6 +174,7 @@ class Observe(Struct, frozen=True):
     attrs: Attrs
     base: Attrs | None = None
     current: bool = True
+    anew: bool = False
 
 
 class Chronicle(Struct, frozen=True):

@@ -320,7 +320,7 @@ class Maker:
         instance = instance_of(of, body, feature, stream.unit, self.now)
         current = parse_instant(instance["observedAt"]) <= self.now
         self.ops.append(
-            Observe(stream.thing, stream.types, {stream.attr: instance}, current=current)
+            Observe(stream.thing, stream.types, {stream.attr: instance}, current=current, anew=True)
         )
         return Heard(stream, instance)
 

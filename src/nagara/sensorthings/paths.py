@@ -69,6 +69,8 @@ def read_path(text: str) -> Place:
             prop.append("id" if part == "@iot.id" else part)
         else:
             raise PathUnknown(path=text[:80], reason=f"“{part[:60]}” is not known there")
+    if not steps:
+        raise PathUnknown(path=text[:80], reason="it begins with one of the sets")
     made = Place(tuple(steps), tuple(prop), form)
     if form == "value" and not prop:
         raise PathUnknown(path=text[:80], reason="$value follows a property")

@@ -144,6 +144,19 @@ async def test_a_link_may_be_quoted_and_carry_more(sta: Any) -> None:
     assert await sta.ids(f"Things({number})/Locations") == [other]
 
 
+async def test_two_observations_of_one_instant_are_two(sta: Any) -> None:
+    await sta.post("Things", THING)
+    [stream] = await sta.ids("Datastreams")
+    at = "2025-01-01T01:00:00Z"
+    made = [
+        await sta.post(f"Datastreams({stream})/Observations", {"result": r, "phenomenonTime": at})
+        for r in (1, 2, 2)
+    ]
+    assert len(set(made)) == 3
+    assert [(await sta.get(f"Observations({one})"))["result"] for one in made] == [1, 2, 2]
+    assert len(await sta.ids("Observations", filter=f"phenomenonTime eq {at}")) == 4
+
+
 async def test_an_observation_needs_a_feature_or_a_place(sta: Any) -> None:
     body = {k: v for k, v in THING.items() if k != "Locations"}
     stream = {k: v for k, v in THING["Datastreams"][0].items() if k != "Observations"}

@@ -27,6 +27,7 @@ import mqtt_to_commit
 import patch
 import query_entities
 import sensor_to_screen
+import temporal
 import subscriptions
 from frame import HERE, Bench, Row, Scale, scale_asked
 
@@ -40,6 +41,7 @@ BENCHES: dict[str, Bench] = {
     "screen": sensor_to_screen.bench,
     "memory": idle_memory.bench,
     "history": history.bench,
+    "temporal": temporal.bench,
     "subscriptions": subscriptions.bench,
 }
 RESULTS = HERE / "results"

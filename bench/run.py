@@ -27,8 +27,8 @@ import mqtt_to_commit
 import patch
 import query_entities
 import sensor_to_screen
-import temporal
 import subscriptions
+import temporal
 from frame import HERE, Bench, Row, Scale, scale_asked
 
 BENCHES: dict[str, Bench] = {

@@ -140,6 +140,8 @@ class Sources:
             return await self.snapshots.answer(request, asked, act, snapshot)
         if act is None or params.get("local") == "true":
             return None
+        if not known:
+            tenant = await self.tenants.existing(request)
         asked = Asking(tenant, {k.lower(): v for k, v in request.headers.items()})
         if act.is_read:
             return await self._read(request, asked, act)

@@ -31,6 +31,7 @@ from nagara.context.model import (
     Observe,
     Op,
     Patch,
+    PatchMode,
     Replace,
     Upsert,
     Written,
@@ -54,7 +55,11 @@ def apply(state: State, op: Op, now: datetime, heard: Heard) -> tuple[State, lis
     Raises a Problem of `nagara.context.errors` where the operation does not fit the state; the
     given state is never changed in place.
     """
+    if isinstance(op, Observe) and state.expires_at is None:
+        return _observe(state, op, now, heard)  # the busiest of all
     after, rows, written = _applied(state, op, now, heard)
+    if after.scopes is state.scopes:  # nearly all
+        return after, rows, written
     if after.scopes != state.scopes and after.exists and not isinstance(op, Chronicle):
         rows = with_scopes(rows, after.scopes, now, LogRow)
     return after, rows, written
@@ -63,18 +68,18 @@ def apply(state: State, op: Op, now: datetime, heard: Heard) -> tuple[State, lis
 def _applied(
     state: State, op: Op, now: datetime, heard: Heard
 ) -> tuple[State, list[LogRow], Written]:
-    if _is_over(state, now) and not isinstance(op, Delete):
+    if state.expires_at is not None and _is_over(state, now) and not isinstance(op, Delete):
         gone, rows, _ = _delete(state, now)  # the sweep has not come by yet: it is not there
         after, more, written = _applied(gone, op, now, heard)
         return after, rows + more, written
-    if isinstance(op, Chronicle):
-        return chronicle(state, op, now, LogRow)
-    if isinstance(op, Amended):
-        return state, [LogRow("t", now, {})], Written(op.id, "amend", state.version)
     if isinstance(op, Observe):
         return _observe(state, op, now, heard)
     if isinstance(op, Patch):
         return _patch(state, op, now)
+    if isinstance(op, Chronicle):
+        return chronicle(state, op, now, LogRow)
+    if isinstance(op, Amended):
+        return state, [LogRow("t", now, {})], Written(op.id, "amend", state.version)
     if isinstance(op, Upsert):
         if not state.exists:
             return _create(state, op.entity, now)
@@ -187,7 +192,12 @@ def _patch(state: State, op: Patch, now: datetime) -> tuple[State, list[LogRow],
     replaces = op.mode in ("append", "change")
     for name, new in op.attrs.items():
         old = attrs.get(name)
-        if replaces and _is_single(new) and (old is None or _is_single(old)):  # nearly all
+        if (
+            replaces
+            and type(new) is dict
+            and "datasetId" not in new
+            and (old is None or (type(old) is dict and "datasetId" not in old))
+        ):  # nearly all: one instance, before and after
             attrs[name] = patch[name] = new
             sys[name] = [sys[name][0] if name in sys else stamp, stamp]
             continue
@@ -214,11 +224,16 @@ def _patch(state: State, op: Patch, now: datetime) -> tuple[State, list[LogRow],
         changed = joined.changed + joined.removed
         patch[name] = changed[0] if len(changed) == 1 else changed
     _demand_few(state.id, attrs)
-    types = state.types + tuple(t for t in op.types if t not in state.types)
-    scopes = _scopes(state, op, untouched)
+    types = state.types
+    if op.types:
+        types += tuple(t for t in op.types if t not in types)
+    scopes = state.scopes if op.scopes is None else _scopes(state, op.scopes, op.mode, untouched)
     expires_at = state.expires_at if op.expires_at is UNSET else op.expires_at
-    kept = (types, scopes, expires_at) == (state.types, state.scopes, state.expires_at)
-    if not patch and kept:
+    if not patch and (types, scopes, expires_at) == (
+        state.types,
+        state.scopes,
+        state.expires_at,
+    ):
         return state, [], Written(state.id, "update", state.version, untouched=tuple(untouched))
     after = State(
         id=state.id,
@@ -240,11 +255,6 @@ def _patch(state: State, op: Patch, now: datetime) -> tuple[State, list[LogRow],
     )
 
 
-def _is_single(attribute: Any) -> bool:
-    """Whether an attribute is its default instance and nothing else."""
-    return type(attribute) is dict and "datasetId" not in attribute
-
-
 def _joined(entity_id: str, name: str, old: Any, new: Any, op: Patch) -> Joined:
     try:
         return join(old, new, op.mode, op.observed_at)
@@ -254,16 +264,16 @@ def _joined(entity_id: str, name: str, old: Any, new: Any, op: Patch) -> Joined:
         raise EntityInvalid(id=entity_id, reason=f"{name}: {unfit}") from None
 
 
-def _scopes(state: State, op: Patch, untouched: list[str]) -> tuple[str, ...]:
-    """The scopes after a patch (clause 4.18)."""
-    if op.scopes is None:
-        return state.scopes
-    if op.mode == "append_new":
-        return state.scopes + tuple(s for s in op.scopes if s not in state.scopes)
-    if op.mode in ("change", "update") and not state.scopes:
+def _scopes(
+    state: State, said: tuple[str, ...], mode: PatchMode, untouched: list[str]
+) -> tuple[str, ...]:
+    """The scopes after a patch that names some (clause 4.18)."""
+    if mode == "append_new":
+        return state.scopes + tuple(s for s in said if s not in state.scopes)
+    if mode in ("change", "update") and not state.scopes:
         untouched.append("scope")
         return state.scopes
-    return op.scopes
+    return said
 
 
 def _demand_few(entity_id: str, attrs: Attrs) -> None:

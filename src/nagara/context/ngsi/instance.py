@@ -40,6 +40,7 @@ NOT_ATTRIBUTES = frozenset(
 _UNITLESS = frozenset(
     {"Relationship", "ListRelationship", "LanguageProperty", "VocabProperty", "JsonProperty"}
 )
+_NUMBERS = frozenset({int, float, bool})
 _GEO_NAMES = frozenset({"location", "observationSpace", "operationSpace"})
 _LANG_STRING = frozenset(
     {"langString", "rdf:langString", "http://www.w3.org/1999/02/22-rdf-syntax-ns#langString"}
@@ -102,8 +103,12 @@ def _instance(
             value = said[holder]
             if nulls != "refused" and is_null(value):
                 return Gone(_dataset(said.get("datasetId"), word, entity_id))
-            _demand_kind(name, kind, word, entity_id)
-            made[holder] = HELD[kind](value, word, terms, entity_id, nulls)
+            if name in _GEO_NAMES and kind != "GeoProperty":
+                raise EntityInvalid(id=entity_id, reason=f"{word} is a GeoProperty, no {kind}")
+            if kind == "Property" and type(value) in _NUMBERS:  # nearly all that is measured
+                made[holder] = value
+            else:
+                made[holder] = HELD[kind](value, word, terms, entity_id, nulls)
         elif nulls in ("refused", "whole"):
             raise EntityInvalid(id=entity_id, reason=f"{word} is a {kind} without “{holder}”")
     for member, value in said.items():
@@ -148,11 +153,6 @@ def _inferred(
     if "observedAt" in said or "datasetId" in said or "unitCode" in said:
         raise EntityInvalid(id=entity_id, reason=f"{word} has no value")
     return {"value": said}, "Property"
-
-
-def _demand_kind(name: str, kind: str, word: str, entity_id: str) -> None:
-    if name in _GEO_NAMES and kind != "GeoProperty":
-        raise EntityInvalid(id=entity_id, reason=f"{word} is a GeoProperty, no {kind}")
 
 
 def _plain_member(

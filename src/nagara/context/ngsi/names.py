@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 from typing import Any
 
 from nagara.context.errors import EntityInvalid, EntityOverLimit
@@ -128,7 +129,14 @@ def read_instant(said: Any, name: str) -> str:
     """An instant as it was sent, in UTC (clause 4.6.3). Raises `InstantUnreadable`."""
     if isinstance(said, dict) and said.get("@type") == "DateTime":
         said = said.get("@value")
-    if not isinstance(said, str) or _INSTANT.fullmatch(said) is None:
+    if not isinstance(said, str) or not _is_instant(said):
         raise InstantUnreadable(got=f"{name} = {said!r}"[:64])
-    parse_instant(said)
     return said
+
+
+@lru_cache(maxsize=4096)  # a batch says the same few thousands of times
+def _is_instant(text: str) -> bool:
+    if _INSTANT.fullmatch(text) is None:
+        return False
+    parse_instant(text)
+    return True

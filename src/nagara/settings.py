@@ -217,6 +217,14 @@ def _check(settings: Settings) -> None:
         raise SettingInvalid(setting="port", got=settings.port, expected=f"1 – {last}")
     if not 0 < settings.speed <= SPEED_MAX:
         raise SettingInvalid(setting="speed", got=settings.speed, expected=f"0 – {SPEED_MAX:.0f}")
+    if not 1 <= settings.temporal_page <= 100_000:
+        raise SettingInvalid(
+            setting="temporal_page", got=settings.temporal_page, expected="1 – 100000"
+        )
+    if not 0 <= settings.history_days <= 36_500:
+        raise SettingInvalid(
+            setting="history_days", got=settings.history_days, expected="0 – 36500"
+        )
     if not 1_000 <= settings.payload_bytes_max <= 64_000_000:
         raise SettingInvalid(
             setting="payload_bytes_max", got=settings.payload_bytes_max, expected="1000 – 64000000"

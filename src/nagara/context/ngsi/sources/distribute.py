@@ -125,6 +125,8 @@ class Sources:
         """Answer in place of the handler, or None for the handler to answer."""
         if not request.scope["path"].startswith(BASE):
             return None
+        if not self.registry.is_used and not _is_special(request):
+            return None  # the whole cost of all this in a city without neighbours
         tenant = request.headers.get("ngsild-tenant", "")
         known = self.registry.has_any(tenant)
         if not (known or _is_special(request)) or is_inner(request):
@@ -190,9 +192,10 @@ class Sources:
 def _is_special(request: Asked) -> bool:
     """Whether a request names a snapshot or an entity map, or wants one."""
     scope = request.scope
-    return b"entityMap=" in scope["query_string"] or any(
-        name in _SPECIAL for name, _ in scope["headers"]
-    )
+    for name, _ in scope["headers"]:
+        if name in _SPECIAL:
+            return True
+    return b"entityMap=" in scope["query_string"]
 
 
 def _named_map(request: Asked) -> str | None:

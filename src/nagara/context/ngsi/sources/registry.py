@@ -73,8 +73,13 @@ class Registry:
         """The name in Via of a tenant of this broker (clause 5.2.40)."""
         return f"{self.alias}~{tenant}" if tenant else self.alias
 
+    @property
+    def is_used(self) -> bool:
+        """Whether anything is registered by anybody."""
+        return bool(self._by_tenant)
+
     def has_any(self, tenant: str) -> bool:
-        """Whether anything is registered. The whole cost of all this where nothing is."""
+        """Whether anything is registered for a tenant."""
         return tenant in self._by_tenant
 
     def all_of(self, tenant: str) -> list[Registration]:

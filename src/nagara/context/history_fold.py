@@ -16,10 +16,10 @@ from nagara.context.packed import DAY_US, micros
 from nagara.engines.database import Database
 from nagara.engines.errors import is_connection_loss
 
-#: Rows folded in one transaction: about a second of one core, in the database.
-FOLD_ROWS = 50_000
-#: Rows that may lie unfolded: reading them for a question costs some 0.1 s.
-WAIT_ROWS = 50_000
+#: Rows folded in one transaction: under a second of one core, in the database.
+FOLD_ROWS = 20_000
+#: Rows that may lie unfolded: packing them for a question costs some 30 µs each.
+WAIT_ROWS = 10_000
 #: How long rows lie unfolded where few are written: a chunk is not made anew for each value.
 WAIT_S = 3_600.0
 LOOK_EVERY_S = 10.0

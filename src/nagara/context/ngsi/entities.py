@@ -29,6 +29,7 @@ from nagara.context.ngsi.fetch import Contexts
 from nagara.context.ngsi.names import is_name, is_uri, read_instant
 from nagara.context.ngsi.partial import attribute_body, partial_update
 from nagara.context.ngsi.purge import purge
+from nagara.context.ngsi.query import is_whole
 from nagara.context.ngsi.read import (
     Nulls,
     Simple,
@@ -239,7 +240,7 @@ def _attribute_name(name: str, terms: TermMap, entity: Entity) -> str:
 
 def _if_match(request: Asked) -> int | None:
     said = request.headers.get("if-match", "").strip().removeprefix("W/").strip('"')
-    return int(said) if ask.is_whole(said) else None
+    return int(said) if is_whole(said) else None
 
 
 def _nothing(status: int = 204, headers: dict[str, str] | None = None) -> Response[None]:

@@ -10,6 +10,7 @@ from nagara.context.model import Delete, Entity, Op, Patch, Query
 from nagara.context.ngsi import ask
 from nagara.context.ngsi.ask import Asked
 from nagara.context.ngsi.names import is_name
+from nagara.context.ngsi.query import query_of
 from nagara.context.ngsi.target import words
 from nagara.context.ngsi.terms import TermMap
 from nagara.context.q import And, Node, Or, Term, parse_q
@@ -32,7 +33,7 @@ async def purge(context: Context, request: Asked, terms: TermMap, tenant: str) -
     for word in keep + drop + words(params.get("attrs")):
         if not is_name(word):
             raise QueryInvalid(query=word[:80], position=0, reason="no attribute is called so")
-    wanted = ask.query_of(request, terms, tenant)
+    wanted = query_of(request, terms, tenant)
     if "{" in (params.get("q") or ""):
         raise QueryInvalid(query=str(wanted.q)[:80], position=0, reason="no linked entities here")
     demand_free(wanted.types)

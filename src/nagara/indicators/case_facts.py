@@ -145,6 +145,12 @@ async def count_incomplete(conn: Connection, period: Period) -> dict[Missing, in
     }
 
 
+async def first_opened_at(conn: Connection) -> datetime | None:
+    """When the first case was opened that the city knows."""
+    found: datetime | None = await conn.fetchval("select min(opened_at) from indicators.case_fact")
+    return found
+
+
 async def list_counted(
     conn: Connection,
     which: str,

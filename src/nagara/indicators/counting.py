@@ -76,13 +76,14 @@ class Counting:
             if days:
                 found.update(await day_facts.count(conn, days, now, periods, self.zone))
             live = await alert_facts.list_live_districts(conn)
+            first = await case_facts.first_opened_at(conn)
         stations = [s for s in sets if isinstance(s, StationSet | PeopleSet | GroundSet)]
         still = await self._still([s for s in stations if not _follows(s)], now, live)
         for i in range(len(periods)):
             found |= {(one, i): tally for one, tally in still.items()}
             for one in sets:
                 if isinstance(one, PeopleSet | GroundSet | CaseSet) and _follows(one):
-                    found[one, i] = self._following(one, i, found, periods[i], now)
+                    found[one, i] = self._following(one, i, found, _days_of(periods[i], now, first))
         return found
 
     async def _still(
@@ -166,12 +167,11 @@ class Counting:
         one: PeopleSet | GroundSet | CaseSet,
         i: int,
         found: Tallies,
-        period: Period,
-        now: datetime,
+        days: float,
     ) -> Tally:
         """What follows from other numbers of the same period."""
         if isinstance(one, CaseSet):
-            resolved, days = found[CaseSet("resolved_then"), i], _days_of(period, now)
+            resolved = found[CaseSet("resolved_then"), i]
             each = {district: count / days for district, count in resolved.rows.items()}
             return Tally(each, None if resolved.whole is None else resolved.whole / days)
         if isinstance(one, GroundSet):
@@ -206,10 +206,10 @@ class Counting:
         return area.code if area else None
 
 
-def _days_of(period: Period, now: datetime) -> float:
-    """Days of a period that have passed; a period without a beginning has one."""
+def _days_of(period: Period, now: datetime, first: datetime | None) -> float:
+    """Days of a period that have passed since the city knows cases; an hour at the least."""
     until = min(period.end or now, now)
-    start = period.start or until - timedelta(days=1)
+    start = max(period.start or first or until, first or until)
     return max((until - start).total_seconds() / 86_400, 1 / 24)
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import AsyncIterator
-from datetime import timedelta
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -14,11 +15,16 @@ import pytest_asyncio
 from litestar import Litestar
 from openpyxl import Workbook, load_workbook
 
+from engine_fixtures import copied_database
 from nagara.cases import room as cases_room
 from nagara.cases.photos import PhotoFiles
 from nagara.cases.reports import Report, Reports
 from nagara.cases.service import Casework
-from nagara.context import Query
+from nagara.city import bundled_kit
+from nagara.context import Context, Query
+from nagara.context.room import Floor
+from nagara.engines.postgres import PostgresEngine
+from nagara.guard import Guard, audit
 from nagara.guard.accounts import NewAccount
 from nagara.guard.identity import ANONYMOUS
 from nagara.http.problem import EXCEPTION_HANDLERS
@@ -26,7 +32,7 @@ from nagara.indicators import room as indicators_room
 from nagara.pack import installed_packs
 from nagara.vocab import indicator as noun
 from nagara.vocab.indicator import ReceivedValue
-from room_fixtures import Town
+from room_fixtures import NOON, Town
 
 API = "/api/v1/indicators"
 HERE = (100.5018, 13.7563)
@@ -86,12 +92,38 @@ class Desk:
         return await self.ask(role, "POST", f"/{code}/values", 201, json=body)
 
 
-@pytest_asyncio.fixture(loop_scope="session")
-async def desk(town: Town) -> AsyncIterator[Desk]:
-    made = Desk(town)
-    await made.open()
-    yield made
-    await made.close()
+@pytest_asyncio.fixture(scope="module")
+async def shared(
+    postgres_engine: PostgresEngine, make_city_root: Callable[[], Path]
+) -> AsyncIterator[Desk]:
+    """One town and one set of accounts for all tests of this file: hashing passwords is slow."""
+    root = make_city_root()
+    async with copied_database(postgres_engine) as database:
+        guard = Guard(database, root, wall=lambda: datetime.now(UTC))
+        await guard.start()
+        context = Context(database, audit.append)
+        await context.start()
+        town = Town(Floor(context, database, bundled_kit("th-bkk"), guard, root / "files"))
+        town.stand_at(NOON)
+        made = Desk(town)
+        await made.open()
+        yield made
+        await made.close()
+        await context.stop()
+
+
+@pytest_asyncio.fixture
+async def desk(shared: Desk) -> Desk:
+    """The town on a new day, with nothing of the day before in the room's tables."""
+    shared.town.pass_(days=1)
+    await shared.town.settle()
+    async with shared.town.floor.db.acquire() as conn:
+        await conn.execute(
+            """truncate indicators.value, indicators.step, indicators.target,
+                        indicators.case_fact, indicators.alert_fact, indicators.day_fact,
+                        indicators.day_dirty"""
+        )
+    return shared
 
 
 async def test_a_value_goes_through_three_hands_and_a_locked_one_is_not_changed(
@@ -337,8 +369,6 @@ async def test_targets_have_baseline_date_and_standing(desk: Desk) -> None:
 async def test_other_cities_are_compared_and_never_mixed(desk: Desk) -> None:
     register = desk.room.register
     assert register is not None
-    from datetime import date  # noqa: PLC0415
-
     values = [
         ReceivedValue(INTERNET, date(y, 1, 1), date(y + 1, 1, 1), 50.0 + y - 2020, "P1")
         for y in range(2020, 2025)

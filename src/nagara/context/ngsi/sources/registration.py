@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Literal
@@ -12,32 +11,26 @@ from msgspec import Struct
 from nagara.context.geometry import demand_geometry
 from nagara.context.model import NGSI_NULL
 from nagara.context.ngsi.read import is_uri
-from nagara.context.ngsi.sources.errors import RegistrationInvalid
-from nagara.context.ngsi.sources.operations import AUXILIARY, GROUPS, OPERATIONS, expand_operations
+from nagara.context.ngsi.sources.members import (
+    CHECKS,
+    NAMES_MAX,
+    Mode,
+    demand_management,
+    is_texts,
+    wrong,
+)
+from nagara.context.ngsi.sources.operations import AUXILIARY, expand_operations
 from nagara.context.ngsi.terms import TermMap
 from nagara.context.pattern import demand_pattern, read_pattern
 from nagara.values.errors import Problem
 from nagara.values.time import parse_instant
 
-Mode = Literal["inclusive", "exclusive", "redirect", "auxiliary"]
-MODES: tuple[Mode, ...] = ("inclusive", "exclusive", "redirect", "auxiliary")
 TYPE = "ContextSourceRegistration"
 
 INFORMATION_MAX = 100  # parts of one registration
-NAMES_MAX = 500  # attributes or entities of one part
-PAIRS_MAX = 30  # of contextSourceInfo
-TEXT_CHARS_MAX = 2_000
 TIMEOUT_DEFAULT_S = 5.0
 TIMEOUT_MAX_S = 30.0
 
-_DURATION = re.compile(
-    r"P(?!$)(\d+(\.\d+)?Y)?(\d+(\.\d+)?M)?(\d+(\.\d+)?W)?(\d+(\.\d+)?D)?"
-    r"(T(?=\d)(\d+(\.\d+)?H)?(\d+(\.\d+)?M)?(\d+(\.\d+)?S)?)?"
-)
-_TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+\-.^_`|~:/]{1,200}")
-_TENANT = re.compile(r"[A-Za-z0-9_\-]{1,64}")
-_SCOPE = re.compile(r"/?[\w\-/]{1,200}")
-_ENDPOINT = re.compile(r"https?://[^/\s@]+(/\S*)?")
 _GEOMETRIES = ("location", "observationSpace", "operationSpace")
 #: Members that we write and that nobody else may (Table 5.2.9-2).
 READ_ONLY = ("timesSent", "timesFailed", "lastSuccess", "lastFailure", "status", "createdAt",
@@ -130,27 +123,27 @@ class Registration(Struct, frozen=True):
 def read_doc(body: Any, terms: TermMap, new_id: str, now: datetime) -> dict[str, Any]:
     """The document of a registration with canonical names. Raises `RegistrationInvalid`."""
     if not isinstance(body, dict):
-        raise _wrong("it is a JSON object")
+        raise wrong("it is a JSON object")
     if body.get("type", body.get("@type")) != TYPE:
-        raise _wrong(f"its type is {TYPE}")
+        raise wrong(f"its type is {TYPE}")
     doc: dict[str, Any] = {"id": body.get("id", body.get("@id", new_id)), "type": TYPE}
     if not is_uri(doc["id"]):
-        raise _wrong("its id must be a URI")
+        raise wrong("its id must be a URI")
     for name in ("endpoint", "information"):
         if name not in body:
-            raise _wrong(f"it needs “{name}”")
+            raise wrong(f"it needs “{name}”")
     for word, value in body.items():
         if word in ("@context", "id", "@id", "type", "@type") or word in READ_ONLY:
             continue
         if value is None or value == NGSI_NULL:
-            raise _wrong(f"“{word[:80]}” is null; leave it out")
+            raise wrong(f"“{word[:80]}” is null; leave it out")
         if word in _MEMBERS:
             doc[word] = _member(word, value, terms)
         else:
             doc[terms.expand(word)] = value
     expires = doc.get("expiresAt")
     if expires is not None and parse_instant(expires) <= now:
-        raise _wrong("expiresAt has passed")
+        raise wrong("expiresAt has passed")
     _demand_mode(doc)
     return doc
 
@@ -158,11 +151,11 @@ def read_doc(body: Any, terms: TermMap, new_id: str, now: datetime) -> dict[str,
 def merge_doc(kept: Mapping[str, Any], change: Any, terms: TermMap) -> dict[str, Any]:
     """A registration with a change (clause 5.9.3), in the client's words where they are new."""
     if not isinstance(change, dict):
-        raise _wrong("a change is a JSON object")
+        raise wrong("a change is a JSON object")
     if change.get("type", TYPE) != TYPE:
-        raise _wrong(f"its type is {TYPE}")
+        raise wrong(f"its type is {TYPE}")
     if change.get("id", kept["id"]) != kept["id"]:
-        raise _wrong("its id cannot be changed")
+        raise wrong("its id cannot be changed")
     merged = render_doc(kept, terms)
     for word, value in change.items():
         if word == "@context" or word in READ_ONLY:
@@ -235,79 +228,17 @@ def _member(name: str, value: Any, terms: TermMap) -> Any:
         return _geometry(name, value)
     if name in ("managementInterval", "observationInterval"):
         return _interval(name, value)
-    check = _CHECKS.get(name)
+    check = CHECKS.get(name)
     if check is not None and not check[0](value):
-        raise _wrong(f"{name} {check[1]}")
+        raise wrong(f"{name} {check[1]}")
     if name == "expiresAt":
         try:
             parse_instant(value)
         except Problem as problem:
-            raise _wrong("expiresAt is no instant") from problem
+            raise wrong("expiresAt is no instant") from problem
     if name == "management":
-        _demand_management(value)
+        demand_management(value)
     return value
-
-
-def _texts(value: Any, good: Any) -> bool:
-    listed = value if isinstance(value, list) else [value]
-    return 0 < len(listed) <= NAMES_MAX and all(isinstance(v, str) and good(v) for v in listed)
-
-
-def _is_duration(value: Any) -> bool:
-    return isinstance(value, str) and _DURATION.fullmatch(value) is not None
-
-
-def _is_pair(pair: Any) -> bool:
-    if not isinstance(pair, dict) or not isinstance(pair.get("key"), str) or "value" not in pair:
-        return False
-    value = pair["value"]
-    good = isinstance(value, str) and len(value) <= TEXT_CHARS_MAX and value.isprintable()
-    return (
-        good and value.isascii() and re.fullmatch(r"[A-Za-z0-9\-_]{1,80}", pair["key"]) is not None
-    )
-
-
-_CHECKS: Mapping[str, tuple[Any, str]] = {
-    "endpoint": (
-        lambda v: isinstance(v, str) and len(v) <= TEXT_CHARS_MAX and bool(_ENDPOINT.fullmatch(v)),
-        "is a URI that starts with http:// or https://, without a user's name",
-    ),
-    "contextSourceInfo": (
-        lambda v: isinstance(v, list) and len(v) <= PAIRS_MAX and all(map(_is_pair, v)),
-        "is a list of key and value that can be headers",
-    ),
-    "contextSourceAlias": (
-        lambda v: isinstance(v, str) and bool(_TOKEN.fullmatch(v)),
-        "is the name of a broker",
-    ),
-    "datasetId": (
-        lambda v: isinstance(v, list) and _texts(v, lambda s: s == "@none" or is_uri(s)),
-        "is a list of URIs and “@none”",
-    ),
-    "expiresAt": (lambda v: isinstance(v, str), "is an instant"),
-    "management": (lambda v: isinstance(v, dict), "is an object"),
-    "mode": (lambda v: v in MODES, f"is one of {', '.join(MODES)}"),
-    "operations": (
-        lambda v: isinstance(v, list) and _texts(v, lambda s: s in OPERATIONS or s in GROUPS),
-        "is a list of the standard's operations (clause 4.20)",
-    ),
-    "refreshRate": (_is_duration, "is a duration as PT5M"),
-    "scope": (lambda v: _texts(v, _SCOPE.fullmatch), "is a scope as /Madrid/Gardens, or a list"),
-    "tenant": (lambda v: isinstance(v, str) and bool(_TENANT.fullmatch(v)), "is a tenant's name"),
-    "description": (lambda v: isinstance(v, str) and v != "", "is a text"),
-    "registrationName": (lambda v: isinstance(v, str) and v != "", "is a text"),
-}
-
-
-def _demand_management(said: dict[str, Any]) -> None:
-    if "cacheDuration" in said and not _is_duration(said["cacheDuration"]):
-        raise _wrong("cacheDuration is a duration as PT5M")
-    for name in ("cooldown", "timeout"):
-        value = said.get(name)
-        if value is not None and (type(value) not in (int, float) or not 0 < value < 1e9):
-            raise _wrong(f"{name} is a number of milliseconds above 0")
-    if "localOnly" in said and type(said["localOnly"]) is not bool:
-        raise _wrong("localOnly is true or false")
 
 
 def _geometry(name: str, value: Any) -> Any:
@@ -315,7 +246,7 @@ def _geometry(name: str, value: Any) -> Any:
     try:
         demand_geometry(held)
     except Problem as problem:
-        raise _wrong(f"{name} is no geometry") from problem
+        raise wrong(f"{name} is no geometry") from problem
     return value
 
 
@@ -323,9 +254,9 @@ def _interval(name: str, value: Any) -> Any:
     try:
         span = _span(value)
     except (Problem, TypeError, KeyError, AttributeError) as problem:
-        raise _wrong(f"{name} has startAt, and endAt if it ends") from problem
+        raise wrong(f"{name} has startAt, and endAt if it ends") from problem
     if span is None or (span.end is not None and span.end < span.start):
-        raise _wrong(f"{name} ends before it begins")
+        raise wrong(f"{name} ends before it begins")
     return value
 
 
@@ -338,34 +269,34 @@ def _span(said: Any) -> Span | None:
 
 def _information(said: Any, terms: TermMap) -> list[dict[str, Any]]:
     if not isinstance(said, list) or not 0 < len(said) <= INFORMATION_MAX:
-        raise _wrong(f"information is a list of 1 to {INFORMATION_MAX}")
+        raise wrong(f"information is a list of 1 to {INFORMATION_MAX}")
     made: list[dict[str, Any]] = []
     for part in said:
         if not isinstance(part, dict):
-            raise _wrong("each part of information is an object")
+            raise wrong("each part of information is an object")
         one: dict[str, Any] = {}
         if "entities" in part:
             one["entities"] = _entities(part["entities"], terms)
         for name in ("propertyNames", "relationshipNames"):
             if name in part:
-                if not isinstance(part[name], list) or not _texts(part[name], bool):
-                    raise _wrong(f"{name} is a list of names")
+                if not isinstance(part[name], list) or not is_texts(part[name], bool):
+                    raise wrong(f"{name} is a list of names")
                 one[name] = [terms.expand(n) for n in part[name]]
         if not one:
-            raise _wrong("each part of information names entities or attributes")
+            raise wrong("each part of information names entities or attributes")
         made.append(one)
     return made
 
 
 def _entities(said: Any, terms: TermMap) -> list[dict[str, Any]]:
     if not isinstance(said, list) or not 0 < len(said) <= NAMES_MAX:
-        raise _wrong(f"entities is a list of 1 to {NAMES_MAX}")
+        raise wrong(f"entities is a list of 1 to {NAMES_MAX}")
     made = []
     for one in said:
-        if not isinstance(one, dict) or not _texts(one.get("type"), bool):
-            raise _wrong("each of its entities names a type")
+        if not isinstance(one, dict) or not is_texts(one.get("type"), bool):
+            raise wrong("each of its entities names a type")
         if "id" in one and not is_uri(one["id"]):
-            raise _wrong("an entity's id is a URI")
+            raise wrong("an entity's id is a URI")
         if "idPattern" in one:
             demand_pattern(one["idPattern"], "idPattern")
         kept = {k: one[k] for k in ("id", "idPattern") if k in one}
@@ -397,16 +328,12 @@ def _demand_mode(doc: Mapping[str, Any]) -> None:
     mode = doc.get("mode", "inclusive")
     named = doc.get("operations")
     if mode == "auxiliary" and named is not None and not expand_operations(named) <= AUXILIARY:
-        raise _wrong("an auxiliary source is only asked: retrieveOps, or parts of it")
+        raise wrong("an auxiliary source is only asked: retrieveOps, or parts of it")
     if mode != "exclusive":
         return
     for part in doc["information"]:
         entities = part.get("entities", ())
         if not entities or any("id" not in e or "idPattern" in e for e in entities):
-            raise _wrong("an exclusive registration names the id of each entity")
+            raise wrong("an exclusive registration names the id of each entity")
         if not (part.get("propertyNames") or part.get("relationshipNames")):
-            raise _wrong("an exclusive registration names its attributes")
-
-
-def _wrong(reason: str) -> RegistrationInvalid:
-    return RegistrationInvalid(reason=reason)
+            raise wrong("an exclusive registration names its attributes")

@@ -32,18 +32,29 @@ async def sum_days(
     conn: Conn, wanted: Sequence[tuple[str, str, date]], zone: str, tenant: str = ""
 ) -> list[DaySum]:
     """The sums of (entity, attribute, day), days in the time zone `zone`; none for a day without a
-    number. An instant that was written twice counts as it was written last."""
+    number. An instant that was written twice counts as it was written last; one that was amended or
+    erased afterwards as that says (docs/decisions/0013-history-in-chunks.md)."""
     rows = await conn.fetch(
         """with reading as (
                select distinct on (w.id, w.attr, w.day, c.at)
-                      w.id, w.attr, w.day, c.at, (c.attrs -> w.attr -> 'value')::float8 as value,
-                      coalesce(c.attrs -> w.attr -> 'quality' -> 'value', '[]') ?| $5::text[] as bad
+                      w.id, w.attr, w.day, c.at, (said.a -> 'value')::float8 as value,
+                      coalesce(said.a -> 'quality' -> 'value', '[]') ?| $5::text[] as bad
                from unnest($1::text[], $2::text[], $3::date[]) as w(id, attr, day)
                join context.entity e on e.tenant = $6 and e.id = w.id
                join context.change c on c.no = e.no
                 and c.at >= w.day::timestamp at time zone $4
                 and c.at < (w.day + 1)::timestamp at time zone $4
-               where jsonb_typeof(c.attrs -> w.attr -> 'value') = 'number'
+               left join context.amendment m
+                 on m.no = c.no and m.seq = c.seq and m.name = w.attr and m.idx = 0
+               cross join lateral (
+                   select case when m.no is null then c.attrs -> w.attr else m.instance end as a
+               ) said
+               where jsonb_typeof(said.a -> 'value') = 'number'
+                 and not exists (
+                     select 1 from context.erasure x
+                     where x.no = c.no and x.name in ('', w.attr) and x.dataset in ('', '*')
+                       and x.seq >= c.seq
+                 )
                order by w.id, w.attr, w.day, c.at, c.seq desc
            )
            select id, attr, day, count(*) as readings, count(*) filter (where not bad) as good,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 import time
 import urllib.request
@@ -64,6 +65,7 @@ async def bench(scale: Scale) -> list[Row]:
     """Rows of the table."""
     tiny = scale.name == "tiny"
     days, cases, cities = (5, 500, 10) if tiny else (365, 200_000, 1_000)
+    cities = int(os.environ.get("CITIES", cities))
     async with running_city() as city:
         await city.start()
         await asyncio.to_thread(_stations, city)

@@ -263,6 +263,7 @@ class Committer:
             async with self._db.acquire() as conn, conn.transaction():
                 nos = await self._put_states(conn, plan, prepared.upserts)
                 await _keep_keys(conn, plan)
+                await plan.census.write(conn, self.groups)
                 for pending in plan.members:
                     if isinstance(pending.within, WithResults):
                         await pending.within.run(conn, pending.results)

@@ -9,6 +9,7 @@ from datetime import datetime
 from msgspec import Struct
 
 from nagara.context.apply import AHEAD, LogRow, State, apply
+from nagara.context.census import Tally
 from nagara.context.errors import EntityInvalid
 from nagara.context.geometry import Placed, place
 from nagara.context.model import Create, Observe, Op, Replace, Upsert, Written, default_instance
@@ -66,6 +67,7 @@ class Plan:
         self.members: list[Pending] = []
         self.keys: dict[tuple[str, str, str], list[Written]] = {}
         self.docs: dict[Key, tuple[bytes, bytes]] = {}  # state and sys, encoded
+        self.census = Tally()
         #: Calls that do not fit, and why; told when everything before them is committed.
         self.refused: list[tuple[Pending, Exception]] = []
 
@@ -130,6 +132,7 @@ class Plan:
         placed: dict[Key, Placed | None] = {}
         rows: list[Row] = []
         results: list[Written] = []
+        tally = Tally()
         fresh: set[tuple[str, str, str, datetime]] = set()
         for number, op in enumerate(pending.ops, 1):
             if number % BREATH_EVERY == 0:
@@ -151,6 +154,7 @@ class Plan:
             if SEPARATOR in key[0] or SEPARATOR in key[1] or SEPARATOR in after.types[0]:
                 raise EntityInvalid(id=key[1][:200], reason="a name has no control characters")
             states[key] = after
+            tally.step(key[0], before, after, (name for row in made for name in row.attrs))
             here = after.attrs.get("location")
             if here != before.attrs.get("location"):  # an entity that stays keeps its index entries
                 placed[key] = place(here)
@@ -162,6 +166,7 @@ class Plan:
         self.changed.update(dict.fromkeys(states))
         self.placed.update(placed)
         self.rows.extend(rows)
+        self.census.add(tally)
         self.heard.update(fresh)
         pending.results = results
         self.members.append(pending)

@@ -87,6 +87,14 @@ async def _present(conn: Conn, context: Context, no: int, attr: str, wall: datet
     newest = await conn.fetchval(_NEWEST, no, attr, context.clock.now())
     if newest is None:
         await conn.execute(
+            """insert into context.census (tenant, types, attr, kind, n)
+               select tenant, coalesce(types, array[type]), a.attr, a.kind, -1
+               from context.entity e cross join lateral context.anatomy(e.doc) a
+               where e.no = $1 and not e.deleted and a.attr = $2""",
+            no,
+            attr,
+        )
+        await conn.execute(
             """update context.entity set doc = doc - $2, version = version + 1, prior = version,
                modified_at = $3 where no = $1""",
             no,

@@ -27,15 +27,24 @@ ROLES: Mapping[str, str] = {
     "chief": "Chief smart city officer, mayor: sees everything that is counted.",
     "administrator": "Administers accounts, tokens and the installation.",
     "device": "A device or gateway that sends readings.",
-    "partner": "A program of a partner that reads open data by the standard APIs.",
+    "partner": "A partner of the network: his people, and programs that read open data.",
+    "secretariat": "Secretariat of a network of cities.",
+    "national": "National representative in a network, for his country alone.",
+    "shepherd": "Of the country that guides the network's work for two years.",
 }
 
 #: Roles that only the guard itself hands out, or that are no person's.
 _NOT_FOR_ACCOUNTS = frozenset({"anonymous", "device"})
 _NOT_FOR_TOKENS = frozenset({"anonymous", "resident"})
 
-_EVERYBODY = "anonymous resident officer staff crew steward chief administrator partner"
-_PEOPLE = "resident officer staff crew steward chief administrator"
+_NETWORK = "chief administrator secretariat national shepherd"
+_EVERYBODY = (
+    "anonymous resident officer staff crew steward chief administrator partner"
+    " secretariat national shepherd"
+)
+_PEOPLE = (
+    "resident officer staff crew steward chief administrator partner secretariat national shepherd"
+)
 _TOWN_HALL = "officer staff crew steward chief administrator"
 #: They see every case; staff see those of their departments, a crew those it was given.
 _CASE_WIDE = "officer steward chief administrator"
@@ -46,15 +55,21 @@ _TABLE: Mapping[str, str] = {
     "account:read": "administrator",
     "account:self": _PEOPLE,
     "account:write": "administrator",
+    "agreement:act": "chief administrator secretariat partner",
+    "agreement:read": _NETWORK + " partner",
     "alert:act": "officer administrator",
     "alert:read": _EVERYBODY,
+    "application:act": _NETWORK,
+    "application:read": _NETWORK,
     "audit:read": "chief administrator",
     "case:act": "officer staff crew administrator",
     "case:assign": "officer staff administrator",
     "case:read": _TOWN_HALL,
     "case:reroute": "officer staff administrator",
+    "certificate:read": _EVERYBODY,
     "city:read": _EVERYBODY,
     "clock:act": "administrator",
+    "comparison:read": _EVERYBODY,
     "context:write": "steward administrator partner",
     "counter:read": _ENGINE_ROOM,
     "device:read": _ENGINE_ROOM,
@@ -73,20 +88,32 @@ _TABLE: Mapping[str, str] = {
     "ingest:write": "steward administrator device",
     "kit:load": "administrator",
     "live:read": _EVERYBODY,
+    "meeting:act": _NETWORK,
+    "meeting:read": _NETWORK,
+    "meeting:write": "administrator secretariat",
     "metrics:read": "steward administrator",
+    "need:match": "chief administrator secretariat partner",
+    "need:read": _NETWORK + " partner",
+    "need:write": "chief administrator secretariat",
     "notice:read": _EVERYBODY,
+    "offer:read": _EVERYBODY,
+    "offer:write": "chief administrator secretariat partner",
     "parked:act": "steward administrator",
     "parked:read": "steward administrator",
     "person:erase": "administrator",
     "person:forget": _EVERYBODY,
     "person:read": "officer staff crew administrator",
     "photo:read": _TOWN_HALL,
+    "practice:read": _EVERYBODY,
+    "practice:write": "steward chief administrator secretariat national",
     "reader:act": "steward administrator",
     "reader:read": _ENGINE_ROOM,
     "report:create": _EVERYBODY,
     "report:follow": _EVERYBODY,
     "report:mine": _PEOPLE,
     "report:rate": _EVERYBODY,
+    "return:act": _NETWORK + " steward",
+    "return:read": _NETWORK + " steward",
     "source:read": "steward administrator",
     "source:write": "steward administrator",
     "station:read": _EVERYBODY,

@@ -79,13 +79,13 @@ const code = readdirSync(src, { recursive: true, encoding: 'utf8' })
   .replace(/const KEPT = .*/g, '') // names in the browser's storage look like keys
 
 const quoted = new Set(
-  [...code.matchAll(/['"`]((?:kit|resident|desk|ops|admin|about|login)\.[\w.-]+)['"`]/g)].map(
+  [...code.matchAll(/['"`]((?:kit|resident|desk|ops|admin|about|login|measure|network)\.[\w.-]+)['"`]/g)].map(
     (match) => match[1]!,
   ),
 )
 /** Beginnings of keys that are made at run time: `kit.case.state.${state}`. */
 const beginnings = [
-  ...code.matchAll(/`((?:kit|resident|desk|ops|admin|about|login)\.[\w.-]*)\$\{/g),
+  ...code.matchAll(/`((?:kit|resident|desk|ops|admin|about|login|measure|network)\.[\w.-]*)\$\{/g),
 ].map((match) => match[1]!)
 
 test('no message is without a use', () => {

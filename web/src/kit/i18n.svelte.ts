@@ -10,6 +10,7 @@ import type admin from '../messages/en/admin.json'
 import type desk from '../messages/en/desk.json'
 import type kit from '../messages/en/kit.json'
 import type login from '../messages/en/login.json'
+import type measure from '../messages/en/measure.json'
 import type ops from '../messages/en/ops.json'
 import type resident from '../messages/en/resident.json'
 
@@ -19,6 +20,7 @@ interface Catalogues {
   desk: typeof desk
   kit: typeof kit
   login: typeof login
+  measure: typeof measure
   ops: typeof ops
   resident: typeof resident
 }

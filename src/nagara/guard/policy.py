@@ -104,6 +104,10 @@ _TABLE: Mapping[str, str] = {
     "person:forget": _EVERYBODY,
     "person:read": "officer staff crew administrator",
     "photo:read": _TOWN_HALL,
+    "plan:decide": "chief administrator",
+    "plan:draft": _TOWN_HALL,
+    "plan:read": _EVERYBODY,
+    "plan:write": "steward chief administrator",
     "practice:read": _EVERYBODY,
     "practice:write": "steward chief administrator secretariat national",
     "reader:act": "steward administrator",
@@ -178,6 +182,7 @@ TYPE_CLASS: Mapping[str, DataClass] = {
     "ObservedProperty": "public",
     "IndicatorValue": "public",
     "PointOfInterest": "public",
+    "Project": "public",
     "Sensor": "public",
     "ServiceRequest": "public",
     "Thing": "public",
@@ -261,7 +266,7 @@ def _seen(said: tuple[str, ...], classes: Mapping[str, DataClass]) -> TypeFilter
 
 #: Types whose entities the city's rooms keep, beside rows of their own. Written past a room, an
 #: entity and its rows part: a deleted case would still be due, an indicator would be falsified.
-KEPT_BY_ROOMS = frozenset({"Alert", "Case", "Device", "Indicator", "IndicatorValue"})
+KEPT_BY_ROOMS = frozenset({"Alert", "Case", "Device", "Indicator", "IndicatorValue", "Project"})
 
 
 def demand_free(types: Iterable[str]) -> None:

@@ -1,0 +1,1 @@
+"""The network of cities: members, offices, projects over the years, the yearly report."""

@@ -177,12 +177,7 @@ class Reading:
     ) -> list[tuple[Place, list[Line]]]:
         """Each place of a frame with its indicators: one line a measure. Raises `FrameUnknown`."""
         places = self.library.of_frame(frame)
-        now = await self._newest(year, drafts, None)
-        before = await self._newest(year - 1, drafts, None)
-        async with self._db.acquire() as conn:
-            targets = {
-                t.code: t for t in await kept.list_targets(conn, self._city.code) if not t.area
-            }
+        now, before, targets = await self._years(year, drafts)
         cards = []
         for place in places:
             lines, told = [], set()
@@ -193,6 +188,20 @@ class Reading:
                     lines.append(self._line(first, now, before, targets, year))
             cards.append((place, lines))
         return cards
+
+    async def lines(self, definitions: Sequence[Definition], year: int, drafts: bool) -> list[Line]:
+        """The lines of a set: each definition by itself, its answer over the crosswalk too."""
+        now, before, targets = await self._years(year, drafts)
+        return [self._line(definition, now, before, targets, year) for definition in definitions]
+
+    async def _years(
+        self, year: int, drafts: bool
+    ) -> tuple[Mapping[str, Kept], Mapping[str, Kept], Mapping[str, Target]]:
+        now = await self._newest(year, drafts, None)
+        before = await self._newest(year - 1, drafts, None)
+        async with self._db.acquire() as conn:
+            targets = await kept.list_targets(conn, self._city.code)
+        return now, before, {t.code: t for t in targets if not t.area}
 
     def _line(
         self,

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from nagara.context import Reader, Task
 from nagara.context.room import Floor, Room
+from nagara.indicators.change_routes import change_routes
 from nagara.indicators.computing import STORE_EVERY_S, Computing
 from nagara.indicators.counting import Counting
 from nagara.indicators.definitions import make_library
@@ -70,6 +71,7 @@ def assemble(floor: Floor, packs: Sequence[Pack]) -> IndicatorRoom:
         name="indicators",
         routes=[
             *indicator_routes(indicators, reading),
+            *change_routes(indicators),
             *definition_routes(reading),
             *read_routes(desk),
             *lineage_routes(desk),

@@ -138,11 +138,9 @@ def read_routes(desk: Desk) -> list[HTTPRouteHandler]:
     ) -> dict[str, Any]:
         """Each definition of a set with its answer, its own or over the crosswalk."""
         definitions = library.of_set(of or "nagara")
-        replies = await reading.replies(
-            definitions, year_asked(desk, year), sees_drafts(request.user)
-        )
+        lines = await reading.lines(definitions, year_asked(desk, year), sees_drafts(request.user))
         language = language_of(request)
-        return {"items": [shapes.reply_out(reply, language) for reply in replies], "next": None}
+        return {"items": [shapes.line_out(line, language) for line in lines], "next": None}
 
     @get(f"{API}/scorecard", opt=allow("indicator:read"))
     async def scorecard(

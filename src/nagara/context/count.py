@@ -45,7 +45,7 @@ def _asks_types_alone(query: Query) -> bool:
     """Whether the census can answer: nothing but types is asked."""
     return not (
         query.ids or query.id_pattern or query.q or query.geo or query.attrs or query.scopes
-        or query.selectors
+        or query.selectors or query.also
     )  # fmt: skip
 
 

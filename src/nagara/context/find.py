@@ -208,7 +208,7 @@ async def _among_first(
     """The page, where enough are found among the first ids; None where not."""
     if query.order != "id":
         return None
-    free = msgspec.structs.replace(query, geo=None, q=None)
+    free = msgspec.structs.replace(query, geo=None, q=None, also=None)
     where, branches = conditions(free, expand)
     _after(query, where, query.after)
     keys = _page_sql("e.no, e.id", where, branches, "id", WALK_FIRST)

@@ -6,6 +6,7 @@ context, a core term's own name, or the full IRI of any other (`nagara.context.j
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Literal
 
@@ -301,6 +302,9 @@ class Query(Struct, frozen=True):
     ordered_by: tuple[OrderTerm, ...] = ()  # instead of `order` (clause 4.23)
     order_from: tuple[float, float] | None = None  # longitude, latitude
     collation: str | None = None  # a language tag: how texts are ordered
+    #: A condition of another language: SQL on the entity `e`, its values bound by the function that
+    #: it is given. As selective as it is, it is asked together with all the rest.
+    also: Callable[[Callable[[Any], str]], str] | None = None
 
 
 class Page(Struct, frozen=True):

@@ -72,6 +72,8 @@ def conditions(
     if query.geo is not None:
         _box(where, query.geo, shape_of(query.geo))
     _visible(where, query, "e")
+    if query.also is not None:
+        where.add(query.also(where.bind))
     tree = tree_of(query, expand)
     if tree is not None:
 

@@ -39,7 +39,7 @@ Hits = Mapping[int, tuple[Sequence[int], bool]]
 
 #: The time of a feature: the newest `observedAt` of its attributes.
 TIME = "observedAt"
-_TIME_SQL = (
+TIME_SQL = (
     "(select max((x #>> '{}')::timestamptz) from jsonb_path_query(e.doc, '$.*[*].observedAt') x)"
 )
 _HELD = {
@@ -169,8 +169,8 @@ class Filter:
             case Prop("id"):
                 return {"text": "e.id", "time": "null::timestamptz"}.get(kind, "null")
             case Prop(name) if name == TIME and name not in self.queryables:
-                text = f"to_char({_TIME_SQL} at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')"
-                return {"time": _TIME_SQL, "text": text}.get(kind, "null")
+                text = f"to_char({TIME_SQL} at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')"
+                return {"time": TIME_SQL, "text": text}.get(kind, "null")
             case Prop():
                 value = self.value(of, kind, bind)
                 if kind == "number":
@@ -255,7 +255,7 @@ class Filter:
         if of.name == "id":
             return "false"
         if of.name == TIME and TIME not in self.queryables:
-            return f"({_TIME_SQL} is null)"
+            return f"({TIME_SQL} is null)"
         return f"({self.value(of, 'any', bind)} is null)"
 
     def _temporal(self, node: Temporal, bind: Bind) -> str:

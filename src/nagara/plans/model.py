@@ -288,7 +288,7 @@ NEXT: Mapping[Stage, tuple[Stage, ...]] = {
 FREE: frozenset[str] = frozenset({"idea", "concept", "preparation"})
 
 
-def demands(project: Project, stage: Stage, financing_done: bool = False) -> list[str]:
+def demands(project: Project, stage: Stage) -> list[str]:
     """What a stage demands and the project lacks: codes whose words are in `words/`."""
     missing: list[str] = []
     if stage != "idea":
@@ -300,7 +300,7 @@ def demands(project: Project, stage: Stage, financing_done: bool = False) -> lis
         missing += ["measure"] * (not known)
     if stage in ("financing", "procurement", "delivery"):
         missing += ["cost"] * (project.cost is None or project.cost.amount is None)
-    if stage in ("procurement", "delivery") and not financing_done:
+    if stage in ("procurement", "delivery"):
         gap = funding_gap(project)
         missing += ["fundingGap"] * (gap is None or gap > 0)
     if stage in ("operation", "closed"):

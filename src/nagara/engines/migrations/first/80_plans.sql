@@ -31,6 +31,8 @@ create table plans.project (
     merged_into    text,
     split_from     text,
     adopted_from   text,
+    ended_year     int,
+    reason         text,
     version        bigint      not null,
     changed_at     timestamptz not null,
     search         text        not null,    -- folded names, now and before, and the summary

@@ -37,7 +37,7 @@ class Serving:
                 """Silent."""
 
         self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self.http.serve_forever, daemon=True).start()
+        threading.Thread(target=self.http.serve_forever, args=(0.01,), daemon=True).start()
         self.url = f"http://127.0.0.1:{self.http.server_port}"
 
     def put(self, path: str, document: Any, kind: str = "application/ld+json") -> str:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime, timedelta
-from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -66,11 +64,7 @@ async def test_what_is_past_is_told_again_from_an_instant(api: Api) -> None:
     assert (await api.client.post(path.replace(name, "urn:x:none"))).status_code == 404
 
 
-async def test_an_owner_whose_token_is_gone_is_told_nothing(
-    context: Context, city_root: Path
-) -> None:
-    guard = Guard(context.db, city_root, wall=partial(datetime.now, UTC), open_mode=False)
-    await guard.start()
+async def test_an_owner_whose_token_is_gone_is_told_nothing(context: Context, guard: Guard) -> None:
     async with context.db.acquire() as conn:
         token, _ = await guard.tokens.create(
             conn, "broker", "partner", at=datetime.now(UTC), by=system("test")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from functools import partial
@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest_asyncio
 
-from conformance.ngsi_ld.conftest import ngsi_app
+from conformance.ngsi_ld.conftest import empty, ngsi_app
 from nagara.context import Context, Task
 from nagara.guard import Guard
 from nagara.guard.identity import system
@@ -24,10 +24,10 @@ Callers = dict[str, httpx.AsyncClient]
 NAMES = ("partner", "partner2", "steward", "administrator")
 
 
-@pytest_asyncio.fixture
-async def callers(context: Context, city_root: Path) -> AsyncIterator[Callers]:
+@pytest_asyncio.fixture(scope="module")
+async def known(context: Context, make_city_root: Callable[[], Path]) -> AsyncIterator[Callers]:
     """Clients with tokens, and a stranger."""
-    guard = Guard(context.db, city_root, wall=partial(datetime.now, UTC))
+    guard = Guard(context.db, make_city_root(), wall=partial(datetime.now, UTC))
     await guard.start()
     app, notifier = ngsi_app(context, guard)
     context.add_reader(notifier.reader())
@@ -50,6 +50,13 @@ async def callers(context: Context, city_root: Path) -> AsyncIterator[Callers]:
                 )
             )
         yield made
+
+
+@pytest_asyncio.fixture
+async def callers(context: Context, known: Callers) -> Callers:
+    """The clients, of a city that knows nothing but who they are."""
+    await empty(context, known["administrator"])
+    return known
 
 
 def alert(n: int = 1) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from granian.constants import Interfaces
 from granian.server.embed import Server
 from litestar import Litestar
 
+from emptied import empty
 from engine_fixtures import free_ports
 from nagara.context import Context
 from nagara.context.ngsi.batch import batch_routes
@@ -84,9 +85,20 @@ class Broker:
     async def stop(self) -> None:
         await self.client.aclose()
         if self._task is not None:
-            self.server.stop()
-            await self._task
+            await self.end()
         await self.context.stop()
+
+    async def end(self) -> None:
+        """Stop to listen, as one that has died."""
+        self.server.stop()
+        if self._task is not None:
+            await self._task
+        self._task = None
+
+    @property
+    def is_serving(self) -> bool:
+        """Whether it listens."""
+        return self._task is not None
 
     async def make(self, entity_id: str, kind: str = "Vehicle", **attrs: Any) -> None:
         """Write an entity here and nowhere else."""
@@ -156,50 +168,83 @@ class Peer:
             writer.close()
 
 
+class Pool:
+    """Brokers that wait for their next test, emptied: to start one takes a second."""
+
+    def __init__(self, engine: PostgresEngine, make_root: Callable[[], Any]) -> None:
+        self._engine = engine
+        self._make_root = make_root
+        self._opened: list[tuple[str, Database]] = []
+        self._idle: list[Broker] = []
+
+    async def take(self) -> Broker:
+        """A running broker that knows nothing."""
+        if self._idle:
+            return self._idle.pop()
+        name = f"broker_{next(_numbers)}"
+        admin = await self._engine.database("postgres").connect()
+        try:
+            await admin.execute(f"create database {name} template template_nagara")
+        finally:
+            await admin.close()
+        database = await self._engine.database(name).open()
+        self._opened.append((name, database))
+        made = Broker(database, free_ports(1)[0], self._make_root())
+        await made.start()
+        return made
+
+    async def give_back(self, broker: Broker) -> None:
+        """Empty a broker for the next; one that its test has ended is stopped."""
+        if broker.is_serving:
+            await empty(broker.context, broker.client)
+            self._idle.append(broker)
+        else:
+            await broker.stop()
+
+    async def close(self) -> None:
+        """Stop those that are left."""
+        for broker in self._idle:
+            await broker.stop()
+        admin = await self._engine.database("postgres").connect()
+        for name, database in self._opened:
+            await database.close()
+            await admin.execute(f"drop database if exists {name} with (force)")
+        await admin.close()
+
+
+@pytest_asyncio.fixture(scope="session")
+async def broker_pool(
+    postgres_engine: PostgresEngine, make_city_root: Callable[[], Any]
+) -> AsyncIterator[Pool]:
+    """The brokers of this session."""
+    made = Pool(postgres_engine, make_city_root)
+    yield made
+    await made.close()
+
+
 @pytest_asyncio.fixture
 async def brokers(
-    postgres_engine: PostgresEngine, make_city_root: Callable[[], Any]
+    broker_pool: Pool,
 ) -> AsyncIterator[Callable[[int], Awaitable[list[Broker]]]]:
-    """Makes running brokers."""
-    made: list[Broker] = []
-    opened: list[tuple[str, Database]] = []
-    admin = await postgres_engine.database("postgres").connect()
+    """Gives running brokers that know nothing."""
+    taken: list[Broker] = []
 
-    async def make(count: int) -> list[Broker]:
-        for port in free_ports(count):
-            name = f"broker_{next(_numbers)}"
-            await admin.execute(f"create database {name} template template_nagara")
-            database = await postgres_engine.database(name).open()
-            opened.append((name, database))
-            made.append(Broker(database, port, make_city_root()))
-            await made[-1].start()
-        return made[-count:]
+    async def take(count: int) -> list[Broker]:
+        for _ in range(count):
+            taken.append(await broker_pool.take())
+        return taken[-count:]
 
-    yield make
-    for broker in made:
-        await broker.stop()
-    for name, database in opened:
-        await database.close()
-        await admin.execute(f"drop database if exists {name} with (force)")
-    await admin.close()
+    yield take
+    for broker in taken:
+        await broker_pool.give_back(broker)
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def broker_of_module(
-    postgres_engine: PostgresEngine, make_city_root: Callable[[], Any]
-) -> AsyncIterator[Broker]:
+@pytest_asyncio.fixture(scope="module")
+async def broker_of_module(broker_pool: Pool) -> AsyncIterator[Broker]:
     """One running broker for all tests of a module, which leave it as they found it."""
-    name = f"broker_{next(_numbers)}"
-    admin = await postgres_engine.database("postgres").connect()
-    await admin.execute(f"create database {name} template template_nagara")
-    database = await postgres_engine.database(name).open()
-    made = Broker(database, free_ports(1)[0], make_city_root())
-    await made.start()
+    made = await broker_pool.take()
     yield made
-    await made.stop()
-    await database.close()
-    await admin.execute(f"drop database if exists {name} with (force)")
-    await admin.close()
+    await broker_pool.give_back(made)
 
 
 @pytest_asyncio.fixture

@@ -17,6 +17,7 @@ from litestar import Litestar, Router
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 
+from emptied import empty
 from engine_fixtures import copied_database
 from nagara.context import Context, Task
 from nagara.context.ngsi.batch import batch_routes
@@ -70,18 +71,6 @@ def ngsi_app(context: Context, guard: Guard) -> tuple[Litestar, Notifier]:
     return app, notifier
 
 
-#: Deleting some rows takes a millisecond, truncating these tables a tenth of a second. The last row
-#: of the log stays: its readers stand there.
-_EMPTIED = "".join(
-    f"delete from context.{table};"
-    for table in (
-        "change where seq < (select max(seq) from context.change)",
-        *("entity", "census", "tenant", "idempotency", "chunk", "amendment", "erasure", "jsonld"),
-        *("subscription", "delivery", "letter", "dead_notification"),
-    )
-)
-
-
 @pytest_asyncio.fixture(scope="module")
 async def context(postgres_engine: PostgresEngine) -> AsyncIterator[Context]:
     """The context of one city for a file of tests."""
@@ -109,19 +98,6 @@ async def served(context: Context, guard: Guard) -> AsyncIterator[httpx.AsyncCli
     transport = httpx.ASGITransport(app, client=("127.0.0.1", 40000))
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
         yield client
-
-
-async def empty(context: Context, client: httpx.AsyncClient) -> None:
-    """Forget all that the city knows, as if it had just been set up."""
-    async with context.db.acquire() as conn:
-        subscribed = await conn.fetch("select tenant, id from context.subscription")
-    for tenant, name in subscribed:
-        headers = {"NGSILD-Tenant": tenant} if tenant else {}
-        await client.delete(f"/ngsi-ld/v1/subscriptions/{name}", headers=headers)
-    await context.caught_up(60)
-    async with context.db.acquire() as conn:
-        await conn.execute(_EMPTIED)
-    context.cache.clear()
 
 
 @pytest_asyncio.fixture

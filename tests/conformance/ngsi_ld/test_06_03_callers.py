@@ -13,7 +13,8 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from conformance.ngsi_ld.conftest import empty, ngsi_app
+from conformance.ngsi_ld.conftest import ngsi_app
+from emptied import empty
 from nagara.context import Context, Task
 from nagara.context.ngsi import temporal
 from nagara.guard import Guard

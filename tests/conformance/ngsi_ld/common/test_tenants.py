@@ -13,7 +13,8 @@ from typing import Any
 import httpx
 import pytest_asyncio
 
-from conformance.ngsi_ld.conftest import empty, ngsi_app
+from conformance.ngsi_ld.conftest import ngsi_app
+from emptied import empty
 from nagara.context import Context, Task
 from nagara.guard import Guard
 from nagara.guard.identity import system

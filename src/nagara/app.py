@@ -51,6 +51,7 @@ from nagara.context.reader_routes import reader_routes
 from nagara.context.room import Floor, Room
 from nagara.context.stream import live_route
 from nagara.engines.running import Engines
+from nagara.features.room import assemble as assemble_features
 from nagara.guard import PUBLIC, Guard, audit
 from nagara.guard.accounts import Credentials
 from nagara.guard.headers import page_headers
@@ -66,6 +67,7 @@ from nagara.ingest.service import IngestService
 from nagara.overview.room import Facts
 from nagara.overview.room import assemble as assemble_overview
 from nagara.pack import installed_packs
+from nagara.plans.room import assemble as assemble_plans
 from nagara.sensorthings.mqtt import PREFIX as MQTT_PREFIX
 from nagara.sensorthings.room import assemble as assemble_sensorthings
 from nagara.settings import Settings
@@ -129,13 +131,16 @@ class Application:
         ingest = assemble_ingest(self.floor, self.engines.nats, packs, self.registry, topics)
         assert ingest.service is not None
         self.ingest_service: IngestService = ingest.service
+        self.plans = assemble_plans(self.floor)
         self.rooms = [
             ingest,
             assemble_alerting(self.floor, packs),
             assemble_cases(self.floor),
             assemble_indicators(self.floor, packs),
+            self.plans,
             assemble_overview(self.floor, packs, self._facts()),
             sensorthings,
+            assemble_features(self.floor),
         ]
         self.registry.register(Gauges(self._gauges))
         litestar = Litestar(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from nagara.context.q_sql import MEMBERS, quoted
@@ -211,15 +212,13 @@ class Filter:
         if span.start is None or span.end is None:
             raise FilterInvalid(position=1, reason="an open interval cannot be compared")
         at = self.scalar(left, "time", bind)
-        low, high = f"{bind(span.start)}::timestamptz", f"{bind(span.end)}::timestamptz"
-        return {
-            "=": f"({at} between {low} and {high})",
-            "<>": f"({at} not between {low} and {high})",
-            "<": f"({at} < {low})",
-            "<=": f"({at} <= {high})",
-            ">": f"({at} > {high})",
-            ">=": f"({at} >= {low})",
-        }[op]
+        ends = {"<": (span.start,), ">=": (span.start,), ">": (span.end,), "<=": (span.end,)}
+        # Only what is asked is bound: PostgreSQL knows no type of a parameter that nobody uses.
+        bound = [f"{bind(t)}::timestamptz" for t in ends.get(op, (span.start, span.end))]
+        if op in ends:
+            return f"({at} {op} {bound[0]})"
+        negation = "not " if op == "<>" else ""
+        return f"({at} {negation}between {bound[0]} and {bound[1]})"
 
     def _in(self, of: Scalar, values: Sequence[Scalar], bind: Bind) -> str:
         if any(_has_property(v) or isinstance(v, Span | CaseI) for v in values) or not (
@@ -269,27 +268,24 @@ class Filter:
 
 def time_sql(op: str, at: str, span: Span, bind: Bind) -> str:
     """A temporal predicate between an instant and a time; open ends bound nothing."""
-    low = None if span.start is None else f"{bind(span.start)}::timestamptz"
-    high = None if span.end is None else f"{bind(span.end)}::timestamptz"
-    never = f"({at} is null and null)"  # neither true nor false without a time, else false
-    match op:
-        case "t_after":
-            return never if high is None else f"({at} > {high})"
-        case "t_before":
-            return never if low is None else f"({at} < {low})"
-        case "t_equals":
-            if low is None or high is None:
-                return never
-            return f"({at} = {low} and {at} = {high})"
-        case "t_contains":  # an instant contains no span
-            return never
-    strict = op == "t_during"
-    parts = []
-    if low is not None:
-        parts.append(f"{at} {'>' if strict else '>='} {low}")
-    if high is not None:
-        parts.append(f"{at} {'<' if strict else '<='} {high}")
-    inside = "(" + (" and ".join(parts) or f"{at} is not null") + ")"
+
+    def end(of: datetime | None) -> str:
+        return f"{bind(of)}::timestamptz"
+
+    start, last = span.start, span.end
+    never = f"(case when {at} is not null then false end)"  # neither where there is no time
+    if op == "t_after":
+        return never if last is None else f"({at} > {end(last)})"
+    if op == "t_before":
+        return never if start is None else f"({at} < {end(start)})"
+    if op == "t_equals":
+        return never if start is None or start != last else f"({at} = {end(start)})"
+    if op == "t_contains":  # an instant contains no span
+        return never
+    more, less = (">", "<") if op == "t_during" else (">=", "<=")
+    parts = [] if start is None else [f"{at} {more} {end(start)}"]
+    parts += [] if last is None else [f"{at} {less} {end(last)}"]
+    inside = "(" + (" and ".join(parts) or f"case when {at} is not null then true end") + ")"
     return f"(not {inside})" if op == "t_disjoint" else inside
 
 

@@ -20,7 +20,7 @@ from msgspec import Struct
 #: Screens with a page of their own; every other path that a browser opens is the resident's.
 SCREENS = ("ops", "desk", "admin", "about", "login", "data", "measure", "network")
 #: What belongs to programs: never answered with a page.
-PROGRAMS = ("api", "ngsi-ld", "health", "metrics", "v1.1", "open311")
+PROGRAMS = ("api", "ngsi-ld", "health", "metrics", "v1.1", "open311", "ogc", "sensorthings")
 _TEXT = {".html", ".js", ".css", ".json", ".svg", ".webmanifest", ".txt", ".map", ".mjs"}
 _YEAR_S = 31_536_000
 

@@ -26,6 +26,7 @@ from nagara.plans.progress import Reading, State, standing
 from nagara.plans.readers import Readings
 from nagara.plans.service import Projects
 from nagara.values.ids import urn
+from nagara.values.units import UNITS, UnitMismatch, UnitUnknown, convert
 from nagara.vocab.project import ENDED, fold_name
 
 PlanAct = Literal["publish", "withdraw", "adopt", "end", "reference"]
@@ -154,13 +155,25 @@ class Plans:
         today = self.projects.today()
         found = []
         for n, m, target in targets:
-            reading = readings[target.indicator, target.area]
+            reading = self.same_unit(readings[target.indicator, target.area], target.unit)
             state = standing(
                 target.baseline, target.baseline_on, target.target, target.target_on,
                 target.sense, reading.value, reading.on or today,
             )  # fmt: skip
             found.append(TargetState(n, m, reading, state))
         return found
+
+    def same_unit(self, reading: Reading, unit: str) -> Reading:
+        """The reading in the unit of a target, or none where they cannot be compared."""
+        if reading.value is None or reading.unit is None or not unit:
+            return reading
+        got, wanted = _code_of(reading.unit), _code_of(unit)
+        if got == wanted:
+            return replace(reading, unit=unit)
+        try:
+            return replace(reading, value=convert(reading.value, got, wanted), unit=unit)
+        except (UnitUnknown, UnitMismatch):
+            return replace(reading, value=None, why="unitDiffers")
 
     async def list_conflicts(self, city: str, sight: Sight) -> list[Finding]:
         """Where plans of a city that are in force or being written contradict each other."""
@@ -235,6 +248,11 @@ class Plans:
         )
         if done == "UPDATE 0":
             raise errors.ProjectChanged(version=after.version)
+
+
+def _code_of(unit: str) -> str:
+    """The UN/CEFACT code of a sign; a code as it is."""
+    return next((code for code, one in UNITS.items() if one.sign == unit), unit)
 
 
 def _values(row: PlanRow) -> Sequence[Any]:

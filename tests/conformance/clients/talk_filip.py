@@ -8,22 +8,7 @@ from filip.models.base import FiwareLDHeader
 from filip.models.ngsi_ld.context import ActionTypeLD, ContextLDEntity, ContextProperty
 from filip.models.ngsi_ld.subscriptions import SubscriptionLD
 
-client = (
-    ContextBrokerLDClient(
-        url=f"http://127.0.0.1:{sys.argv[1]}",
-        fiware_header=FiwareLDHeader(ngsild_tenant="filip")
-        if len(sys.argv) <= 2
-        else FiwareLDHeader(),
-    )
-    if len(sys.argv) <= 2
-    else None
-)
-if client is None:
-    import requests
-
-    session = requests.Session()
-    session.headers["Authorization"] = f"Bearer {sys.argv[2]}"
-    url = f"http://127.0.0.1:{sys.argv[1]}"
+url = f"http://127.0.0.1:{sys.argv[1]}"
 if len(sys.argv) > 2:
     session = requests.Session()
     session.headers["Authorization"] = f"Bearer {sys.argv[2]}"

@@ -1,0 +1,48 @@
+"""A process as told to somebody, and whether the next step is his. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from msgspec import Struct
+
+from nagara.network.work.model import ActKind, Definition, Process, Step
+from nagara.network.work.rights import Offices
+
+
+class Told(Struct, frozen=True):
+    """A process with its definition, for whom it is told, and all its steps."""
+
+    process: Process
+    definition: Definition
+    offices: Offices
+    steps: Sequence[Step] = ()
+    certificate: Mapping[str, Any] | None = None
+
+
+def has_to_act(told: Told) -> bool:
+    """Whether the next step is one of the actor's own offices."""
+    process, definition = told.process, told.definition
+    sides = told.offices.of(process)
+    state = definition.state(process.state)
+    if state.positions and told.offices.countries.intersection(process.doc.seats) - set(
+        process.doc.positions
+    ):
+        return True
+    if state.reviews and "reviewer" in sides:
+        said = {r.country for reviews in process.doc.reviews.values() for r in reviews}
+        if sides["reviewer"] not in said:
+            return True
+    if not state.ended and set(state.editors) & set(sides):
+        return True
+    return any(
+        set(act.by) & set(sides) and not _is_exit(act)
+        for act in definition.acts
+        if process.state in act.sources
+    )
+
+
+def _is_exit(act: ActKind) -> bool:
+    """Acts that are possible at any time are nobody's next task."""
+    return act.code in ("withdraw", "end", "leave", "renew")

@@ -64,6 +64,7 @@ from nagara.http.problem import EXCEPTION_HANDLERS
 from nagara.indicators.room import assemble as assemble_indicators
 from nagara.ingest.room import assemble as assemble_ingest
 from nagara.ingest.service import IngestService
+from nagara.network.room import assemble as assemble_network
 from nagara.overview.room import Facts
 from nagara.overview.room import assemble as assemble_overview
 from nagara.pack import installed_packs
@@ -138,6 +139,7 @@ class Application:
             assemble_cases(self.floor),
             assemble_indicators(self.floor, packs),
             self.plans,
+            assemble_network(self.floor, self.plans.book),
             assemble_overview(self.floor, packs, self._facts()),
             sensorthings,
             assemble_features(self.floor),

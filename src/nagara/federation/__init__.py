@@ -1,0 +1,1 @@
+"""Federation: cities, provinces and networks speak with each other in signed envelopes."""

@@ -1,0 +1,36 @@
+"""The room, assembled."""
+
+from __future__ import annotations
+
+from nagara.context.room import Floor, Room
+from nagara.network.office_routes import office_routes
+from nagara.network.report_routes import report_routes
+from nagara.network.reports import Reports
+from nagara.network.routes import member_routes, project_routes
+from nagara.network.service import Network
+from nagara.vocab.project import ProjectBook
+
+
+class NetworkRoom(Room, frozen=True):
+    """The room, with its use cases for the command line."""
+
+    network: Network | None = None
+    reports: Reports | None = None
+
+
+def assemble(floor: Floor, book: ProjectBook | None = None) -> NetworkRoom:
+    """Members, offices, projects over the years, reports. `book`: where projects have their
+    identity; without one nothing is matched."""
+    network = Network(floor, book)
+    reports = Reports(floor.db, book, floor.guard.wall)
+    return NetworkRoom(
+        name="network",
+        routes=[
+            *member_routes(network),
+            *project_routes(network, reports),
+            *office_routes(network),
+            *report_routes(reports, floor.city.time_zone),
+        ],
+        network=network,
+        reports=reports,
+    )

@@ -269,9 +269,12 @@ class Book:
                     ended = self._merged(reported, row)
                     writes.insert(0, Write(reported, ended, "merge", row.id))
                     row = replace(row, years=_joined(reported.years, row.years))
-                if old is None or replace(old, version=0, changed_at=row.changed_at) != replace(
-                    row, version=0
-                ):
+                same = old is not None and replace(
+                    old, version=row.version, changed_at=row.changed_at
+                ) == row  # fmt: skip
+                if old is not None and same:
+                    row = old
+                else:
                     writes.append(Write(old, row, "received"))
                 done.append(record_of(row))
             if writes:

@@ -96,12 +96,12 @@ async def _name(conn: Connection, rows: Sequence[Row]) -> None:
         living = row.standing.state not in ("merged", "split")
         folded = fold_name(row.body.name)
         names.append((row.id, row.city, folded, row.body.name, living, None, "", 0))
-        before = {folded: None} | {fold_name(f.name): f for f in reversed(row.former)}
-        for n, (key, former) in enumerate(before.items()):
-            if former is not None:
-                names.append(
-                    (row.id, row.city, key, former.name, False, former.until, former.source, n)
-                )
+        before = {fold_name(f.name): f for f in row.former}
+        before.pop(folded, None)  # it has come back to an old one
+        names += [
+            (row.id, row.city, key, former.name, False, former.until, former.source, n)
+            for n, (key, former) in enumerate(before.items(), 1)
+        ]
     try:
         await conn.executemany(
             "insert into plans.project_name values ($1, $2, $3, $4, $5, $6, $7, $8)", names

@@ -208,7 +208,7 @@ class Projects:
 
     def _absorbing(self, other: Row, ended: Row, act: Act) -> Row:
         """The one that goes on: it keeps the names and notes of what went into it."""
-        names = [noun.FormerName(ended.body.name, act.year, act.source), *ended.former]
+        names = [*ended.former, noun.FormerName(ended.body.name, act.year, act.source)]
         known = {noun.fold_name(f.name) for f in other.former} | {noun.fold_name(other.body.name)}
         former = other.former + tuple(n for n in names if noun.fold_name(n.name) not in known)
         notes = {(note.year, note.source): note for note in ended.years}

@@ -31,6 +31,7 @@ from nagara.city.model import (
     Attribution,
     City,
     Controller,
+    Level,
     Replay,
     ShapeSource,
 )
@@ -83,6 +84,7 @@ class _Toml(Struct, frozen=True, forbid_unknown_fields=True):
     fallback_department: str
     calendar: _Hours
     controller: _Controller
+    level: Level = "city"
     buddhist_era: list[str] = field(default_factory=list)
     attributions: list[Attribution] = field(default_factory=list)
     archives: list[_Archive] = field(default_factory=list)
@@ -142,6 +144,7 @@ def read_kit(path: Path) -> City:
         centre=said.centre,
         bounds=said.bounds,
         currency=said.currency,
+        level=said.level,
         buddhist_era=tuple(said.buddhist_era),
         controller=_as(Controller, said.controller),
         attributions=tuple(said.attributions),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date, datetime
 from functools import cached_property
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -23,6 +23,8 @@ from nagara.city.feeds import FeedSource
 Words = Mapping[str, str]  # language → text
 LonLat = tuple[float, float]
 T = TypeVar("T")
+#: What an installation is of: the same software runs all of them.
+Level = Literal["city", "province", "country", "network"]
 
 #: In place of a department: the office of the district where the thing is.
 DISTRICT_OFFICE = "@district"
@@ -251,6 +253,7 @@ class City(Struct, frozen=True, dict=True):
     replay: Replay | None = None  # None: nothing to play, the demo simulates
     shapes: Shapes | None = None
     feeds: tuple[FeedSource, ...] = ()
+    level: Level = "city"
 
     def with_shapes(self, shapes: Shapes) -> City:
         """The same city, placing positions by these shapes."""

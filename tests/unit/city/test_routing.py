@@ -57,8 +57,9 @@ def test_what_the_city_does_not_have_is_not_routed(made_city, category, district
 
 
 def test_the_air_pack_finds_its_way_to_a_department_in_both_cities():
-    for code in bundled_kits():
-        city = bundled_kit(code)
+    for city in map(bundled_kit, bundled_kits()):
+        if city.level != "city":  # a network of cities measures no air
+            continue
         department, case_category = city.route_alert("air-quality", city.districts[0].code)
         assert department.code == "environment"
         assert case_category == "air-pollution"

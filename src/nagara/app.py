@@ -52,6 +52,7 @@ from nagara.context.room import Floor, Room
 from nagara.context.stream import live_route
 from nagara.engines.running import Engines
 from nagara.features.room import assemble as assemble_features
+from nagara.federation.room import assemble as assemble_federation
 from nagara.guard import PUBLIC, Guard, audit
 from nagara.guard.accounts import Credentials
 from nagara.guard.headers import page_headers
@@ -133,13 +134,23 @@ class Application:
         assert ingest.service is not None
         self.ingest_service: IngestService = ingest.service
         self.plans = assemble_plans(self.floor)
+        indicators = assemble_indicators(self.floor, packs)
+        assert indicators.lending is not None
+        self.federation = assemble_federation(
+            self.floor,
+            indicators.lending,
+            self.plans.book,
+            self._check_call,
+            self.engines.nats,
+        )
         self.rooms = [
             ingest,
             assemble_alerting(self.floor, packs),
             assemble_cases(self.floor),
-            assemble_indicators(self.floor, packs),
+            indicators,
             self.plans,
             assemble_network(self.floor, self.plans.book),
+            self.federation,
             assemble_overview(self.floor, packs, self._facts()),
             sensorthings,
             assemble_features(self.floor),
@@ -190,6 +201,11 @@ class Application:
 
     def _mqtt_address(self) -> str:
         return f"mqtt://{self.settings.host}:{self.settings.port + 1}"
+
+    async def _check_call(self, url: str) -> str:
+        """The address of a URL that the city may call (`guard.outbound`)."""
+        hosts = frozenset(self.settings.call_hosts)
+        return await demand_public(url, hosts, allow_loopback=self.settings.open)
 
     def _facts(self) -> Facts:
         settings = self.settings
@@ -266,6 +282,7 @@ class Application:
             ("nagara_reader_lag", "Changes a reader is behind", {"reader": name}, float(r.lag))
             for name, r in context.readers.items()
         ]
+        rows += self.federation.gauges
         return rows
 
 

@@ -24,6 +24,7 @@ the first column; lists are TOML lists there and separated by commas in the envi
 | nats_account | NAGARA_NATS_ACCOUNT | CITY | the account devices are placed in (external NATS only) |
 | sync_always | NAGARA_SYNC_ALWAYS | false | each MQTT message is on the disk before its PUBACK: safe in a power cut, five times slower |
 | payload_bytes_max | NAGARA_PAYLOAD_BYTES_MAX | 1000000 | the largest message a device may send |
+| leaf_port | NAGARA_LEAF_PORT | 0 | the port on which servers of member cities connect as NATS leaf nodes; 0: none |
 | history_days | NAGARA_HISTORY_DAYS | 0 | how long history is kept, in days; 0: for ever |
 | temporal_page | NAGARA_TEMPORAL_PAGE | 10000 | instances of one attribute in one answer of the temporal API; more come as 206 with a Content-Range (ETSI's conformance suite expects a page below 20) |
 | basemap | NAGARA_BASEMAP | none | a PMTiles file for the maps' ground |
@@ -100,6 +101,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     nats_account: str = "CITY"
     sync_always: bool = False
     payload_bytes_max: int = 1_000_000
+    leaf_port: int = 0
     history_days: int = 0
     temporal_page: int = 10_000
     basemap: Path | None = None
@@ -129,6 +131,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             nats_account=self.nats_account,
             sync_always=self.sync_always,
             payload_bytes_max=self.payload_bytes_max,
+            leaf_port=self.leaf_port,
         )
 
 
@@ -221,6 +224,8 @@ def _check(settings: Settings) -> None:
         raise SettingInvalid(
             setting="temporal_page", got=settings.temporal_page, expected="1 – 100000"
         )
+    if not 0 <= settings.leaf_port <= 65_535:
+        raise SettingInvalid(setting="leaf_port", got=settings.leaf_port, expected="0 – 65535")
     if not 0 <= settings.history_days <= 36_500:
         raise SettingInvalid(
             setting="history_days", got=settings.history_days, expected="0 – 36500"

@@ -31,6 +31,7 @@ from nagara.values.time import format_instant, parse_instant
 from nagara.values.units import convert
 from nagara.vocab import alert as noun
 from nagara.vocab.attribute import point_of
+from nagara.vocab.federation import is_of_other_city
 from nagara.vocab.observation import is_suspect, provenance_of
 
 #: Others change the same standing only in a race; five losses in a row are a defect.
@@ -132,6 +133,8 @@ class Alerting:
 
     def _read(self, change: Change) -> list[Heard]:
         if change.op in ("delete", "temporal"):  # history is no news
+            return []
+        if is_of_other_city(change.tenant):  # that city raises its own alerts
             return []
         found = []
         for ladder in self._book.listening_to(change.types):

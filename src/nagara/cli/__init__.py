@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from nagara.cli import accounts, keeping, serving, tools
+from nagara.cli import accounts, federation, keeping, network, serving, tools
 from nagara.cli.frame import app, main
 
 __all__ = ["app", "main"]
 
-for part in (serving, accounts, keeping, tools):
+for part in (serving, accounts, keeping, network, federation, tools):
     part.register(app)

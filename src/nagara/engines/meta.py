@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nagara import __version__
-from nagara.engines.database import Database
+from nagara.engines.database import Connection, Database
 from nagara.engines.errors import CityOther
 
 
@@ -22,3 +22,11 @@ async def settle_city(database: Database, code: str) -> None:
         found = await connection.fetchval("select value from engine.meta where name = 'city'")
     if found != code:
         raise CityOther(found=found, asked=code)
+
+
+async def read_city(connection: Connection) -> str:
+    """The code of the city whose data this is; empty where no city was ever started."""
+    found: str | None = await connection.fetchval(
+        "select value from engine.meta where name = 'city'"
+    )
+    return found or ""

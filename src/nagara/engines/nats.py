@@ -18,8 +18,9 @@ import json
 import os
 import signal
 import socket
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import nkeys
@@ -32,7 +33,9 @@ from nagara.engines.supervise import Child, Recipe, clear_folder, spawn
 
 CITY_ACCOUNT = "CITY"
 LOGIN_ACCOUNT = "LOGIN"
+FEDERATION_ACCOUNT = "FEDERATION"
 CITY_USER = "city"
+FEDERATION_USER = "federation"
 LOGIN_USER = "login"
 
 PAYLOAD_BYTES_MAX = 1_000_000  # NATS's own default; a photo is no sensor message
@@ -62,6 +65,24 @@ class NatsOptions:
     sync_always: bool = False
     payload_bytes_max: int = PAYLOAD_BYTES_MAX
     store_bytes_max: int = STORE_BYTES_MAX
+    leaf_port: int = 0  # where other cities' servers connect; 0: nowhere
+
+
+@dataclass(frozen=True, slots=True)
+class LeafUser:
+    """A member whose server may connect as a leaf node, and what may pass."""
+
+    name: str
+    password: str
+    publish: tuple[str, ...]
+    subscribe: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LeafRemote:
+    """An upper level's server that ours connects to; the URL carries user and password."""
+
+    url: str
 
 
 @dataclass(slots=True)
@@ -81,8 +102,11 @@ class NatsEngine:
     app_password: str
     login_user: str
     login_password: str
+    federation_user: str = FEDERATION_USER
+    federation_password: str = ""
     account: str = CITY_ACCOUNT
     child: Child | None = None
+    _home: _Home | None = None
 
     def __repr__(self) -> str:
         return f"NatsEngine(url={self.url!r}, mqtt_port={self.mqtt_port})"  # no secret in a log
@@ -120,12 +144,34 @@ class NatsEngine:
             app_password=folder.secret("nats-city.password"),
             login_user=LOGIN_USER,
             login_password=folder.secret("nats-login.password"),
+            federation_password=folder.secret("nats-federation.password"),
         )
         config = folder.nats / "server.conf"
+        engine._home = _Home(config, folder, owner, ports, options)
         write_config(config, engine.configuration(folder.nats / "store", ports, options), owner)
         engine.child = _child(program, config, folder, owner, ports)
         await engine.child.start()
         return engine
+
+    def keep_leaf(self, user: LeafUser | None = None, remote: LeafRemote | None = None) -> bool:
+        """Let a member's server in, or connect to an upper level's, from now on; the server is
+        restarted for it (0.2 s; devices connect again). False where the server is not ours: whoever
+        runs it configures it."""
+        home = self._home
+        if home is None or self.child is None:
+            return False
+        users, remotes = home.leaves()
+        if user is not None:
+            users[user.name] = user
+        if remote is not None:
+            remotes[urlsplit(remote.url).hostname or ""] = remote
+        if (users, remotes) == home.leaves():
+            return True
+        home.keep(users, remotes)
+        store = home.folder.nats / "store"
+        write_config(home.config, self.configuration(store, home.ports, home.options), home.owner)
+        self.child.restart()
+        return True
 
     async def stop(self) -> None:
         """Ends the server in order."""
@@ -135,7 +181,8 @@ class NatsEngine:
     def configuration(self, store: Path, ports: NatsPorts, options: NatsOptions) -> str:
         """The server's configuration file; JSON is part of its language."""
         issuer = nkeys.from_seed(self.issuer_seed.encode("ascii")).public_key.decode("ascii")
-        tree = {
+        users, remotes = self._home.leaves() if self._home is not None else ({}, {})
+        tree: dict[str, Any] = {
             "server_name": f"nagara-{ports.client}",  # MQTT demands a name
             "listen": f"127.0.0.1:{ports.client}",
             "max_payload": options.payload_bytes_max,
@@ -167,6 +214,12 @@ class NatsEngine:
                 LOGIN_ACCOUNT: {
                     "users": [{"user": self.login_user, "password": self.login_password}],
                 },
+                FEDERATION_ACCOUNT: {
+                    "users": [
+                        {"user": self.federation_user, "password": self.federation_password},
+                        *(_leaf_entry(one) for one in users.values()),
+                    ],
+                },
                 "SYS": {},
             },
             "system_account": "SYS",
@@ -175,11 +228,72 @@ class NatsEngine:
                 "auth_callout": {
                     "issuer": issuer,
                     "account": LOGIN_ACCOUNT,
-                    "auth_users": [self.login_user, self.app_user],
+                    "auth_users": [
+                        self.login_user,
+                        self.app_user,
+                        self.federation_user,
+                        *users,
+                    ],
                 },
             },
         }
+        if options.leaf_port or remotes:
+            tree["leafnodes"] = {
+                "remotes": [
+                    {"url": one.url, "account": FEDERATION_ACCOUNT} for one in remotes.values()
+                ]
+            }
+            if options.leaf_port:
+                tree["leafnodes"]["listen"] = f"{ports.host}:{options.leaf_port}"
         return json.dumps(tree, indent=2) + "\n"
+
+
+@dataclass(slots=True)
+class _Home:
+    """Where the configuration of our own server lies, so that it can be written again."""
+
+    config: Path
+    folder: Folder
+    owner: Owner
+    ports: NatsPorts
+    options: NatsOptions
+
+    def leaves(self) -> tuple[dict[str, LeafUser], dict[str, LeafRemote]]:
+        """Who may connect, and whom we connect to."""
+        try:
+            said = json.loads((self.folder.secrets / "nats-leaves.json").read_text("utf-8"))
+        except FileNotFoundError:
+            return {}, {}
+        users = {
+            one["name"]: LeafUser(
+                one["name"], one["password"], tuple(one["publish"]), tuple(one["subscribe"])
+            )
+            for one in said["users"]
+        }
+        return users, {urlsplit(url).hostname or "": LeafRemote(url) for url in said["remotes"]}
+
+    def keep(self, users: dict[str, LeafUser], remotes: dict[str, LeafRemote]) -> None:
+        """Write both down."""
+        said = {
+            "users": [asdict(one) for one in users.values()],
+            "remotes": [one.url for one in remotes.values()],
+        }
+        path = self.folder.secrets / "nats-leaves.json"
+        fresh = path.with_suffix(".new")
+        handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(handle, "w", encoding="utf-8") as sink:
+            sink.write(json.dumps(said))
+            sink.flush()
+            os.fsync(sink.fileno())
+        fresh.replace(path)
+
+
+def _leaf_entry(user: LeafUser) -> dict[str, Any]:
+    return {
+        "user": user.name,
+        "password": user.password,
+        "permissions": {"publish": list(user.publish), "subscribe": list(user.subscribe)},
+    }
 
 
 def _make_account_seed() -> str:

@@ -50,6 +50,7 @@ class EngineOptions(msgspec.Struct, frozen=True, kw_only=True):
     nats_account: str = CITY_ACCOUNT
     sync_always: bool = False
     payload_bytes_max: int = PAYLOAD_BYTES_MAX
+    leaf_port: int = 0
     postgres_settings: Mapping[str, str] = {}
 
 
@@ -206,7 +207,12 @@ async def _start_nats(folder: Folder, owner: Owner, options: EngineOptions) -> N
     ports = NatsPorts.after(options.http_port, options.host)
     if not options.nats_url:
         return await NatsEngine.start(
-            folder, owner, ports, NatsOptions(options.sync_always, options.payload_bytes_max)
+            folder,
+            owner,
+            ports,
+            NatsOptions(
+                options.sync_always, options.payload_bytes_max, leaf_port=options.leaf_port
+            ),
         )
     url, user, password = _split_url("NAGARA_NATS_URL", options.nats_url)
     await wait_until_answers(url, EXTERNAL_S_MAX)

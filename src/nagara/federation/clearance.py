@@ -18,8 +18,8 @@ _PLACE = ("name", "location", "district")
 CLEARED: Mapping[str, frozenset[str]] = {
     "AdministrativeArea": frozenset((*_PLACE, "code", "population", "areaKm2", "level")),
     "AirQualityObserved": frozenset(
-        (*_PLACE, "stationCode", "pm25", "pm10", "o3", "no2", "so2", "co", "airQualityIndex", "temperature",
-         "relativeHumidity")
+        (*_PLACE, "stationCode", "pm25", "pm10", "o3", "no2", "so2", "co", "airQualityIndex",
+         "temperature", "relativeHumidity")
     ),
     "Alert": frozenset(
         (alert.CATEGORY, alert.SEVERITY, alert.SEVERITY_PEAK, alert.STATE, alert.NAME,
@@ -88,7 +88,9 @@ def _clear(instance: Any) -> dict[str, Any] | None:
     if not isinstance(instance, dict):
         return None
     made = {key: instance[key] for key in _INSTANCE if key in instance}
-    if "object" in instance or not all(_is_plain(made[key]) for key in ("value", "languageMap") if key in made):
+    if "object" in instance or not all(
+        _is_plain(made[key]) for key in ("value", "languageMap") if key in made
+    ):
         return None
     for name in _SUB & instance.keys():
         sub = instance[name]
@@ -117,6 +119,8 @@ def _is_plain(value: Any) -> bool:
             len(key) <= 12 and isinstance(text, str) and len(text) <= TEXT_CHARACTERS_MAX
             for key, text in value.items()
         )
-    return isinstance(value, list) and len(value) <= 50 and all(
-        isinstance(one, str | int | float) and _is_plain(one) for one in value
+    return (
+        isinstance(value, list)
+        and len(value) <= 50
+        and all(isinstance(one, str | int | float) and _is_plain(one) for one in value)
     )

@@ -81,8 +81,9 @@ async def list_links(conn: Connection) -> list[Link]:
 
 async def find_link(conn: Connection, peer: str, lock: bool = False) -> Link | None:
     """The link with a peer; `lock` holds it until the transaction ends."""
-    sql = "select * from federation.link where peer = $1" + (" for update" if lock else "")
-    row = await conn.fetchrow(sql, peer)
+    if lock:
+        await conn.execute("select 1 from federation.link where peer = $1 for update", peer)
+    row = await conn.fetchrow("select * from federation.link where peer = $1", peer)
     return None if row is None else Link(**dict(row))
 
 
@@ -193,9 +194,9 @@ async def clean(conn: Connection, peer: str, done: Sequence[tuple[str, str, int]
     )
 
 
-async def told(conn: Connection, peer: str, subjects: Sequence[tuple[str, str]]) -> dict[
-    tuple[str, str], str
-]:
+async def told(
+    conn: Connection, peer: str, subjects: Sequence[tuple[str, str]]
+) -> dict[tuple[str, str], str]:
     """What a peer knows of subjects: (kind, subject) → digest."""
     rows = await conn.fetch(
         """select kind, subject, digest from federation.told t
@@ -245,8 +246,9 @@ async def digest_told(conn: Connection, peer: str) -> str:
     return state_digest({(r["kind"], r["subject"]): r["digest"] for r in rows})
 
 
-_KNOWN = """select distinct on (kind, subject) kind, subject, digest, gone or withdrawn_at is not null
-            as away from federation.lineage where peer = $1 order by kind, subject, seq desc"""
+_KNOWN = """select distinct on (kind, subject) kind, subject, digest,
+                   gone or withdrawn_at is not null as away
+            from federation.lineage where peer = $1 order by kind, subject, seq desc"""
 
 
 async def list_known(conn: Connection, peer: str) -> dict[tuple[str, str], str]:
@@ -276,9 +278,7 @@ async def list_notes(conn: Connection, peer: str, limit: int) -> list[tuple[int,
     return [(r["id"], r["body"]) for r in rows]
 
 
-async def list_sealed(
-    conn: Connection, peer: str, after: int, limit: int
-) -> list[tuple[int, str]]:
+async def list_sealed(conn: Connection, peer: str, after: int, limit: int) -> list[tuple[int, str]]:
     """Envelopes behind a number."""
     rows = await conn.fetch(
         """select seq, jws from federation.sealed where peer = $1 and seq > $2

@@ -76,6 +76,10 @@ _TABLE: Mapping[str, str] = {
     "device:write": "steward administrator",
     "entity:read": _EVERYBODY,
     "entity:write": "steward administrator",
+    "federation:exchange": _EVERYBODY,  # the signature is asked, not the account
+    "federation:matter": "officer chief administrator secretariat",
+    "federation:read": "officer steward chief administrator secretariat",
+    "federation:write": "administrator secretariat",
     "feed:act": "steward administrator",
     "feed:read": _ENGINE_ROOM,
     "indicator:approve": "chief administrator",

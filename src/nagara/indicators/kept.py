@@ -147,6 +147,14 @@ async def receive(conn: Connection, values: Sequence[Kept]) -> None:
     )
 
 
+async def forget_received(conn: Connection, city: str) -> int:
+    """Delete what another city said; how many values."""
+    done = await conn.execute(
+        "delete from indicators.value where city = $1 and method = 'received'", city
+    )
+    return int(done.rpartition(" ")[2])
+
+
 async def find(conn: Connection, value_id: int) -> Kept | None:
     """The value of a number."""
     row = await conn.fetchrow(

@@ -248,6 +248,15 @@ class Register:
             await audit.record(conn, self._floor.guard.wall(), entry)
         return len(made)
 
+    async def forget(self, city: str, by: str) -> int:
+        """Take what another city said out of every answer; how many values."""
+        async with self._db.acquire() as conn, conn.transaction():
+            count = await kept.forget_received(conn, city)
+            digest = audit.digest_of([f"{city}:{count}".encode()])
+            entry = AuditEntry(by, "indicator:forget", f"city:{city}", digest)
+            await audit.record(conn, self._floor.guard.wall(), entry)
+        return count
+
     # --- targets ----------------------------------------------------------------------------
 
     async def set_target(self, target: Target, actor: Actor) -> Target:

@@ -12,6 +12,7 @@ from nagara.indicators.change_routes import change_routes
 from nagara.indicators.computing import STORE_EVERY_S, Computing
 from nagara.indicators.counting import Counting
 from nagara.indicators.definitions import make_library
+from nagara.indicators.lending import Lending
 from nagara.indicators.lineage import Lineage
 from nagara.indicators.reading import Reading
 from nagara.indicators.register import Register
@@ -34,6 +35,7 @@ class IndicatorRoom(Room, frozen=True):
     """The room, with the register that a network hands other cities' values to."""
 
     register: Register | None = None
+    lending: Lending | None = None  # what the federation publishes and keeps values by
 
 
 def assemble(floor: Floor, packs: Sequence[Pack]) -> IndicatorRoom:
@@ -84,6 +86,7 @@ def assemble(floor: Floor, packs: Sequence[Pack]) -> IndicatorRoom:
             Task("indicators.store", store_for_ever),
         ],
         register=register,
+        lending=Lending(register, reading),
     )
 
 

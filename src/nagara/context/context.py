@@ -14,7 +14,7 @@ from nagara.context.clock import CityClock
 from nagara.context.commit import AuditAppend, Committer
 from nagara.context.count import count_entities
 from nagara.context.errors import EntityNotFound
-from nagara.context.find import query_held, query_page
+from nagara.context.find import query_held, query_page, query_plain
 from nagara.context.history import read_history, read_series
 from nagara.context.history_fold import HistoryKeeper
 from nagara.context.live import Live
@@ -178,6 +178,14 @@ class Context:
         query = msgspec.structs.replace(query, at=self.clock.now())
         async with self.db.acquire() as conn:
             return await query_held(conn, query, expand)
+
+    async def query_plain(
+        self, query: Query, expand: Expand = as_written
+    ) -> tuple[list[str], str | None] | None:
+        """As `query`, but the entities as a plain GET tells them; None: ask `query_held`."""
+        query = msgspec.structs.replace(query, at=self.clock.now())
+        async with self.db.acquire() as conn:
+            return await query_plain(conn, query, expand)
 
     async def query_all(self, query: Query) -> list[Entity]:
         """All entities that fulfil a query, page by page; for what is known to be few."""

@@ -140,17 +140,23 @@ async def answer_query(
         headers["NGSILD-Results-Count"] = str(total.total)
         if total.is_estimated:
             headers["NGSILD-Results-Count-Estimated"] = "true"
+    is_plain = view == _PLAIN and not linking.is_on and accept == ask.JSON and not terms.terms
     held: list[Held] = []
+    texts: list[str] | None = None
     more: str | None = None
-    if wanted.limit:
+    if wanted.limit and is_plain:
+        page = await context.query_plain(wanted, terms.expand)
+        texts, more = page if page is not None else (None, None)
+    if wanted.limit and texts is None:
         held, more = await context.query_held(wanted, terms.expand)
     links = (
         [] if by_body or not wanted.limit else page_links(request, wanted, more is not None, accept)
     )
     if more is not None and not wanted.ordered_by:
         headers["NGSILD-Next"] = more
-    if view == _PLAIN and not linking.is_on and accept == ask.JSON and not terms.terms:
-        body = b"[" + b",".join(map(plain_json, held)) + b"]"
+    if is_plain:
+        told = ",".join(texts).encode() if texts is not None else b",".join(map(plain_json, held))
+        body = b"[" + told + b"]"
         return _linked_answer(request, ask.answer_encoded(request, body, terms, headers), links)
     entities = [one.state().entity() for one in held]
     made = await shown(

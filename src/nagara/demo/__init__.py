@@ -17,6 +17,7 @@ from nagara.context import Task
 from nagara.context.clock import HELD, LAST_HEARD, Anchor
 from nagara.demo.people import demo_people
 from nagara.demo.program import Program, make_program
+from nagara.demo.projects import load_projects
 from nagara.demo.schedule import Schedule, plan
 from nagara.guard.accounts import Credentials
 from nagara.ingest.model import Observation
@@ -147,6 +148,7 @@ async def run_demo(
     accounts: list[Credentials] = []
     if application.settings.mode == "demo":  # a replay has the city's own people
         accounts = await application.guard.demo_accounts(demo_people(application.city))
+        await load_projects(application.plans, application.city)
     player = Player(application, program)
     await player.begin(application.settings.speed, progress)
     application.context.spawn(Task("demo.player", player.run))

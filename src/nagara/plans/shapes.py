@@ -153,7 +153,7 @@ def reading_out(reading: Reading, state: State, language: str) -> dict[str, Any]
         "entity": reading.entity,
         "expected": state.expected,
         "made": state.made,
-        "why": say(f"why.{reading.why}", language) if reading.why else None,
+        "why": say(f"why.{reading.why}", language, got=reading.unit or "") if reading.why else None,
     }
 
 

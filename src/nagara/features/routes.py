@@ -78,7 +78,7 @@ def feature_routes(answering: Answering, fonts: Mapping[str, str]) -> list[type[
 def _read(request: Asked) -> Request:
     return Request(
         root=str(request.base_url).rstrip("/") + ROOT,
-        pairs=tuple(request.query_params.multi_items()),
+        pairs=tuple(request.query_params.items()),
         actor=request.user,
         is_html=_is_html(request),
         language=language_of(request),
@@ -128,5 +128,5 @@ def _last(request: Asked, behind: str) -> str:
 def _response(answer: Answer) -> Response[Any]:
     headers = {"Vary": "Accept, Accept-Language", **answer.headers}
     if answer.page is not None:
-        return Response(answer.page, media_type=f"{answer.kind}; charset=utf-8", headers=headers)
+        return Response(answer.page, media_type=answer.kind, headers=headers)
     return Response(msgspec.json.encode(answer.body), media_type=answer.kind, headers=headers)

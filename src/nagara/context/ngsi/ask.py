@@ -86,7 +86,7 @@ class Sent(Struct, frozen=True):
 
 def tenant_of(request: Asked) -> str:
     """The tenant of the NGSILD-Tenant header; empty for the default one (clause 6.3.14)."""
-    for word, value in request.query_params.multi_items():  # every request passes here
+    for word, value in request.query_params.items():  # every request passes here
         if "\x00" in word or "\x00" in value:
             raise QueryInvalid(query=word[:80], position=0, reason="a NUL character is in it")
     name = request.headers.get("ngsild-tenant", "")

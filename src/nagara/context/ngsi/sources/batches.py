@@ -69,7 +69,7 @@ class Batches:
             return None
         created: list[str] = []
         if plan.here:
-            params = [(k, v) for k, v in request.query_params.multi_items() if k != "local"]
+            params = [(k, v) for k, v in request.query_params.items() if k != "local"]
             body = msgspec.json.encode(plan.here)
             local = await ask_here(request, params=[*params, ("local", "true")], body=body)
             if not local.ok and local.status != 207:

@@ -171,10 +171,10 @@ class Sources:
         if act.operation == "queryEntity":
             terms = await ask.terms_of(request, self.contexts)
             if named is not None:
-                listed = list(request.query_params.multi_items())
+                listed = list(request.query_params.items())
                 return await self.maps.query(request, asked, listed, terms, None, named)
             return await self.reads.query(
-                request, asked, list(request.query_params.multi_items()), terms
+                request, asked, list(request.query_params.items()), terms
             )
         if act.operation == "queryBatch":
             sent = await ask.read_sent(request, self.contexts)

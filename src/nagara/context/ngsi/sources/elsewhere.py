@@ -49,7 +49,7 @@ class Elsewhere:
     async def read(self, request: Asked, asked: Asking, act: Act) -> Response[Any] | None:
         """History, or the types and attributes that there are; None where no source is asked."""
         body: Any = None
-        params = list(request.query_params.multi_items())
+        params = list(request.query_params.items())
         said: list[tuple[str, str]] | None = list(params)
         if request.method == "POST":
             sent = await ask.read_sent(request, self._contexts)
@@ -184,7 +184,7 @@ class Elsewhere:
         alias = self._registry.alias_of(asked.tenant)
         if alias in asked.hops:
             raise LoopDetected(alias=alias)
-        params = request.query_params.multi_items()
+        params = request.query_params.items()
         local = await ask_here(request, params=[*_plain(params), ("local", "true")])
         if not local.ok and local.status not in (404, 409):
             return _as_it_is(local)

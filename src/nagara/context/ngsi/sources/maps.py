@@ -235,7 +235,7 @@ def map_routes(context: Context, contexts: Contexts, maps: Maps) -> list[Any]:
     async def make(request: Asked) -> Response[Any]:
         tenant = await tenants.existing(request)
         terms = await ask.terms_of(request, contexts)
-        params = list(request.query_params.multi_items())
+        params = list(request.query_params.items())
         return told(request, *await maps.make(request, asking(request, tenant), params, terms))
 
     @post(BASE, opt=read, tags=tags, summary="Make an entity map by a query")

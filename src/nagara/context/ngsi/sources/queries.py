@@ -18,7 +18,7 @@ def query_params(request: Asked, body: Any) -> list[tuple[str, str]] | None:
     """The parameters; None where the body is no Query, which the handler says in words."""
     if not isinstance(body, dict) or body.get("type") != "Query":
         return None
-    params = [(k, v) for k, v in request.query_params.multi_items() if k not in _GEO]
+    params = [(k, v) for k, v in request.query_params.items() if k not in _GEO]
     entities = body.get("entities") or []
     if not isinstance(entities, list) or not all(isinstance(e, dict) for e in entities):
         return None

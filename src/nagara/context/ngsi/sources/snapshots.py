@@ -195,7 +195,7 @@ class Snapshots:
         if act is None or act.operation not in ("retrieveEntity", "queryEntity", "queryBatch"):
             raise SourceConflict(reason="a snapshot is only read: retrieve or query its entities")
         terms = await ask.terms_of(request, self._contexts)
-        params: list[tuple[str, str]] | None = list(request.query_params.multi_items())
+        params: list[tuple[str, str]] | None = list(request.query_params.items())
         if act.operation == "queryBatch":
             sent = await ask.read_sent(request, self._contexts)
             terms, params = sent.terms, query_params(request, sent.body)

@@ -129,7 +129,7 @@ class Writes:
     async def purge(self, request: Asked, asked: Asking, act: Act) -> Response[Any] | None:
         """Deleting what fulfils a query (5.6.21), here and at every source that supports it."""
         terms = await ask.terms_of(request, self._contexts)
-        params = [(k, v) for k, v in request.query_params.multi_items()]
+        params = [(k, v) for k, v in request.query_params.items()]
         types = types_of(dict(params).get("type"), terms)
         sources = [
             s for s in self.matching(asked, act, None, types) if act.operation in s.operations
@@ -172,7 +172,7 @@ class Writes:
     async def _here(
         self, request: Asked, act: Act, body: Any, shares: Shares, words: Mapping[str, str]
     ) -> Reply:
-        params = [*_without_local(request.query_params.multi_items()), ("local", "true")]
+        params = [*_without_local(request.query_params.items()), ("local", "true")]
         sent: bytes | None = None
         if act.operation not in _OF_ATTRIBUTE and words and shares.here != frozenset(words):
             sent = msgspec.json.encode(part_of(body, shares.here))
@@ -206,7 +206,7 @@ class Writes:
         if registered and act.name is not None:
             word = quote(wire.terms.compact(terms.expand(act.name)), safe=":")
             path = f"{path.rstrip('/').rpartition('/')[0]}/{word}"
-        params = _without_local(request.query_params.multi_items())
+        params = _without_local(request.query_params.items())
         if source.local_only:
             params.append(("local", "true"))
         if act.operation in _OF_ATTRIBUTE:  # its body is the attribute, not an entity

@@ -179,7 +179,8 @@ class Answering:
         asked.params(EVERYWHERE)
         name = show.type_of(said)
         known = await self.store.queryables(name, asked.actor)
-        made = show.queryables(asked.root, name, known, asked.language)
+        seen = await self.store.some(name, asked.actor)
+        made = show.queryables(asked.root, name, known, seen, asked.language)
         if not asked.is_html:
             return Answer(SCHEMA, made)
         text = words(asked.language)

@@ -195,10 +195,14 @@ def from_crs(geometry: BaseGeometry, crs: Crs) -> BaseGeometry | None:
     if crs is STORAGE:
         return geometry
 
-    def turn(points: Numbers) -> Numbers:
+    points = shapely.get_coordinates(geometry)
+    with np.errstate(all="ignore"):
         x, y = crs.back(points[:, 0], points[:, 1])
+    if not (np.isfinite(x).all() and np.isfinite(y).all()):
+        return None  # before it is built: a ring of what is no number is none
+
+    def turned(_: Numbers) -> Numbers:
         return np.column_stack([x, y])
 
-    with np.errstate(all="ignore"):
-        made: BaseGeometry = shapely.transform(geometry, turn)
-    return made if bool(np.isfinite(shapely.get_coordinates(made)).all()) else None
+    made: BaseGeometry = shapely.transform(geometry, turned)
+    return made

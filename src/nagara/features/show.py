@@ -141,6 +141,9 @@ def collection(
     return made
 
 
+_JSON_TYPES: Mapping[type, str] = {
+    str: "string", int: "number", float: "number", list: "array", dict: "object"
+}  # fmt: skip
 _SCHEMAS: Mapping[str, dict[str, Any]] = {
     "LanguageProperty": {"type": "string"},
     "Relationship": {"type": "string", "format": "uri"},
@@ -150,8 +153,23 @@ _SCHEMAS: Mapping[str, dict[str, Any]] = {
 }
 
 
-def queryables(root: str, entity_type: str, known: Queryables, language: str) -> dict[str, Any]:
-    """The JSON Schema of what can be asked of a collection (19-079r2 clause 6.2)."""
+def _schema_of(values: Sequence[Any]) -> dict[str, Any]:
+    """The JSON type that all values have; none where they differ or there are none."""
+    kinds = {
+        "boolean" if isinstance(value, bool) else _JSON_TYPES.get(type(value), "")
+        for value in values
+    }
+    kind = kinds.pop() if len(kinds) == 1 else ""
+    return {"type": kind} if kind else {}
+
+
+def queryables(
+    root: str, entity_type: str, known: Queryables, seen: Sequence[Entity], language: str
+) -> dict[str, Any]:
+    """The JSON Schema of what can be asked of a collection (19-079r2 clause 6.2).
+
+    `seen`: some of its entities, by whose values the types of plain properties are told.
+    """
     made: dict[str, Any] = {"id": {"type": "string", "x-ogc-role": "id"}}
     for name, kinds in sorted(known.items()):
         if "GeoProperty" in kinds:
@@ -159,7 +177,9 @@ def queryables(root: str, entity_type: str, known: Queryables, language: str) ->
             if name == "location":
                 made[name]["x-ogc-role"] = "primary-geometry"
         else:
-            schema = _SCHEMAS.get(next(iter(kinds)), {}) if len(kinds) == 1 else {}
+            schema = _SCHEMAS.get(next(iter(kinds))) if len(kinds) == 1 else {}
+            if schema is None:
+                schema = _schema_of([one.value(name) for one in seen if name in one.attrs])
             made[name] = {"title": name, **schema}
     if TIME not in made:
         made[TIME] = {
@@ -235,13 +255,12 @@ def feature_collection(
     features: Sequence[dict[str, Any]], matched: int | None, links: list[Link], at: datetime
 ) -> dict[str, Any]:
     """A page of features."""
-    made: dict[str, Any] = {
+    counted = {} if matched is None else {"numberMatched": matched}
+    return {
         "type": "FeatureCollection",
         "timeStamp": format_instant(at.replace(microsecond=0)),
+        **counted,
         "numberReturned": len(features),
         "links": links,
         "features": list(features),
     }
-    if matched is not None:
-        made["numberMatched"] = matched
-    return made

@@ -17,7 +17,7 @@ from nagara.context.find import PLACE, fetch, whole_of
 from nagara.context.model import Entity, GeoQuery, Query, default_instance
 from nagara.context.where import Where, conditions
 from nagara.features.ask import Items
-from nagara.features.cql import Logic, Node, Prop, Spatial, Truth, conjuncts, spatial_terms
+from nagara.features.cql import Logic, Node, Spatial, conjuncts, spatial_terms
 from nagara.features.cql_sql import Filter, Queryables, is_location
 from nagara.features.errors import CollectionNotFound, FeatureNotFound, FilterTooComplex
 from nagara.features.extents import Bounds, Extent, Extents
@@ -29,6 +29,8 @@ from nagara.values.geo import GeometryInvalid, read_geojson, to_geojson
 #: Geometries that are looked at one by one for a predicate that stands inside OR, or beside others.
 CANDIDATES_MAX = 20_000
 SPATIAL_MAX = 5
+#: Entities by which the types of properties are told.
+SEEN_MAX = 20
 _DIRECT = {
     "s_intersects": "intersects",
     "s_within": "within",
@@ -78,6 +80,11 @@ class Store:
             visible_types=None if sight.only is None else tuple(sorted(sight.only)),
             hidden_types=tuple(sorted(sight.never)) or None,
         )
+
+    async def some(self, collection: str, actor: Actor) -> list[Entity]:
+        """A few entities of a collection: the first by their ids."""
+        query = msgspec.structs.replace(self._base(collection, actor), limit=SEEN_MAX)
+        return (await self.context.query(query)).entities
 
     async def feature(self, collection: str, feature_id: str, actor: Actor) -> Entity:
         """One feature. Raises `FeatureNotFound`, for what is hidden too."""
@@ -231,6 +238,3 @@ def _shape_of(said: str | None) -> Any:
         return None if instance is None else read_geojson(instance.get("value"))
     except GeometryInvalid:
         return None
-
-
-__all__ = ["Found", "Prop", "Store", "Truth"]

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from federation_fixtures import Make, Node, join
 from nagara.context import Delete, Entity, Query, Upsert
 from nagara.vocab.federation import tenant_of_city
-
-from federation_fixtures import Make, Node, join
 
 PLACE = "urn:ngsi-ld:AirQualityObserved:a:1"
 
@@ -78,9 +77,9 @@ async def test_a_city_takes_everything_back_and_gets_the_proof(make_node: Make) 
     assert all(one["withdrawnAt"] for one in lineage)
     link = await city.link("hub")
     assert (link["status"], bool(link["proof"])) == ("withdrawn", True)
-    from nagara.federation.envelope import ENVELOPE, open_jws
-
     import msgspec
+
+    from nagara.federation.envelope import ENVELOPE, open_jws
 
     proof = open_jws(link["proof"], ENVELOPE)
     items = msgspec.json.decode(proof.payload)["items"]

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Hashable, Sequence
 from typing import Annotated, Any, Literal
 
 import msgspec
 from litestar import Request, get
 from litestar.params import FromQuery, HeaderParameter
 from litestar.response import Stream
+from msgspec import Struct
 
 from nagara.context.context import Context
 from nagara.context.errors import QueryInvalid
-from nagara.context.live import Watcher
+from nagara.context.live import Live, Watcher
 from nagara.context.model import Change, default_instance, plain_value
 from nagara.context.places import Place, Places
 from nagara.guard.identity import Actor
@@ -63,6 +65,22 @@ class LiveStream:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._encoded: OrderedDict[int, bytes] = OrderedDict()
+        self._newest: Sequence[Change] = ()
+        self._digests: dict[Hashable, Digest] = {}
+
+    def digest(self, hearing: Hearing, changes: Sequence[Change]) -> Digest:
+        """What one hears of a commit: made once for all who hear the same, however many watch."""
+        if self._newest is not changes:
+            self._newest = changes
+            self._digests.clear()
+        made = self._digests.get(hearing.key)
+        if made is None:
+            seen = [change for change in changes if hearing.sees(change)]
+            made = Digest(
+                changes[-1].seq, len(seen), b"".join(hearing.told(change) for change in seen)
+            )
+            self._digests[hearing.key] = made
+        return made
 
     def event(self, change: Change) -> bytes:
         """One change as an event."""
@@ -114,7 +132,7 @@ class LiveStream:
         return b"event: clock\ndata: %b\n\n" % msgspec.json.encode(body)
 
     async def run(
-        self, watcher: Watcher, since: int | None, hearing: Hearing, place: Place
+        self, watcher: Screen, since: int | None, hearing: Hearing, place: Place
     ) -> AsyncIterator[bytes]:
         """The events of one stream until the city stops or the watcher goes."""
         context = self._context
@@ -129,20 +147,22 @@ class LiveStream:
                 else:
                     yield b"".join(hearing.told(c) for c in missed if hearing.sees(c))
                     sent = max([sent, *(c.seq for c in missed)])
-            asked_s = time.monotonic()
+            asked_s = told_s = time.monotonic()
             while True:
-                changes = await watcher.next(loop_s)
+                digests = await watcher.next_digests(loop_s)
                 if watcher.ended:
                     return
-                if time.monotonic() - asked_s >= ASK_AGAIN_S:
-                    asked_s = time.monotonic()
+                now_s = time.monotonic()
+                if now_s - asked_s >= ASK_AGAIN_S:
+                    asked_s = now_s
                     if not await self._may_listen(hearing.actor):
                         return
-                events = [hearing.told(c) for c in changes if c.seq > sent or since is None]
+                events = [digest.events for digest in digests if digest.seq > sent]
                 if watcher.overrun:
                     watcher.overrun = False
                     events.append(b"event: resync\ndata: {}\n\n")
-                if not changes:
+                if not digests or now_s - told_s >= loop_s:
+                    told_s = now_s
                     events.append(self.clock_event() if loop_s == CLOCK_EVERY_S else b": .\n\n")
                 if events:
                     yield b"".join(events)
@@ -161,6 +181,47 @@ class LiveStream:
         return set(now.roles) == set(actor.roles) and not moved
 
 
+class Digest(Struct, frozen=True):
+    """What somebody hears of one commit."""
+
+    seq: int  # of the commit's last change
+    count: int
+    events: bytes
+
+
+class Screen(Watcher):
+    """One who watches over HTTP: keeps what it hears as it will be sent."""
+
+    def __init__(self, live: Live, stream: LiveStream, hearing: Hearing) -> None:
+        super().__init__(live, frozenset(), None)
+        self._stream, self._hearing = stream, hearing
+        self._digests: list[Digest] = []
+        self._count = 0
+
+    def take(self, changes: Sequence[Change]) -> None:
+        """Called by `Live`: keep what is heard of a commit."""
+        digest = self._stream.digest(self._hearing, changes)
+        if not digest.count:
+            return
+        if self._count + digest.count > Live.WAITING_MAX and self._count:
+            self.overrun = True
+        else:
+            self._digests.append(digest)
+            self._count += digest.count
+        self._woken.set()
+
+    async def next_digests(self, timeout_s: float) -> list[Digest]:
+        """All that came since the last call; empty after the time-out."""
+        if not self._digests and not self.ended:
+            try:
+                await asyncio.wait_for(self._woken.wait(), timeout_s)
+            except TimeoutError:
+                return []
+        self._woken.clear()
+        taken, self._digests, self._count = self._digests, [], 0
+        return taken
+
+
 class Hearing:
     """What one actor hears of: whole changes, or only that something changed."""
 
@@ -171,6 +232,12 @@ class Hearing:
         self._visible = visible_types(actor)
         #: Staff and crews hear of cases by department, which the type alone does not tell.
         self._by_department = not self._visible.allows((_CASE,))
+        #: Who has the same key hears the same.
+        self.key: Hashable = (
+            self._wanted,
+            actor.roles,
+            actor.departments if self._by_department else (),
+        )
 
     def sees(self, change: Change) -> bool:
         """Whether the actor is told of the change at all."""
@@ -215,7 +282,7 @@ def live_route(context: Context) -> Any:
         hearing = Hearing(stream, request.user, wanted)
         since = seen_until(last_event_id)
         place = places.take(request.user, address_of(request.scope))
-        watcher = context.live.subscribe(wanted, hearing.sees)
+        watcher = Screen(context.live, stream, hearing)
         return Stream(
             stream.run(watcher, since, hearing, place),
             media_type="text/event-stream",

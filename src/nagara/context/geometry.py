@@ -117,7 +117,7 @@ def are_related(here: Any, geo: GeoQuery) -> Any:
     return getattr(shapely, inverse)(there, here)
 
 
-def distance_between_m(a: BaseGeometry, b: BaseGeometry) -> float:
+def distance_between_m(a: Any, b: Any) -> float:
     """Distance of the nearest points of two geometries along the sphere, in metres.
 
     The nearest points are looked for in a plane whose east is shortened by the latitude between

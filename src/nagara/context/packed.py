@@ -26,7 +26,7 @@ class Packed(NamedTuple):
 
     key: int
     seq: int
-    index: int
+    index: int  # type: ignore[assignment]  # the tuple's own method of this name is not called
     number: float | None
     recorded: int
     rest: str

@@ -294,7 +294,7 @@ class _Parser:
 
     def value(self) -> Any:
         if self.kind == "string":
-            text = re.sub(r"\\(.)", r"\1", self.lexeme[1:-1])
+            text = self.text_of(self.lexeme)
             self.step()
             return text
         if self.kind != "word":
@@ -304,6 +304,13 @@ class _Parser:
         if _NUMBER.fullmatch(word):
             return self.number(word)
         return {"true": True, "false": False}.get(word, word)
+
+    def text_of(self, lexeme: str) -> str:
+        """A string of JSON; what JSON does not escape stands for itself (`\\.` of a pattern)."""
+        try:
+            return msgspec.json.decode(lexeme, type=str)
+        except (msgspec.DecodeError, UnicodeError):
+            return re.sub(r"\\(.)", r"\1", lexeme[1:-1])
 
     def number(self, word: str) -> int | float:
         if len(word) > NUMBER_LENGTH_MAX:

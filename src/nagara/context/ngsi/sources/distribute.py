@@ -173,9 +173,7 @@ class Sources:
             if named is not None:
                 listed = list(request.query_params.items())
                 return await self.maps.query(request, asked, listed, terms, None, named)
-            return await self.reads.query(
-                request, asked, list(request.query_params.items()), terms
-            )
+            return await self.reads.query(request, asked, list(request.query_params.items()), terms)
         if act.operation == "queryBatch":
             sent = await ask.read_sent(request, self.contexts)
             found = query_params(request, sent.body)

@@ -312,7 +312,7 @@ class Reads:
         terms = wire.terms
         if isinstance(body, dict) and "@context" in body:
             try:
-                terms = await self._contexts.terms(body["@context"])
+                terms = await self._contexts.terms(body["@context"], source.tenant)
             except (Problem, RecursionError, TypeError):
                 return None
             body = {k: v for k, v in body.items() if k != "@context"}

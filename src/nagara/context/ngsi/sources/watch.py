@@ -258,7 +258,7 @@ class Watcher:
             rows = await conn.fetch("select tenant, doc from context.source_subscription")
         for row in rows:
             try:
-                terms = await self._contexts.terms(row["doc"].get("@source"))
+                terms = await self._contexts.terms(row["doc"].get("@source"), row["tenant"])
                 body = {k: v for k, v in row["doc"].items() if not k.startswith("@")}
                 watch = read_watch(body, terms, row["tenant"], "", None)
             except Problem as problem:

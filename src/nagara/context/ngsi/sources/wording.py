@@ -38,7 +38,7 @@ async def wire_of(source: Registration, terms: TermMap, contexts: Contexts) -> W
     named = next((v for k, v in source.pairs if k == "jsonldContext"), None)
     if named is not None:
         try:
-            return Wire(await contexts.terms(named), named, False)
+            return Wire(await contexts.terms(named, source.tenant), named, False)
         except Problem:
             return Wire(CORE, CORE_CONTEXT, terms is CORE)
     said = terms.source

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import itertools
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -12,11 +14,14 @@ import httpx
 import pytest_asyncio
 from litestar import Litestar
 
+from engine_fixtures import copied_database
 from nagara.city import City
 from nagara.context import Context, Create, Entity
 from nagara.context.room import Floor
+from nagara.engines.database import Database
+from nagara.engines.postgres import PostgresEngine
 from nagara.features.room import assemble
-from nagara.guard import Guard
+from nagara.guard import Guard, audit
 from nagara.http.problem import EXCEPTION_HANDLERS
 
 ROOT = "/ogc/features/v1"
@@ -112,19 +117,49 @@ def service_app(context: Context, guard: Guard, city: City, files: Path) -> Lite
     )
 
 
-@pytest_asyncio.fixture
-async def empty(context: Context, city: City, city_root: Path) -> AsyncIterator[Client]:
-    """A stranger's client, of a store that holds nothing."""
-    guard = Guard(context.db, city_root, wall=partial(datetime.now, UTC))
+@asynccontextmanager
+async def serving(
+    database: Database, city: City, root: Path, *entities: Entity
+) -> AsyncIterator[Client]:
+    """A stranger's client of a store that holds these entities."""
+    context = Context(database, audit.append)
+    await context.start()
+    guard = Guard(database, root, wall=partial(datetime.now, UTC))
     await guard.start()
-    app = service_app(context, guard, city, city_root)
-    transport = httpx.ASGITransport(app, client=("127.0.0.1", 40000))
+    if entities:
+        await context.write(*(Create(e) for e in entities), actor="test")
+    app = service_app(context, guard, city, root)
+
+    async def elsewhere(scope: Any, receive: Any, send: Any) -> None:
+        # Every request from an address of its own: what one address may ask is not tried here.
+        number = next(_addresses)
+        ip = f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
+        await app({**scope, "client": (ip, 40000)}, receive, send)  # type: ignore[arg-type]
+
+    transport = httpx.ASGITransport(elsewhere)
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as http:
         yield Client(http, context)
+    await context.stop()
+
+
+_addresses = itertools.count(1)
 
 
 @pytest_asyncio.fixture
-async def client(empty: Client) -> Client:
-    """A stranger's client, with the town in the store."""
-    await empty.context.write(*(Create(e) for e in (*STATIONS, *AREAS, HIDDEN)), actor="test")
-    return empty
+async def empty(database: Database, city: City, city_root: Path) -> AsyncIterator[Client]:
+    """A stranger's client, of a store that holds nothing."""
+    async with serving(database, city, city_root) as made:
+        yield made
+
+
+@pytest_asyncio.fixture(scope="module")
+async def client(
+    postgres_engine: PostgresEngine, city: City, make_city_root: Callable[[], Path]
+) -> AsyncIterator[Client]:
+    """A stranger's client, with the town in the store: one for all tests of a module."""
+    town = (*STATIONS, *AREAS, HIDDEN)
+    async with (
+        copied_database(postgres_engine) as database,
+        serving(database, city, make_city_root(), *town) as made,
+    ):
+        yield made

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
+from itertools import pairwise
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from nagara.context import Create, Entity
 from nagara.features.crs import CRS84
 from nagara.values.time import parse_instant
 
@@ -139,7 +141,7 @@ async def test_next_and_prev_walk_all_pages_and_back(client: Client) -> None:
         url = rels(body).get("next", [{"href": ""}])[0]["href"]
     walked = [one for _, page in pages for one in page]
     assert walked == sorted(e.id for e in STATIONS)
-    for (_, before), (url, _) in zip(pages, pages[1:], strict=False):
+    for (_, before), (url, _) in pairwise(pages):
         back = rels(await client.get(url))["prev"][0]["href"]
         assert [one["id"] for one in (await client.get(back))["features"]] == before
     assert "prev" not in rels(await client.get(pages[0][0]))
@@ -176,8 +178,8 @@ async def test_a_feature_without_geometry_is_in_no_box(client: Client) -> None:
 
 
 @pytest.mark.parametrize(
-    "bbox", ["", "1,2,3", "1,2,3,4,5", "a,b,c,d", "1,5,2,4", "190,0,200,1", "0,-91,1,1", "nan,0,1,1",
-             "0,0,inf,1", "0,0,9,1,1,5"]
+    "bbox", ["", "1,2,3", "1,2,3,4,5", "a,b,c,d", "1,5,2,4", "190,0,200,1", "0,-91,1,1",
+             "nan,0,1,1", "0,0,inf,1", "0,0,9,1,1,5"]
 )  # fmt: skip
 async def test_query_param_invalid_bbox(client: Client, bbox: str) -> None:
     await client.ask(f"{AIR}/items", 400, bbox=bbox)
@@ -247,8 +249,6 @@ async def test_sortby_orders_what_is_there(client: Client) -> None:
 
 
 async def test_an_id_with_slashes_is_a_feature_too(client: Client) -> None:
-    from nagara.context import Create, Entity
-
     thing = Entity("https://example.org/things/1", ("https://example.org/Kind",), {})
     await client.context.write(Create(thing), actor="test")
     # A type that nobody classified is for the few: a stranger does not see it.

@@ -61,9 +61,7 @@ async def test_every_resource_is_a_page_too(client: Client, path: str, language:
 
 
 @pytest.mark.parametrize("path", PAGES)
-async def test_a_browser_gets_the_page_and_a_program_the_document(
-    client: Client, path: str
-) -> None:
+async def test_a_browser_gets_a_page_a_program_the_document(client: Client, path: str) -> None:
     browser = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
     answer = await client.http.get(ROOT + path, headers=browser)
     assert answer.headers["content-type"].startswith("text/html")

@@ -132,53 +132,11 @@ def test_both_forms_make_one_tree():
 
 
 _WORDS = st.sampled_from(
-    [
-        "a",
-        "pm25",
-        "name",
-        "location",
-        "(",
-        ")",
-        ",",
-        "=",
-        "<>",
-        "<",
-        ">",
-        "AND",
-        "OR",
-        "NOT",
-        "IN",
-        "LIKE",
-        "BETWEEN",
-        "IS",
-        "NULL",
-        "'x'",
-        "1",
-        "-2.5",
-        "TRUE",
-        "S_INTERSECTS",
-        "POINT",
-        "BBOX",
-        "POLYGON",
-        "((",
-        "))",
-        "DATE",
-        "TIMESTAMP",
-        "INTERVAL",
-        "'2025-01-01'",
-        "'..'",
-        "CASEI",
-        "T_AFTER",
-        "T_DURING",
-        '"q"',
-        "'",
-        '"',
-        "\\",
-        "é",
-        "ก็",
-        "\x00",
-    ]
-)
+    ["a", "pm25", "name", "location", "(", ")", ",", "=", "<>", "<", ">", "AND", "OR", "NOT", "IN",
+     "LIKE", "BETWEEN", "IS", "NULL", "'x'", "1", "-2.5", "TRUE", "S_INTERSECTS", "POINT", "BBOX",
+     "POLYGON", "((", "))", "DATE", "TIMESTAMP", "INTERVAL", "'2025-01-01'", "'..'", "CASEI",
+     "T_AFTER", "T_DURING", '"q"', "'", '"', "\\", "é", "ก็", "\x00"]
+)  # fmt: skip
 
 
 def _sql(tree) -> str:

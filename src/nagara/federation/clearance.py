@@ -7,6 +7,7 @@ person wrote (descriptions, notes, names of people, tracking codes, photos) stan
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -52,7 +53,8 @@ RAISED: Mapping[str, frozenset[str]] = {
 
 #: A name of a station or a department; what is longer is prose.
 TEXT_CHARACTERS_MAX = 200
-_INSTANCE = ("type", "value", "languageMap", "unitCode", "observedAt", "datasetId")
+_INSTANCE = ("type", "value", "languageMap", "unitCode", "observedAt")
+_LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}|@none")
 _GEOMETRIES = frozenset(("Point", "LineString", "Polygon", "MultiPolygon", "MultiLineString"))
 _SUB = {"provenance", "quality"}
 
@@ -88,9 +90,11 @@ def _clear(instance: Any) -> dict[str, Any] | None:
     if not isinstance(instance, dict):
         return None
     made = {key: instance[key] for key in _INSTANCE if key in instance}
-    if "object" in instance or not all(
-        _is_plain(made[key]) for key in ("value", "languageMap") if key in made
-    ):
+    if "object" in instance or not _is_plain(made.get("value")):
+        return None
+    if not _is_words(made.get("languageMap", {})):
+        return None
+    if not all(_is_word(made[key]) for key in ("type", "unitCode", "observedAt") if key in made):
         return None
     for name in _SUB & instance.keys():
         sub = instance[name]
@@ -99,13 +103,21 @@ def _clear(instance: Any) -> dict[str, Any] | None:
     return made
 
 
+def _is_words(value: Any) -> bool:
+    """The same short text in several languages."""
+    return isinstance(value, dict) and all(
+        _LANGUAGE.fullmatch(key) and isinstance(text, str) and len(text) <= TEXT_CHARACTERS_MAX
+        for key, text in value.items()
+    )
+
+
 def _is_word(value: Any) -> bool:
     many = value if isinstance(value, list) else [value]
     return all(isinstance(one, str) and len(one) <= 40 for one in many)
 
 
 def _is_plain(value: Any) -> bool:
-    """A number, a short text, a time, a geometry, or the same words in several languages."""
+    """A number, a short text, a time, a geometry, or a few of the first two."""
     if value is None or isinstance(value, bool | int | float):
         return True
     if isinstance(value, str):
@@ -115,10 +127,7 @@ def _is_plain(value: Any) -> bool:
             return set(value) <= {"@type", "@value"} and _is_plain(value["@value"])
         if value.get("type") in _GEOMETRIES:
             return set(value) == {"type", "coordinates"}
-        return len(value) <= 20 and all(
-            len(key) <= 12 and isinstance(text, str) and len(text) <= TEXT_CHARACTERS_MAX
-            for key, text in value.items()
-        )
+        return False
     return (
         isinstance(value, list)
         and len(value) <= 50

@@ -121,7 +121,7 @@ def count(
     members: int,
 ) -> Figures:
     """Count a year. `before`: the rows of the last year that has some; `seen_earlier`: titles of
-    years before that; `ended`: project → how the book says that it ended; `members`: how many
+    years before that; `ended`: project, or title, → how it ended; `members`: how many
     belonged in the year by the register."""
     focus = _cells(FOCUS_AREAS, (row.focus for row in rows), len(rows), keep=True)
     by_country = _cells(country_names, (row.country for row in rows), len(rows))
@@ -165,7 +165,8 @@ def what_became(
     year, to = before[0].year if before else 0, rows[0].year if rows else 0
     fates, met = [], set()
     for row in before:
-        kind, later = became(row, by_project, by_title, ended.get(row.project or ""))
+        how = ended.get(title_key(row.title)) or ended.get(row.project or "")
+        kind, later = became(row, by_project, by_title, how)
         if later is not None:
             met.add(later.title)
         fates.append(_fate(row, year, to, kind, later.name if later else None))
@@ -180,6 +181,11 @@ def what_became(
         {kind: counts[kind] for kind in BECAME},
         tuple(fate for fate in fates if wanted(fate.kind)),
     )
+
+
+def title_key(title: int) -> str:
+    """Under which a title stands beside projects among those that ended."""
+    return f"title:{title}"
 
 
 def sha256_of(figures: Figures) -> str:

@@ -345,6 +345,14 @@ async def open_for_later(conn: Connection, later: int) -> list[int]:
     return [row["id"] for row in rows]
 
 
+async def merged_titles(conn: Connection) -> list[int]:
+    """Earlier titles that somebody said went into another project."""
+    rows = await conn.fetch(
+        "select earlier from network.match where state = 'confirmed' and kind = 'merged'"
+    )
+    return [row["earlier"] for row in rows]
+
+
 async def matches_of_titles(conn: Connection, titles: Sequence[int]) -> Mapping[int, list[int]]:
     """Earlier title → proposals that are open."""
     rows = await conn.fetch(

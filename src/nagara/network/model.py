@@ -29,7 +29,15 @@ STAGES: tuple[Stage, ...] = get_args(Stage)
 _ROUTE: tuple[Stage, ...] = STAGES[:5]
 
 BecameKind = Literal[
-    "continued", "renamed", "completed", "merged", "cancelled", "vanished", "new", "returned"
+    "continued",
+    "respelled",
+    "renamed",
+    "completed",
+    "merged",
+    "cancelled",
+    "vanished",
+    "new",
+    "returned",
 ]
 BECAME: tuple[BecameKind, ...] = get_args(BecameKind)
 
@@ -168,7 +176,10 @@ def became(
     if same is not None:
         if same.status == "completed" and row.status != "completed":
             return "completed", same
-        return ("continued" if same.title == row.title else "renamed"), same
+        if same.title != row.title:
+            return "renamed", same
+        # Capitals and spaces alone make no other project; that they changed is told all the same.
+        return ("continued" if same.name == row.name else "respelled"), same
     if ended == "cancelled":
         return "cancelled", None
     if ended == "completed" or row.status == "completed":

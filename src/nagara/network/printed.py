@@ -92,7 +92,8 @@ def _why(said: Decimal, count: int, total: int, unit: str, params: dict[str, str
     cut = Decimal(count * 100 / total).quantize(step, rounding="ROUND_DOWN")
     if said in (cut, cut + step):
         return "rounded-otherwise"
-    for other in range(max(0, count - 20), min(total, count + 20) + 1):
+    near = range(max(0, count - 20), min(total, count + 20) + 1)
+    for other in sorted(near, key=lambda n: abs(n - count)):
         if other != count and _round(Fraction(100 * other, total), places) == str(said):
             params["other"] = str(other)
             return "as-if-count"
@@ -104,18 +105,21 @@ def _sums(printed: Sequence[Printed]) -> list[Difference]:
     sums: Counter[str] = Counter()
     parts: Counter[str] = Counter()
     spread: dict[str, float] = {}
+    unsure: set[str] = set()
     for one in printed:
         kind = one.measure.partition(":")[0]
         numbers = _NUMBER.findall(one.value)
         if one.unit != "%" or not numbers:
             continue
+        if len(numbers) > 1:  # two readings: their sum is no figure that was printed
+            unsure.add(kind)
         sums[kind] += float(numbers[0])  # type: ignore[assignment]
         parts[kind] += 1
         places = len(numbers[0].partition(".")[2])
         spread[kind] = spread.get(kind, 0.0) + 0.5 * 10**-places
     made = []
     for kind, total in sums.items():
-        if parts[kind] > 2 and abs(total - 100) > 1e-9:
+        if kind not in unsure and parts[kind] > 2 and abs(total - 100) > 1e-9:
             within = abs(total - 100) <= spread[kind] + 1e-9
             why = "sum-within-rounding" if within else "sum-not-100"
             made.append(

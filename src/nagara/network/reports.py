@@ -14,7 +14,15 @@ from nagara.engines.database import Connection, Database
 from nagara.guard import audit
 from nagara.guard.audit import AuditEntry
 from nagara.network import errors, kept
-from nagara.network.figures import ROWS_MAX, Became, Figures, count, sha256_of, what_became
+from nagara.network.figures import (
+    ROWS_MAX,
+    Became,
+    Figures,
+    count,
+    sha256_of,
+    title_key,
+    what_became,
+)
 from nagara.network.model import next_stage
 from nagara.network.printed import compare
 from nagara.network.tables import countries
@@ -113,9 +121,13 @@ class Reports:
 
     async def _ended(self, earlier: int, later: int) -> Mapping[str, str]:
         """Projects of the earlier year that the book says have ended by the later one."""
+        async with self._db.acquire() as conn:
+            merged = await kept.merged_titles(conn)
+        # The book gives a merged project's notes to the one that took it in: what was decided
+        # about the names is known here.
+        found = {title_key(title): "merged" for title in merged}
         if self._book is None:
-            return {}
-        found: dict[str, str] = {}
+            return found
         after: str | None = None
         while True:
             records, after = await self._book.list_projects(

@@ -8,6 +8,7 @@ from nagara.network.report_routes import report_routes
 from nagara.network.reports import Reports
 from nagara.network.routes import member_routes, project_routes
 from nagara.network.service import Network
+from nagara.network.work.room import Work, assemble_work
 from nagara.vocab.project import ProjectBook
 
 
@@ -16,6 +17,7 @@ class NetworkRoom(Room, frozen=True):
 
     network: Network | None = None
     reports: Reports | None = None
+    work: Work | None = None
 
 
 def assemble(floor: Floor, book: ProjectBook | None = None) -> NetworkRoom:
@@ -23,6 +25,7 @@ def assemble(floor: Floor, book: ProjectBook | None = None) -> NetworkRoom:
     identity; without one nothing is matched."""
     network = Network(floor, book)
     reports = Reports(floor.db, book, floor.guard.wall)
+    work = assemble_work(floor)
     return NetworkRoom(
         name="network",
         routes=[
@@ -30,7 +33,10 @@ def assemble(floor: Floor, book: ProjectBook | None = None) -> NetworkRoom:
             *project_routes(network, reports),
             *office_routes(network),
             *report_routes(reports, floor.city.time_zone),
+            *work.routes,
         ],
+        tasks=work.tasks,
         network=network,
         reports=reports,
+        work=work,
     )

@@ -12,9 +12,16 @@ from msgspec import Struct
 from nagara.context import Task
 from nagara.context.room import Floor
 from nagara.guard.keyring import load_key, secrets_folder
+from nagara.network.work.agreements import agreement_routes
 from nagara.network.work.certificates import Seal
+from nagara.network.work.comparison import comparison_routes
 from nagara.network.work.definitions import read_definitions
+from nagara.network.work.meeting_routes import meeting_routes
+from nagara.network.work.meetings import Meetings
 from nagara.network.work.members import list_seats
+from nagara.network.work.need_routes import match_routes, need_routes, offer_routes
+from nagara.network.work.needs import Exchange
+from nagara.network.work.practices import Knowledge, practice_routes
 from nagara.network.work.process_routes import application_routes, definition_routes, return_routes
 from nagara.network.work.returns import Returns
 from nagara.network.work.service import Processes
@@ -39,6 +46,7 @@ def assemble_work(floor: Floor, values: ValueBook | None = None) -> Work:
     processes = Processes(floor, read_definitions(), seal, list_seats)
     book = values or NoValues()
     returns = Returns(processes, book)
+    exchange = Exchange(floor)
 
     async def tend_for_ever() -> None:
         while True:
@@ -56,6 +64,13 @@ def assemble_work(floor: Floor, values: ValueBook | None = None) -> Work:
             *definition_routes(processes),
             *application_routes(processes),
             *return_routes(returns),
+            *comparison_routes(floor, book),
+            *need_routes(exchange),
+            *offer_routes(exchange),
+            *match_routes(exchange),
+            *agreement_routes(processes),
+            *practice_routes(Knowledge(exchange, floor.context)),
+            *meeting_routes(Meetings(exchange, floor.files / "network")),
         ],
         [Task("network.work", tend_for_ever)],
     )

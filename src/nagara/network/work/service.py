@@ -215,8 +215,10 @@ class Processes:
                 "parts": {c: body.parts.get(c) for c in parts if body.parts.get(c) != parts[c]},
                 "fields": {n: body.fields.get(n) for n in fields},
             }
-            changed = replace(
-                body, parts=body.parts | dict(parts), fields=body.fields | dict(fields)
+            marks = {mark for act in definition.acts for mark in act.marks}
+            kept_fields = {n: v for n, v in body.fields.items() if n not in marks}
+            changed = replace(  # what was signed has to be signed again
+                body, parts=body.parts | dict(parts), fields=kept_fields | dict(fields)
             )
             if lines is not None:
                 changed = replace(changed, lines=lines(process, actor.name_for_audit))
@@ -224,7 +226,7 @@ class Processes:
             said = timing.step(process, "edit", process.state, self.now(), doc=before, **who)
             return replace(process, doc=changed, step_count=said.n), [said], None
 
-        return await self._change(process_id, actor, "edit", decide, version)
+        return await self.change(process_id, actor, "edit", decide, version)
 
     async def act(
         self,
@@ -275,7 +277,7 @@ class Processes:
                 made = timing.entered(definition, made, kind.to, said.at, self.floor.city.calendar)
             return made, [said], kind
 
-        return await self._change(process_id, actor, act[:40], decide, version)
+        return await self.change(process_id, actor, act[:40], decide, version)
 
     async def review(
         self, process_id: str, lane: str, verdict: Verdict, words: str, actor: Actor
@@ -309,7 +311,7 @@ class Processes:
             )  # fmt: skip
             return replace(process, doc=body, step_count=said.n), [said], None
 
-        return await self._change(process_id, actor, "review", decide)
+        return await self.change(process_id, actor, "review", decide)
 
     async def take_position(
         self, process_id: str, position: PositionKind, words: str, actor: Actor
@@ -339,7 +341,7 @@ class Processes:
             )  # fmt: skip
             return replace(process, doc=body, step_count=said.n), [said], None
 
-        return await self._change(process_id, actor, "position", decide)
+        return await self.change(process_id, actor, "position", decide)
 
     # --- the clock --------------------------------------------------------------------------
 
@@ -348,7 +350,7 @@ class Processes:
         async with self.db.acquire() as conn:
             due = await kept.list_due(conn, self.now(), TEND_MAX)
         for process_id in due:
-            await self._change(process_id, None, "clock", self._tick)
+            await self.change(process_id, None, "clock", self._tick)
         async with self.db.acquire() as conn:
             following = await kept.next_due(conn)
         return None if following is None else following - self.now()
@@ -356,7 +358,7 @@ class Processes:
     def _tick(self, definition: Definition, process: Process) -> Decided:
         return timing.tick(definition, process, self.now(), self.floor.city.calendar)
 
-    async def _change(
+    async def change(
         self,
         process_id: str,
         actor: Actor | None,

@@ -1,0 +1,90 @@
+"""Classes of cities: with whom to compare oneself. Tables with their sources, nothing computed."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import defaultdict
+from collections.abc import Sequence
+from importlib.resources import files
+
+from msgspec import Struct
+
+from nagara.engines.database import Connection
+from nagara.network.work.members import Belongs, find_members, list_members
+
+#: Scheme → names. `focus` is what a member says of itself.
+SCHEMES: dict[str, dict[str, str]] = {
+    "size": {"en": "Size", "th": "ขนาด"},
+    "income": {"en": "Income group of the country", "th": "กลุ่มรายได้ของประเทศ"},
+    "climate": {"en": "Climate", "th": "ภูมิอากาศ"},
+    "focus": {"en": "Focus area", "th": "ด้านที่มุ่งเน้น"},
+}
+CLASSES: dict[str, dict[str, str]] = {
+    "small": {"en": "small: below 250,000", "th": "เล็ก: ต่ำกว่า 250,000 คน"},
+    "medium": {"en": "medium: below 1 million", "th": "กลาง: ต่ำกว่า 1 ล้านคน"},
+    "large": {"en": "large: below 5 million", "th": "ใหญ่: ต่ำกว่า 5 ล้านคน"},
+    "metropolis": {"en": "metropolis", "th": "มหานคร"},
+    "high": {"en": "high income", "th": "รายได้สูง"},
+    "upper-middle": {"en": "upper middle income", "th": "รายได้ปานกลางค่อนข้างสูง"},
+    "lower-middle": {"en": "lower middle income", "th": "รายได้ปานกลางค่อนข้างต่ำ"},
+    "rainforest": {"en": "tropical rainforest", "th": "ป่าฝนเขตร้อน"},
+    "monsoon": {"en": "tropical monsoon", "th": "มรสุมเขตร้อน"},
+    "savanna": {"en": "tropical savanna", "th": "ทุ่งหญ้าเขตร้อน"},
+    "subtropical": {"en": "humid subtropical", "th": "กึ่งเขตร้อนชื้น"},
+}
+
+
+class Classed(Struct, frozen=True, rename="camel"):
+    """A class of a city with its source; `evidence` is cited or unverified."""
+
+    scheme: str
+    value: str
+    evidence: str
+    source: str
+
+
+def _read() -> dict[tuple[str, str], list[Classed]]:
+    text = files("nagara.network.work").joinpath("tables", "classes.csv").read_text("utf-8")
+    found: dict[tuple[str, str], list[Classed]] = defaultdict(list)
+    for row in csv.DictReader(io.StringIO(text)):
+        made = Classed(row["scheme"], row["class"], row["evidence"], row["source"])
+        found[row["country"], row["city"].casefold()].append(made)
+    return dict(found)
+
+
+_TABLE = _read()
+
+
+def classes_of(member: Belongs) -> list[Classed]:
+    """The classes of a member: its country's, its own, and the focus areas it names."""
+    found = [
+        *_TABLE.get((member.country, ""), []),
+        *_TABLE.get((member.country, member.said().casefold()), []),
+    ]
+    found += [Classed("focus", code, "cited", "said by the member") for code in member.focus]
+    return found
+
+
+def plain(member: Belongs | None) -> dict[str, str]:
+    """Scheme → class; of several focus areas none, for they are no single class."""
+    if member is None:
+        return {}
+    return {c.scheme: c.value for c in classes_of(member) if c.scheme != "focus"}
+
+
+async def peers(
+    conn: Connection, city: str, same: Sequence[str]
+) -> list[tuple[Belongs, list[Classed]]]:
+    """Members that share every named scheme with a city, by name, with what they share."""
+    members = await list_members(conn)
+    mine = await find_members(conn, [city])
+    if not mine:
+        return []
+    wanted = {(c.scheme, c.value) for c in classes_of(mine[0])}
+    found = []
+    for member in members:
+        shared = [c for c in classes_of(member) if (c.scheme, c.value) in wanted]
+        if member.code != city and set(same) <= {c.scheme for c in shared}:
+            found.append((member, [c for c in shared if c.scheme in same] or shared))
+    return sorted(found, key=lambda pair: (pair[0].said(), pair[0].code))

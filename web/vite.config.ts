@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url'
 import type { Connect, Plugin } from 'vite'
 import { defineConfig } from 'vitest/config'
 
-const PAGES = ['ops', 'desk', 'admin', 'about', 'login', 'measure']
+const PAGES = ['ops', 'desk', 'admin', 'about', 'login', 'measure', 'network']
 const CITY = process.env['NAGARA_URL'] ?? 'http://127.0.0.1:8080'
 
 /** Serve `/desk` from `desk.html`, as the city's own server does. */
@@ -51,6 +51,7 @@ export default defineConfig({
         about: entry('about.html'),
         login: entry('login.html'),
         measure: entry('measure.html'),
+        network: entry('network.html'),
         sw: entry('src/resident/sw.ts'),
       },
       output: {

@@ -103,7 +103,8 @@ function unreachable(cause: unknown): Problem {
 
 async function send(method: Method, path: string, body: unknown, options: Options) {
   const headers = new Headers({ Accept: 'application/json', 'Accept-Language': lang() })
-  const isForm = body instanceof FormData
+  const isForm = body instanceof FormData || body instanceof Blob
+  if (body instanceof Blob) headers.set('Content-Type', body.type || 'application/octet-stream')
   if (body !== undefined && !isForm) headers.set('Content-Type', 'application/json')
   if (method !== 'GET' && csrfToken) headers.set('X-CSRF-Token', csrfToken)
   if (options.key) headers.set('Idempotency-Key', options.key)
@@ -137,6 +138,9 @@ export const api = {
     call<T>('GET', path, undefined, { ...options, ...(query ? { query } : {}) }),
   post: <T>(path: string, body?: unknown, options: Options = {}) =>
     call<T>('POST', path, body, options),
+  /** A file as the body itself. */
+  upload: <T = unknown>(path: string, file: Blob, options: Options = {}) =>
+    call<T>('POST', path, file, options),
   patch: <T>(path: string, body: unknown, options: Options = {}) =>
     call<T>('PATCH', path, body, options),
   put: <T>(path: string, body: unknown, options: Options = {}) =>

@@ -11,6 +11,7 @@ import type desk from '../messages/en/desk.json'
 import type kit from '../messages/en/kit.json'
 import type login from '../messages/en/login.json'
 import type measure from '../messages/en/measure.json'
+import type network from '../messages/en/network.json'
 import type ops from '../messages/en/ops.json'
 import type resident from '../messages/en/resident.json'
 
@@ -21,6 +22,7 @@ interface Catalogues {
   kit: typeof kit
   login: typeof login
   measure: typeof measure
+  network: typeof network
   ops: typeof ops
   resident: typeof resident
 }

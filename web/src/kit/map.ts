@@ -13,6 +13,8 @@ export interface MapPoint {
   color: string
   /** Written in the mark: "37", or nothing. */
   text?: string
+  /** Written beside the mark, where there is room, if the layer is `named`. */
+  name?: string
   /** Spoken and shown on hover and tap: the same facts as the list beside the map. */
   label: string
   /** How grave, for the colour of a cluster: 0 is mildest. */
@@ -31,6 +33,8 @@ export interface PointLayer {
   cluster?: boolean
   /** Colours by rank, for clusters. */
   rankColors?: readonly string[]
+  /** Names stand beside the marks: where the ground has no names of its own. */
+  named?: boolean
   hidden?: boolean
 }
 
@@ -196,6 +200,7 @@ export function pointFeatures(layer: PointLayer): FeatureCollection<Point> {
           id: point.id,
           color: point.color,
           text: point.text ?? '',
+          name: point.name ?? '',
           label: point.label,
           rank: point.rank ?? 0,
           stale: point.stale ?? false,
@@ -305,7 +310,34 @@ export function pointLayers(layer: PointLayer, dark: boolean): LayerSpecificatio
         },
       ]
     : []
-  return [...grouped, ...marks(layer, dark)]
+  return [...grouped, ...marks(layer, dark), ...(layer.named ? [names(layer)] : [])]
+}
+
+/** Names of marks; where two would overlap the graver keeps its own. */
+function names(layer: PointLayer): LayerSpecification {
+  return {
+    id: `${layer.id}-names`,
+    source: layer.id,
+    type: 'symbol',
+    filter: ['!', ['has', 'point_count']],
+    layout: {
+      'text-field': ['get', 'name'],
+      'text-font': FONT,
+      'text-size': 12,
+      'text-variable-anchor': ['left', 'right', 'top', 'bottom'],
+      'text-radial-offset': 1,
+      'text-justify': 'auto',
+      'text-max-width': 9,
+      'text-padding': 2,
+      'symbol-sort-key': ['-', ['get', 'rank']],
+    },
+    paint: {
+      'text-color': token('--text'),
+      'text-halo-color': token('--map-land'),
+      'text-halo-width': 1.5,
+      'text-opacity': FADED,
+    },
+  }
 }
 
 const MARK_PX = 22

@@ -1,0 +1,46 @@
+/** Counting rows of reports for the charts: pure. */
+import type { Became, Row, Status } from '../types'
+
+/** Statuses in the order in which a bar is read; `none`: the report does not say it. */
+export const STATUS_ORDER = [
+  'completed', 'ongoing', 'ongoing_or_planning', 'planning', 'suspended', 'cancelled', 'none',
+] as const
+
+export const BECAME_ORDER: readonly Became[] = [
+  'continued', 'renamed', 'merged', 'split', 'completed', 'cancelled', 'returned', 'new', 'vanished',
+]
+
+export const statusKey = (status: Status | undefined): string => status ?? 'none'
+
+export interface Counted {
+  id: string
+  parts: Record<string, number>
+  total: number
+}
+
+/** Rows by a group and by status, groups in the order asked for, those without a row left out or at nought. */
+export function countBy(rows: readonly Row[], groupOf: (row: Row) => string, order: readonly string[] = []): Counted[] {
+  const found = new Map<string, Counted>(order.map((id) => [id, { id, parts: {}, total: 0 }]))
+  for (const row of rows) {
+    const id = groupOf(row)
+    const group = found.get(id) ?? { id, parts: {}, total: 0 }
+    const key = statusKey(row.status)
+    group.parts[key] = (group.parts[key] ?? 0) + 1
+    group.total += 1
+    found.set(id, group)
+  }
+  return [...found.values()]
+}
+
+/** The statuses that occur, in their order: a legend names only what is drawn. */
+export function statusesOf(groups: readonly Counted[]): string[] {
+  const seen = new Set(groups.flatMap((group) => Object.keys(group.parts)))
+  const known = STATUS_ORDER.filter((key) => seen.has(key)) as string[]
+  return [...known, ...[...seen].filter((key) => !known.includes(key)).sort()]
+}
+
+/** Differences first, what agrees after, what cannot be told last. */
+export function byAgreement<D extends { agrees: boolean | null }>(found: readonly D[]): D[] {
+  const rank = (one: D) => (one.agrees === false ? 0 : one.agrees === null ? 1 : 2)
+  return [...found].sort((one, other) => rank(one) - rank(other))
+}

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from datetime import UTC, datetime, timedelta
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -62,10 +63,13 @@ from nagara.http.health import health_routes
 from nagara.http.observe import Gauges, Lines, Watch, make_tracer
 from nagara.http.pages import Pages, static_folder
 from nagara.http.problem import EXCEPTION_HANDLERS
+from nagara.indicators.kept import Wanted
+from nagara.indicators.reading import Reading
 from nagara.indicators.room import assemble as assemble_indicators
 from nagara.ingest.room import assemble as assemble_ingest
 from nagara.ingest.service import IngestService
 from nagara.network.room import assemble as assemble_network
+from nagara.network.work.values import Point
 from nagara.overview.room import Facts
 from nagara.overview.room import assemble as assemble_overview
 from nagara.pack import installed_packs
@@ -73,9 +77,13 @@ from nagara.plans.room import assemble as assemble_plans
 from nagara.sensorthings.mqtt import PREFIX as MQTT_PREFIX
 from nagara.sensorthings.room import assemble as assemble_sensorthings
 from nagara.settings import Settings
+from nagara.values.time import format_instant
 
 #: The largest body that any route takes; each route that takes less says so.
 REQUEST_BYTES_MAX = 30_000_000  # five photos of six megapixels, as phones send them
+
+#: Values of one city in one answer: 250 definitions over twenty years.
+CITY_POINTS_MAX = 5_000
 
 log = structlog.get_logger("app")
 
@@ -136,6 +144,7 @@ class Application:
         self.plans = assemble_plans(self.floor)
         indicators = assemble_indicators(self.floor, packs)
         assert indicators.lending is not None
+        assert indicators.reading is not None
         self.federation = assemble_federation(
             self.floor,
             indicators.lending,
@@ -149,7 +158,7 @@ class Application:
             assemble_cases(self.floor),
             indicators,
             self.plans,
-            assemble_network(self.floor, self.plans.book),
+            assemble_network(self.floor, self.plans.book, ValuesOfCities(indicators.reading)),
             self.federation,
             assemble_overview(self.floor, packs, self._facts()),
             sensorthings,
@@ -284,6 +293,46 @@ class Application:
         ]
         rows += self.federation.gauges
         return rows
+
+
+class ValuesOfCities:
+    """The values of all cities that the indicators keep, as the network's work asks for them."""
+
+    def __init__(self, reading: Reading) -> None:
+        self._reading = reading
+
+    async def list_points(
+        self, cities: Sequence[str], codes: Sequence[str] | None, start: date, end: date, /
+    ) -> list[Point]:
+        """Values that somebody answers for, of whole cities, small cells hidden."""
+        found = []
+        known = self._reading.library.definitions
+        for city in cities:
+            wanted = Wanted(city, codes, start, end, limit=CITY_POINTS_MAX)
+            async for told in self._reading.walk(wanted, reveal=False):
+                v = told.kept
+                definition = known.get(v.code)
+                found.append(
+                    Point(
+                        v.city,
+                        v.code,
+                        dict(definition.name) if definition else {"en": v.code, "th": v.code},
+                        v.period_start,
+                        v.period_end,
+                        v.value,
+                        v.unit,
+                        v.quality,
+                        format_instant(v.at),
+                        v.method,
+                        _why_missing(v.note, told.hidden) if v.value is None else None,
+                        definition.direction if definition else None,
+                    )
+                )
+        return sorted(found, key=lambda p: (p.city, p.code, p.start))
+
+
+def _why_missing(note: str | None, hidden: bool) -> str:
+    return "hidden: a small cell" if hidden else note or "no value was told"
 
 
 def _subscription_id() -> str:

@@ -25,6 +25,7 @@ from nagara.network.rendering import render
 from nagara.network.room import NetworkRoom
 from nagara.network.room import assemble as assemble_network
 from nagara.network.wording import say as say_in
+from nagara.network.work.load import load_partners, name_places
 from nagara.plans.room import assemble as assemble_plans
 
 ACTOR = system("network")
@@ -55,7 +56,19 @@ def load(
                 def tell(step: str, done: int, total: int) -> None:
                     bar.update(task, description=step, completed=done, total=total)
 
-                return await room.network.loader.load(found, ACTOR.name_for_audit, tell)
+                made = await room.network.loader.load(found, ACTOR.name_for_audit, tell)
+            assert room.work is not None
+            partners = await load_partners(room.work.processes, folder / "partners.csv")
+            for line in partners.refused[:LINES_MAX]:
+                say(f"partners.csv:{line.line}: {line.why}")
+            places = await name_places(room.work.processes)
+            say(
+                in_words(
+                    f"หุ้นส่วน {partners.read} (ใหม่ {partners.fresh}) พื้นที่ที่มีรายชื่อใหม่ {places}",
+                    f"{partners.read} partners, {partners.fresh} new; {places} named places new.",
+                )
+            )
+            return made
 
     made = run(work())
     _tell_found(found)

@@ -35,6 +35,7 @@ class IndicatorRoom(Room, frozen=True):
     """The room, with the register that a network hands other cities' values to."""
 
     register: Register | None = None
+    reading: Reading | None = None
     lending: Lending | None = None  # what the federation publishes and keeps values by
 
 
@@ -86,6 +87,7 @@ def assemble(floor: Floor, packs: Sequence[Pack]) -> IndicatorRoom:
             Task("indicators.store", store_for_ever),
         ],
         register=register,
+        reading=reading,
         lending=Lending(register, reading),
     )
 

@@ -9,6 +9,7 @@ from nagara.network.reports import Reports
 from nagara.network.routes import member_routes, project_routes
 from nagara.network.service import Network
 from nagara.network.work.room import Work, assemble_work
+from nagara.network.work.values import ValueBook
 from nagara.vocab.project import ProjectBook
 
 
@@ -20,12 +21,14 @@ class NetworkRoom(Room, frozen=True):
     work: Work | None = None
 
 
-def assemble(floor: Floor, book: ProjectBook | None = None) -> NetworkRoom:
+def assemble(
+    floor: Floor, book: ProjectBook | None = None, values: ValueBook | None = None
+) -> NetworkRoom:
     """Members, offices, projects over the years, reports. `book`: where projects have their
-    identity; without one nothing is matched."""
+    identity; without one nothing is matched. `values`: indicators of all cities."""
     network = Network(floor, book)
     reports = Reports(floor.db, book, floor.guard.wall)
-    work = assemble_work(floor)
+    work = assemble_work(floor, values)
     return NetworkRoom(
         name="network",
         routes=[

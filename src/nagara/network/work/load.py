@@ -52,7 +52,9 @@ def slug(name: str) -> str:
 
 async def load_partners(processes: Processes, path: Path) -> Loaded:
     """Keep the partners of `partners.csv`, and for each a standing offer that says no more than the
-    file does: its kind, its topic, its source. Again, nothing changes."""
+    file does: its kind, its topic, its source. Again, nothing changes. No file, no partner."""
+    if not await asyncio.to_thread(path.is_file):
+        return Loaded(0, 0, ())
     content = await asyncio.to_thread(path.read_bytes)
     if len(content) > FILE_BYTES_MAX:
         return Loaded(0, 0, (Refused(0, f"larger than {FILE_BYTES_MAX} bytes"),))

@@ -162,6 +162,8 @@ def _reason(error: HTTPException) -> str:
 def on_defect(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     """What nobody foresaw: said in words, the trace in the log and not in the answer."""
     problem = as_problem(error)
+    if problem is None and isinstance(error, RecursionError) and "deserializing" in str(error):
+        problem = RequestMalformed(reason="nested too deeply")  # msgspec says so of a body
     if problem is None:
         problem = DefectFound(error=type(error).__name__)
         log.error(

@@ -6,7 +6,9 @@ import re
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 
+from nagara.plans.acts import ActBody
 from nagara.plans.errors import ContactRefused, PlanInvalid, ProjectInvalid
 from nagara.plans.model import Plan, Project
 from nagara.vocab.project import FOCUS_AREAS, PROJECT_TYPES
@@ -15,6 +17,9 @@ from nagara.vocab.project import FOCUS_AREAS, PROJECT_TYPES
 #: amounts and coordinates are numbers here, not texts, so that none is mistaken for one.
 _MAIL = re.compile(r"[\w.+-]+@[\w-]+\.\w")
 _PHONE = re.compile(r"(?<![\w.,/:=?&-])(?:\+\d{1,3}[\s-]?|0)\d(?:[\s-]?\d){7,10}(?![\w.,/])")
+
+#: Fields that hold an address or an identity, in which digits may follow each other.
+_ADDRESSES = (".url", ".file", ".id", ".kit", "into")
 
 
 def demand_project(project: Project) -> None:
@@ -62,15 +67,24 @@ def demand_plan(plan: Plan) -> None:
     _demand_no_contact(plan)
 
 
-def _demand_no_contact(body: Project | Plan) -> None:
+def demand_act(act: ActBody) -> None:
+    """Raises `ProjectInvalid`, `ContactRefused`: what an act says is as public as the project."""
+    _demand_no_contact(act)
+
+
+def _demand_no_contact(body: Struct) -> None:
     for path, text in _texts(msgspec.to_builtins(body), ""):
+        if "\0" in text:  # no text that people write, and none that PostgreSQL keeps
+            raise ProjectInvalid(field=path, reason="U+0000")
+        if path.endswith(_ADDRESSES):
+            continue
         if _MAIL.search(text) or _PHONE.search(text):
             raise ContactRefused(field=path)
 
 
 def _texts(value: Any, path: str) -> list[tuple[str, str]]:
     if isinstance(value, str):
-        return [] if path.endswith((".url", ".file", ".id", ".kit")) else [(path, value)]
+        return [(path, value)]
     if isinstance(value, dict):
         return [
             found for k, v in value.items() for found in _texts(v, f"{path}.{k}" if path else k)

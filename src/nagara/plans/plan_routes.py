@@ -27,6 +27,7 @@ from nagara.guard.permission import allow
 from nagara.guard.policy import may
 from nagara.plans import errors, finding, shapes
 from nagara.plans.acts import ActBody
+from nagara.plans.demanding import demand_act
 from nagara.plans.finding import Filter
 from nagara.plans.model import Plan
 from nagara.plans.planning import PAGE_MAX, PLAN_ACTS, PlanRow, Plans
@@ -143,6 +144,7 @@ def plan_routes(plans: Plans) -> list[HTTPRouteHandler]:
         name = next((one for one in PLAN_ACTS if one == act), None)
         if name is None:
             raise errors.ActUnknown(act=act[:40], known=", ".join(PLAN_ACTS))
+        demand_act(data)
         row = await plans.get(plan_id, projects.sight(request.user))
         version = version_of(request, data.version)
         done = await plans.act(row, name, version, data.words, acting_of(request))

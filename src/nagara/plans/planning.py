@@ -69,6 +69,8 @@ class Plans:
 
     async def get(self, plan_id: str, sight: Sight) -> PlanRow:
         """A plan that is seen. Raises `PlanUnknown`."""
+        if "\0" in plan_id:
+            raise errors.PlanUnknown(id=plan_id.replace("\0", "")[:200])
         async with self.db.acquire() as conn:
             row = await conn.fetchrow(_SELECT + "where id = $1", plan_id)
         if row is None or not (row["published"] or row["city"] == sight.drafts_of):

@@ -33,8 +33,8 @@ from nagara.plans.model import (
 )
 
 SCHEMA: Literal["nagara-project-kit/1"] = "nagara-project-kit/1"
-#: ISO 4217 for a transaction without currency: a share that nobody knows.
-NO_CURRENCY = "XXX"
+#: ISO 4217's three letters for no currency: a share that nobody knows.
+NO_CURRENCY = 3 * "X"
 
 
 Signed = TypeVar("Signed", Cost | None, Flows | None)

@@ -17,6 +17,7 @@ from nagara.guard.policy import may
 from nagara.http.problem import RequestMalformed
 from nagara.plans import bankability, errors, finding, kept, replication, shapes
 from nagara.plans.acts import NAMES, Act, ActBody, Acting
+from nagara.plans.demanding import demand_act
 from nagara.plans.finding import Filter
 from nagara.plans.kept import Row
 from nagara.plans.model import Flows, Project
@@ -269,6 +270,7 @@ def write_routes(projects: Projects, plans: Plans) -> list[HTTPRouteHandler]:
         name = next((one for one in NAMES if one == act), None)
         if name is None:
             raise errors.ActUnknown(act=act[:40], known=", ".join(NAMES))
+        demand_act(data)
         row = await projects.get(project_id, projects.sight(request.user))
         wanted = Act(
             name, data.to, data.on, data.words, data.year, data.source, data.name, data.into,

@@ -62,8 +62,10 @@ class Projects:
 
     async def get(self, project_id: str, sight: Sight) -> Row:
         """A project that is seen. Raises `ProjectUnknown`."""
-        async with self.db.acquire() as conn:
-            found = await kept.find(conn, project_id)
+        found = None
+        if "\0" not in project_id:
+            async with self.db.acquire() as conn:
+                found = await kept.find(conn, project_id)
         if found is None or not (found.standing.published or found.city == sight.drafts_of):
             raise errors.ProjectUnknown(id=project_id[:200])
         return found
@@ -195,9 +197,8 @@ class Projects:
             raise errors.FileUnknown(id=min(lost))
 
     async def _other(self, project_id: str, row: Row) -> Row:
-        async with self.db.acquire() as conn:
-            other = await kept.find(conn, project_id)
-        if other is None or other.city != row.city:
+        other = await self.get(project_id, Sight(row.city))
+        if other.city != row.city:
             raise errors.ProjectUnknown(id=project_id[:200])
         if other.id == row.id or other.standing.state in noun.ENDED:
             raise errors.ProjectEnded(state=other.standing.state)

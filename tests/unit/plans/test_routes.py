@@ -378,3 +378,54 @@ async def test_a_target_is_read_from_the_citys_values(desk: Desk) -> None:
 async def test_the_standard_apis_do_not_write_projects() -> None:
     assert project.TYPE in KEPT_BY_ROOMS
     assert TYPE_CLASS[project.TYPE] == "public"
+
+
+NUL = "%00"
+LONE = '{"name": "\\ud800"}'
+BAD_BODIES = [
+    b"", b"[]", b"null", b"{", b'{"name": 1}', b'{"name": "x", "extra": 1}', b'{"name": ""}',
+    b'{"name": "  "}', b'{"name": "x", "cost": {"currency": "baht", "priceYear": 2025}}',
+    b'{"name": "x", "cost": {"currency": "THB", "priceYear": 2025, "amount": 1e999}}',
+    b'{"name": "x", "cost": {"currency": "THB", "priceYear": 2025, "amount": -1}}',
+    b'{"name": "x", "location": [200, 10]}', b'{"name": "x", "focusArea": "FA9"}',
+    b'{"name": "x", "focusArea": "FA1", "projectType": "FA2.1"}', b'{"name": "x", "startYear": 12}',
+    b'{"name": "x", "startYear": 2030, "endYear": 2020}', LONE.encode(), b'{"name": "a\\u0000b"}',
+    b'{"name": "x", "evidence": [{"title": "t"}]}', b'{"name": "x", "adoptedFrom": {}}',
+    b'{"name": "x", "measures": [{"name": "a", "unit": "b", "baselineOn": "2025-13-01"}]}',
+    b'{"name": "x", "challenges": ' + b"[" * 5_000 + b"]" * 5_000 + b"}",
+    b'{"name": "x", "summary": {"en": "a\\u0000b"}}',
+]  # fmt: skip
+
+
+async def test_bad_input_is_told_and_keeps_nothing(desk: Desk) -> None:
+    before = (await desk.ask("staff", "GET", f"{PROJECTS}/counts"))["total"]
+    made = await desk.draft("To be hurt")
+    one = f"{PROJECTS}/{made['id']}"
+    client = desk.clients["chief"]
+    doors = [
+        ("POST", PROJECTS), ("PUT", one), ("PATCH", one), ("POST", f"{PROJECTS}/adopt"),
+        ("POST", PLANS), ("POST", f"{PROJECTS}/bankability"), ("POST", f"{one}/acts/rename"),
+    ]  # fmt: skip
+    for body in BAD_BODIES:
+        for method, path in doors:
+            answer = await client.request(method, path, content=body)
+            assert 400 <= answer.status_code < 500, (method, path, body[:80], answer.text[:300])
+    for path in (
+        f"{PROJECTS}?q={NUL}", f"{PROJECTS}?city={NUL}", f"{PROJECTS}/{NUL}", f"{PROJECTS}/x/kit",
+        f"{PROJECTS}?after=%ff", f"{PROJECTS}?after=WzEsMl0", f"{PROJECTS}?year=0",
+        f"{one}/files/..%2f..%2fx", f"{one}/files/{NUL}", f"{PLANS}?city={NUL}", f"{PLANS}/{NUL}",
+        f"{PROJECTS}?plan={NUL}", f"{PROJECTS}/export?form=exe", f"{PLANS}?state={NUL}",
+    ):  # fmt: skip
+        answer = await client.get(path)
+        assert 400 <= answer.status_code < 500, (path, answer.status_code, answer.text[:300])
+    acts = [
+        ("advance", {}), ("advance", {"to": "moon"}), ("merge", {"into": made["id"]}),
+        ("merge", {"into": "x"}), ("split", {"names": ["a"]}), ("fly", {}), ("cancel", {}),
+        ("split", {"names": ["a", "A"]}), ("rename", {"name": "\0"}), ("suspend", {"words": " "}),
+        ("advance", {"to": "concept", "version": 99}), ("cancel", {"words": "a\0b"}),
+    ]  # fmt: skip
+    for act, said in acts:
+        answer = await client.post(f"{one}/acts/{act}", json=said)
+        assert 400 <= answer.status_code < 500, (act, said, answer.status_code, answer.text[:300])
+    after = (await desk.ask("staff", "GET", f"{PROJECTS}/counts"))["total"]
+    assert after == before + 1

@@ -26,7 +26,7 @@ the first column; lists are TOML lists there and separated by commas in the envi
 | payload_bytes_max | NAGARA_PAYLOAD_BYTES_MAX | 1000000 | the largest message a device may send |
 | leaf_port | NAGARA_LEAF_PORT | 0 | the port on which servers of member cities connect as NATS leaf nodes; 0: none |
 | history_days | NAGARA_HISTORY_DAYS | 0 | how long history is kept, in days; 0: for ever |
-| temporal_page | NAGARA_TEMPORAL_PAGE | 10000 | instances of one attribute in one answer of the temporal API; more come as 206 with a Content-Range (ETSI's conformance suite expects a page below 20) |
+| temporal_page | NAGARA_TEMPORAL_PAGE | 10000 | instances of one attribute in one answer of the temporal API; more come as 206 with a Content-Range. A request without bounds is told 15 |
 | basemap | NAGARA_BASEMAP | none | a PMTiles file for the maps' ground |
 | log_level | NAGARA_LOG_LEVEL | info (demo: warning) | debug, info, warning or error |
 | log_format | NAGARA_LOG_FORMAT | json | json, or console for a person at a terminal |

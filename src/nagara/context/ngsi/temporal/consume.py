@@ -56,6 +56,11 @@ BY_BODY = "/ngsi-ld/v1/temporal/entityOperations/query"
 #: Instances of one answer: what a program takes in a second. A page holds fewer entities instead.
 INSTANCES_MAX = 200_000
 
+#: Instances of an attribute where a request sets no bounds: enough to see what there is. A sensor
+#: of years would fill the answer of who only looks. ETSI's conformance suite expects less than 20.
+FIRST_PAGE = 15
+LAST_N_SOME = 20
+
 
 class Told(Struct):
     """The evolutions of an answer, and the range of time that it is cut to (clause 6.3.10)."""
@@ -100,7 +105,8 @@ def consume_routes(context: Context, contexts: Contexts, page: int) -> list[Any]
             row = await find_subject(conn, tenant, entity_id)
             if row is None or not visible_types(request.user).allows(_types(row)):
                 raise EntityNotFound(id=entity_id)
-            told = await tell(conn, [Chosen(row)], temporal, shown, terms, page, keep_empty=True)
+            most = page_for(request, temporal, page)
+            told = await tell(conn, [Chosen(row)], temporal, shown, terms, most, keep_empty=True)
         return said(request, told, told.body[0], terms, accept, {})
 
     async def answer(
@@ -128,7 +134,8 @@ def consume_routes(context: Context, contexts: Contexts, page: int) -> list[Any]
                 is_counted(params),
                 str(params.get("orderBy") or "").endswith(";desc"),
             )
-            told = await tell(conn, selection.chosen, temporal, shown, terms, page)
+            most = page_for(request, temporal, page)
+            told = await tell(conn, selection.chosen, temporal, shown, terms, most)
         if selection.total is not None:
             headers["NGSILD-Results-Count"] = str(selection.total)
         if wanted.limit and "selectors" not in params:
@@ -175,6 +182,17 @@ def _subject(row: Record) -> Subject:
     return Subject(
         row["no"], row["id"], _types(row), row["created_at"], row["modified_at"], row["deleted"]
     )
+
+
+def page_for(request: Asked, temporal: Temporal, page: int) -> int:
+    """Instances of an attribute in this answer: `page` for who says how much he wants (a period
+    with both ends, a lastN beyond some) and for brokers, which put histories together; else the
+    first few, with 206 and how to go on."""
+    last_n = temporal.last_n
+    is_said = temporal.relation == "between" if last_n is None else last_n > LAST_N_SOME
+    if is_said or "via" in request.headers or request.query_params.get("local") == "true":
+        return page
+    return min(page, FIRST_PAGE)
 
 
 async def tell(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date
 from typing import Annotated, Any
 
@@ -18,7 +18,7 @@ from nagara.network import kept, shapes
 from nagara.network.model import Chair, Term, chair_by_rule
 from nagara.network.routes import API, TEXT_MAX, Asked, clean, one_of
 from nagara.network.service import Network
-from nagara.network.tables import chairs, countries
+from nagara.network.tables import chairs, rotation
 
 RULE = {
     "en": "The chair of the network is the chair of ASEAN: member states in the alphabetical order"
@@ -36,7 +36,6 @@ def office_routes(network: Network) -> list[HTTPRouteHandler]:
     async def chair_list(request: Asked) -> dict[str, Any]:
         """Who chairs in which year, and how that is known."""
         language, today = language_of(request), network.today()
-        english = {code: names["en"] for code, names in countries().items()}
         known = list(chairs())
         async with network.db.acquire() as conn:
             terms = await kept.list_terms(conn, "chair")
@@ -45,9 +44,9 @@ def office_routes(network: Network) -> list[HTTPRouteHandler]:
             for t in terms
             if t.starts.year not in {c.year for c in known}
         ]
-        items = [_chair_out(one, known, english, language) for one in known]
+        items = [_chair_out(one, known, language) for one in known]
         following = max((c.year for c in known), default=today.year) + 1
-        expected = chair_by_rule(following, known, english)
+        expected = chair_by_rule(following, known, rotation(following))
         if expected:
             items.append(
                 {
@@ -67,12 +66,12 @@ def office_routes(network: Network) -> list[HTTPRouteHandler]:
     async def terms(
         request: Asked,
         role: FromQuery[str | None] = None,
-        scope: FromQuery[str | None] = None,
+        whose: Annotated[str | None, QueryParameter(name="scope")] = None,
         on: FromQuery[date | None] = None,
     ) -> dict[str, Any]:
         """Terms of office, and what ends next."""
         async with network.db.acquire() as conn:
-            found = await kept.list_terms(conn, clean(role), clean(scope), on)
+            found = await kept.list_terms(conn, clean(role), clean(whose), on)
         today, keeper = network.today(), may(request.user, "network:write")
         ending = sorted(
             (t for t in found if t.ends is not None and t.ends >= today),
@@ -138,14 +137,12 @@ def _term(data: shapes.TermBody) -> Term:
     )  # fmt: skip
 
 
-def _chair_out(
-    one: Chair, known: Sequence[Chair], english: Mapping[str, str], language: str
-) -> dict[str, Any]:
+def _chair_out(one: Chair, known: Sequence[Chair], language: str) -> dict[str, Any]:
     return {
         "year": one.year,
         "country": one.country,
         "countryName": shapes.country_name(one.country, language),
-        "byRule": chair_by_rule(one.year, known, english),
+        "byRule": chair_by_rule(one.year, known, rotation(one.year)),
         "exception": one.exception or None,
         "source": one.source,
         "expected": False,

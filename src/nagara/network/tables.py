@@ -23,6 +23,15 @@ def countries() -> Mapping[str, Mapping[str, str]]:
     return {row["code"]: {"en": row["name_en"], "th": row["name_th"]} for row in rows}
 
 
+def rotation(year: int) -> Mapping[str, str]:
+    """ISO code → English name of the states among which the chair goes round in a year."""
+    return {
+        row["code"]: row["name_en"]
+        for row in _rows("countries.csv")
+        if int(row["rotates_from"]) <= year
+    }
+
+
 @cache
 def country_codes() -> Mapping[str, str]:
     """English name → ISO code."""

@@ -16,7 +16,7 @@ from nagara.features.answer import Answer, Answering, Request
 from nagara.features.errors import ParameterInvalid
 from nagara.features.show import ROOT
 from nagara.guard.identity import Actor
-from nagara.guard.permission import PUBLIC, allow
+from nagara.guard.permission import allow
 from nagara.http.problem import language_of
 
 Asked = litestar.Request[Actor, Any, Any]
@@ -36,7 +36,7 @@ def feature_routes(answering: Answering, fonts: Mapping[str, str]) -> list[type[
         async def landing(self, request: Asked) -> Response[Any]:
             return _response(answering.landing(_read(request)))
 
-        @get("/style.css", opt=PUBLIC, summary="The style sheet of the pages")
+        @get("/style.css", opt=READ, summary="The style sheet of the pages")
         async def style(self) -> Response[str]:
             kept = {"Cache-Control": "public, max-age=3600"}
             return Response(sheet, media_type="text/css", headers=kept)

@@ -36,7 +36,7 @@ from nagara.features.cql import (
     Temporal,
     Truth,
 )
-from nagara.features.cql_text import box_shape, checked
+from nagara.features.cql_shapes import box_shape, checked
 from nagara.features.errors import FilterInvalid, FilterTooComplex
 from nagara.features.times import read_interval, read_time
 

@@ -10,12 +10,17 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from hypothesis import HealthCheck, settings
 
 from nagara.city import City, bundled_kit
 from nagara.context import Context
 from nagara.context.room import Floor
 from nagara.engines.database import Database
 from nagara.guard import Guard, audit
+
+# On a machine that others use too, how long something takes says nothing about it.
+settings.register_profile("crowded", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("crowded")
 
 pytest_plugins = ["broker_fixtures", "engine_fixtures"]
 

@@ -245,7 +245,7 @@ _DEFINITION = _IRI | st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.lists(st.dictionaries(_WORD, _DEFINITION, max_size=4), max_size=3), st.lists(_WORD))
 def test_any_context_gives_a_map_or_a_reason(contexts: list[Any], words: list[str]) -> None:
     try:

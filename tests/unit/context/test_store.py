@@ -275,36 +275,37 @@ async def test_queries_page_through_everything_once(context: Context) -> None:
     assert newest.entities[0].id == "urn:x:both"
 
 
-@pytest.mark.parametrize(
-    ("q", "numbers"),
-    [
-        ("pm25>22", [23, 24]),
-        ("pm25==3", [3]),
-        ("pm25==2..4", [2, 3, 4]),
-        ("pm25==1,5", [1, 5]),
-        ("pm25!=1..24", [0]),
-        ("pm25<1|pm25>=24", [0, 24]),
-        ("(pm25<2|pm25>23);pm25!=0", [1, 24]),
-        ("pm25<2&pm25>0", [1]),
-        ('name[en]=="Din Daeng";pm25==7', [7]),
-        ('name[th]~="ดิน";pm25==7', [7]),
-        ("pm25.observedAt>=2025-05-22T05:00:00Z;pm25<1", [0]),
-        ("pm25.observedAt>2025-05-22T05:00:00Z", []),
-        ("nothing", []),
-        ("location;pm25<1", [0]),
-        ('pm25=="3"', []),
-    ],
-)
-async def test_the_query_language_finds(context: Context, q: str, numbers: list[int]) -> None:
+FOUND: list[tuple[str, list[int]]] = [
+    ("pm25>22", [23, 24]),
+    ("pm25==3", [3]),
+    ("pm25==2..4", [2, 3, 4]),
+    ("pm25==1,5", [1, 5]),
+    ("pm25!=1..24", [0]),
+    ("pm25<1|pm25>=24", [0, 24]),
+    ("(pm25<2|pm25>23);pm25!=0", [1, 24]),
+    ("pm25<2&pm25>0", [1]),
+    ('name[en]=="Din Daeng";pm25==7', [7]),
+    ('name[th]~="ดิน";pm25==7', [7]),
+    ("pm25.observedAt>=2025-05-22T05:00:00Z;pm25<1", [0]),
+    ("pm25.observedAt>2025-05-22T05:00:00Z", []),
+    ("nothing", []),
+    ("location;pm25<1", [0]),
+    ('pm25=="3"', []),
+]
+UNREADABLE = ["pm25>", "(a==1", "a==1;;b", "==3", "a~=[", "a==1..", "1a==2", '"']
+
+
+async def test_the_query_language_finds(context: Context) -> None:
     await context.write(*(Create(station(i, pm25=i)) for i in range(25)), actor="t")
-    page = await context.query(Query(types=("AirQualityObserved",), q=q, limit=100))
-    assert [e.value("pm25") for e in page.entities] == numbers
+    for q, numbers in FOUND:
+        page = await context.query(Query(types=("AirQualityObserved",), q=q, limit=100))
+        assert [e.value("pm25") for e in page.entities] == numbers, q
 
 
-@pytest.mark.parametrize("q", ["pm25>", "(a==1", "a==1;;b", "==3", "a~=[", "a==1..", "1a==2", '"'])
-async def test_a_query_that_cannot_be_read_says_where(context: Context, q: str) -> None:
-    with pytest.raises(QueryInvalid):
-        await context.query(Query(q=q))
+async def test_a_query_that_cannot_be_read_says_where(context: Context) -> None:
+    for q in UNREADABLE:
+        with pytest.raises(QueryInvalid):
+            await context.query(Query(q=q))
 
 
 async def test_a_query_beyond_the_limits_is_refused(context: Context) -> None:

@@ -23,6 +23,7 @@ SCHEMA = (
     "2.0.0/sdmx-json-data-schema.json"
 )
 AGENCY, FLOW, VERSION = "NAGARA", "SMART_CITY_PROJECTS", "1.0.0"
+_FLOW_URN = f"urn:sdmx:org.sdmx.infomodel.datastructure.Dataflow={AGENCY}:{FLOW}({VERSION})"
 _LANGUAGES = ("en", "th")
 
 
@@ -93,7 +94,7 @@ def to_sdmx(edition: Edition, language: str) -> bytes:
         ): [
             one.value,
             1 if one.reason else 0,
-            reasons.index(one.reason) if one.reason else None,
+            *([reasons.index(one.reason) if one.reason else None] if reasons else []),
         ]
         for one in found
     }  # fmt: skip
@@ -109,13 +110,7 @@ def to_sdmx(edition: Edition, language: str) -> bytes:
         "data": {
             "structures": [
                 {
-                    "links": [
-                        {
-                            "urn": "urn:sdmx:org.sdmx.infomodel.datastructure.Dataflow="
-                            f"{AGENCY}:{FLOW}({VERSION})",
-                            "rel": "dataflow",
-                        }
-                    ],
+                    "links": [{"urn": _FLOW_URN, "rel": "dataflow"}],
                     "dataSets": [0],
                     "dimensions": {
                         "observation": [
@@ -129,29 +124,17 @@ def to_sdmx(edition: Edition, language: str) -> bytes:
                     "measures": {
                         "observation": [{"id": "OBS_VALUE", **_names("figures", language)}]
                     },
-                    "attributes": {
-                        "observation": [
-                            {
-                                "id": "OBS_STATUS",
-                                **_names("status", language),
-                                "values": [
-                                    {"id": "A", "name": "Normal value"},
-                                    {"id": "M", "name": "Missing value"},
-                                ],
-                            },
-                            {
-                                "id": "COMMENT_OBS",
-                                **_names("why", language),
-                                "values": [
-                                    {"name": reason[language], "names": reason}
-                                    for reason in reasons
-                                ],
-                            },
-                        ]
-                    },
+                    "attributes": {"observation": _attributes(reasons, language)},
                 }
             ],
-            "dataSets": [{"structure": 0, "action": "Replace", "observations": observed}],
+            "dataSets": [
+                {
+                    "structure": 0,
+                    "action": "Replace",
+                    "links": [{"urn": _FLOW_URN, "rel": "dataflow"}],
+                    "observations": observed,
+                }
+            ],
         },
     }
     return msgspec.json.encode(message)
@@ -168,6 +151,23 @@ def _values(found: Iterable[tuple[str, dict[str, str]]], language: str) -> list[
 def _reasons(found: Iterable[Observation], language: str) -> list[dict[str, str]]:
     unique = {one.reason[language]: one.reason for one in found if one.reason}
     return list(unique.values())
+
+
+def _attributes(reasons: list[dict[str, str]], language: str) -> list[dict[str, Any]]:
+    """Status of each observation, and the reason of those without a value, if there are any."""
+    relationship: dict[str, Any] = {"relationship": {"observation": {}}}
+    status = [{"id": "A", "name": "Normal value"}, {"id": "M", "name": "Missing value"}]
+    found = [{"id": "OBS_STATUS", **_names("status", language), **relationship, "values": status}]
+    if reasons:
+        found.append(
+            {
+                "id": "COMMENT_OBS",
+                **_names("why", language),
+                **relationship,
+                "values": [{"value": reason} for reason in reasons],
+            }
+        )
+    return found
 
 
 def _year(year: int) -> dict[str, Any]:

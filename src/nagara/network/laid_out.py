@@ -19,6 +19,7 @@ from nagara.network.wording import (
     name_in,
     say,
     status_in,
+    unit_in,
     why_in,
     year_in,
 )
@@ -200,7 +201,7 @@ def _differences(figures: Figures, language: str) -> Part:
         (
             measure_in(one.measure, language),
             one.printed,
-            one.unit,
+            unit_in(one.unit, language),
             one.derived if one.derived is not None else say("not-derivable", language),
             agrees_in(one, language),
             why_in(one, language),

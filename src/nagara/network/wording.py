@@ -96,6 +96,12 @@ def measure_in(measure: str, language: str) -> str:
     }.get(measure, measure)
 
 
+def unit_in(unit: str, language: str) -> str:
+    """The unit of a printed figure in words."""
+    words = {"cities": "city", "projects": "project"}
+    return say(words[unit], language) if unit in words and language != "en" else unit
+
+
 def agrees_in(difference: Difference, language: str) -> str:
     """Yes, no, or not derivable."""
     return say({True: "agrees-yes", False: "agrees-no", None: "agrees-none"}[difference.agrees],

@@ -85,6 +85,28 @@ async def prove(reports, year, language):
     return figures
 
 
+def demand_sdmx_json_2(message: dict) -> None:
+    """The rules of the schema of data messages 2.0.0 that a message like ours can break."""
+    code = re.compile(r"[A-Za-z0-9_@$-]+")
+    assert code.fullmatch(message["meta"]["id"])
+    assert {"prepared", "sender"} <= message["meta"].keys()
+    for one in message["data"]["dataSets"]:
+        assert one["links"]
+        assert one["action"] in ("Information", "Append", "Replace", "Delete")
+        assert all(re.fullmatch(r"\d+(:\d+)*", key) for key in one["observations"])
+    for structure in message["data"]["structures"]:
+        for dimension in structure["dimensions"]["observation"]:
+            assert isinstance(dimension["keyPosition"], int)
+            ids = [value["id"] for value in dimension["values"]]
+            assert len(ids) == len(set(ids)) > 0
+            assert all(code.fullmatch(one) for one in ids)
+            assert all(value["name"] for value in dimension["values"])
+        for attribute in structure["attributes"]["observation"]:
+            assert attribute["relationship"] == {"observation": {}}
+            for value in attribute["values"]:
+                assert ("id" in value and "name" in value) != ("value" in value)
+
+
 def heard(data: bytes) -> dict[tuple[str, str], dict[str, float]]:
     """Our message as sdmx1, a library of others, reads it.
 
@@ -92,9 +114,10 @@ def heard(data: bytes) -> dict[tuple[str, str], dict[str, float]]:
     changed here: `meta` and `data` opened, the one structure of the list taken.
     """
     message = json.loads(data)
+    demand_sdmx_json_2(message)
     (structure,) = message["data"]["structures"]
     for one in structure["attributes"]["observation"]:  # it makes a Code of what has an id
-        one["values"] = [{"name": value.get("id", value["name"])} for value in one["values"]]
+        one["values"] = [{"name": v.get("id") or v["value"]["en"]} for v in one["values"]]
     opened = {
         "header": {
             **message["meta"],

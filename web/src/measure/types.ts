@@ -384,7 +384,7 @@ export interface FrameworkWord {
 }
 export interface Framework {
   focusAreas: FrameworkWord[]
-  types?: FrameworkWord[]
+  projectTypes?: FrameworkWord[]
   stages: FrameworkWord[]
   states: FrameworkWord[]
 }

@@ -15,13 +15,13 @@ const STEPS: Record<Act, { from: readonly Value['status'][]; permission: string 
 export function actsOf(
   value: Pick<Value, 'status' | 'author' | 'value' | 'findings'>,
   may: (permission: string) => boolean,
-  username: string,
+  account: string,
 ): Act[] {
   return (Object.keys(STEPS) as Act[]).filter((act) => {
     const { from, permission } = STEPS[act]
     if (!from.includes(value.status) || !may(permission)) return false
     if (act !== 'check') return true
-    const own = username !== '' && (value.author === username || value.author === `account:${username}`)
+    const own = account !== '' && value.author === `account:${account}`
     return !own && !value.findings?.some((finding) => finding.severity === 'error')
   })
 }

@@ -51,14 +51,11 @@ export function moneyOf(amount: number | null | undefined, currency: string | nu
   if (amount === null || amount === undefined) return ''
   if (!currency) return formatNumber(amount)
   const large = Math.abs(amount) >= 1_000_000
-  try {
-    return new Intl.NumberFormat(locale(), {
-      style: 'currency', currency, currencyDisplay: lang() === 'th' && currency === 'THB' ? 'name' : 'code',
-      ...(large ? { notation: 'compact', compactDisplay: 'long', maximumSignificantDigits: 3 } : { maximumFractionDigits: 0 }),
-    }).format(amount)
-  } catch {
-    return `${formatNumber(amount)} ${currency}` // a currency that is none
-  }
+  const number = new Intl.NumberFormat(locale(), {
+    ...(large ? { notation: 'compact', compactDisplay: 'long', maximumSignificantDigits: 3 } : { maximumFractionDigits: 0 }),
+  }).format(amount)
+  if (lang() === 'th') return currency === 'THB' ? `${number}บาท` : `${number} ${currency}`
+  return `${currency} ${number}`
 }
 
 export const ownCity = () => city.info?.code ?? ''

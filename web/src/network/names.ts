@@ -72,6 +72,7 @@ export const STATUS_COLORS: Record<string, string> = {
 
 export const BECAME_LOOKS: Record<Became, { tone: Tone; icon: IconName }> = {
   continued: { tone: 'info', icon: 'arrow-right' },
+  respelled: { tone: 'info', icon: 'refresh' },
   renamed: { tone: 'info', icon: 'refresh' },
   completed: { tone: 'ok', icon: 'ok' },
   merged: { tone: 'info', icon: 'layers' },

@@ -10,7 +10,7 @@ export type Day = string
 export type Status =
   | 'planning' | 'ongoing' | 'ongoing_or_planning' | 'completed' | 'suspended' | 'cancelled' | null
 export type Became =
-  | 'continued' | 'renamed' | 'completed' | 'merged' | 'split' | 'cancelled' | 'vanished' | 'new' | 'returned'
+  | 'continued' | 'respelled' | 'renamed' | 'completed' | 'merged' | 'split' | 'cancelled' | 'vanished' | 'new' | 'returned'
 
 export interface Member {
   code: string
@@ -55,9 +55,9 @@ export interface Outcome {
 export interface MemberProject {
   project: string | null
   name: string
-  formerNames: string[]
+  formerNames: (string | { name: string })[]
   years: { year: number; name: string; focus: string | null; status: Status }[]
-  became: Became | Outcome | null
+  became?: Became | Outcome | null
 }
 
 export interface MemberPage extends Member {

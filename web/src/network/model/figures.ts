@@ -7,7 +7,7 @@ export const STATUS_ORDER = [
 ] as const
 
 export const BECAME_ORDER: readonly Became[] = [
-  'continued', 'renamed', 'merged', 'split', 'completed', 'cancelled', 'returned', 'new', 'vanished',
+  'continued', 'respelled', 'renamed', 'merged', 'split', 'completed', 'cancelled', 'returned', 'new', 'vanished',
 ]
 
 export const statusKey = (status: Status | undefined): string => status ?? 'none'
@@ -37,6 +37,24 @@ export function statusesOf(groups: readonly Counted[]): string[] {
   const seen = new Set(groups.flatMap((group) => Object.keys(group.parts)))
   const known = STATUS_ORDER.filter((key) => seen.has(key)) as string[]
   return [...known, ...[...seen].filter((key) => !known.includes(key)).sort()]
+}
+
+/**
+ * What became of a member's project, by the years it stands in: its own last word, or that a later report
+ * leaves it out. Null while it stands in the newest report.
+ */
+export function fateOf(
+  years: readonly { year: number; status: Status }[],
+  newest: number,
+  renamed: boolean,
+): Became | null {
+  const last = years.at(-1)
+  if (!last) return null
+  if (last.status === 'completed') return 'completed'
+  if (last.status === 'cancelled') return 'cancelled'
+  if (last.year < newest) return 'vanished'
+  if (renamed) return 'renamed'
+  return years.length === 1 ? 'new' : 'continued'
 }
 
 /** Differences first, what agrees after, what cannot be told last. */

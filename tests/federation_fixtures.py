@@ -119,7 +119,9 @@ async def make_node(
     async def make(code: str) -> Node:
         name = f"federation_{next(_numbers)}"
         await admin.execute(f"create database {name} template template_nagara strategy file_copy")
-        database = await postgres_engine.database(name).open()
+        database = postgres_engine.database(name)
+        database.size_max = 9  # of the 40 connections that the server of the tests has
+        await database.open()
         opened.append((name, database))
         root = make_city_root()
         nats: Any = None

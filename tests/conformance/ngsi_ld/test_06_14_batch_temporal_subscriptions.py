@@ -198,3 +198,28 @@ async def test_a_pattern_that_explodes_is_refused(ngsi: Client, receiver: Receiv
     for params in ({"idPattern": evil}, {"idPattern": "a" * 201}, {"q": f'n~="{evil}"'}):
         asked = await ngsi.get(f"{V1}/entities", params={"type": "T", **params})
         assert asked.status_code == 400, asked.text
+
+
+async def test_history_without_bounds_is_a_first_look(ngsi: Client) -> None:
+    """TP 020_13, 020_14: a page by default; who says how much he wants gets it."""
+    values = [
+        {"type": "Property", "value": n, "observedAt": f"2020-01-01T01:{n:02}:00Z"}
+        for n in range(40)
+    ]
+    made = await ngsi.post(
+        f"{V1}/temporal/entities", json={"id": "urn:x:1", "type": "T", "n": values}
+    )
+    assert made.status_code == 201, made.text
+    after = {"timerel": "after", "timeAt": "2019-01-01T00:00:00Z"}
+    between = {**after, "timerel": "between", "endTimeAt": "2021-01-01T00:00:00Z"}
+    for params, status, count in (
+        ({}, 206, 15),
+        (after, 206, 15),
+        ({**between, "lastN": "20"}, 206, 15),
+        ({"lastN": "10"}, 200, 10),
+        ({"lastN": "30"}, 200, 30),
+        (between, 200, 40),
+        ({"local": "true"}, 200, 40),
+    ):
+        got = await ngsi.get(f"{V1}/temporal/entities/urn:x:1", params=params)
+        assert (got.status_code, len(got.json()["n"])) == (status, count), params

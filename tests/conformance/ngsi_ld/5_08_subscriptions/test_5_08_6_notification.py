@@ -477,3 +477,64 @@ async def test_failures_are_counted_and_mended_in_order(api: Api) -> None:
     async with asyncio.timeout(20):
         while (await api.get(name))["notification"]["status"] != "ok":
             await asyncio.sleep(0.02)
+
+
+OTHER_KINDS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "use": (
+        {"type": "VocabProperty", "vocab": "monument"},
+        {"type": "VocabProperty", "vocab": NULL, "previousVocab": "monument"},
+    ),
+    "raw": (
+        {"type": "JsonProperty", "json": {"id": "some-id", "null": None}},
+        {"type": "JsonProperty", "json": NULL, "previousJson": {"id": "some-id", "null": None}},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", sorted(OTHER_KINDS))
+async def test_what_a_vocabulary_or_json_was_is_told_when_it_goes(api: Api, name: str) -> None:
+    """TP 046_35, 046_38, 046_39."""
+    was, told = OTHER_KINDS[name]
+    await api.subscribe(
+        notificationTrigger=["attributeDeleted", "entityDeleted"],
+        notification={"showChanges": True},
+    )
+    entity = await api.create(1, **{name: was})
+    await api.delete(f"{entity}/attrs/{name}")
+    other = await api.create(2, **{name: was})
+    await api.delete(other)
+    await api.receiver.heard(2)
+    first, second = api.receiver.data()
+    assert first == {"id": entity, "type": "Building", name: told}
+    assert second.keys() == {"id", "type", "deletedAt", name}
+    assert second[name] == told
+
+
+async def test_an_attribute_that_null_has_deleted_is_told(api: Api) -> None:
+    """TP 046_22_08 to 046_22_13: by merging, by updating, by a partial update."""
+    await api.subscribe(notificationTrigger=["attributeDeleted"], watchedAttributes=["locatedAt"])
+    null = {"type": "Relationship", "object": NULL}
+    for number, (path, body) in enumerate(
+        [("", {"locatedAt": null}), ("/attrs", {"locatedAt": null}), ("/attrs/locatedAt", null)], 1
+    ):
+        entity = await api.create(number, **KINDS)
+        done = await api.client.patch(f"/ngsi-ld/v1/entities/{entity}{path}", json=body)
+        assert done.status_code == 204, (path, done.text)
+        told = (await api.receiver.heard(number))[-1]["data"]
+        others = {k: v for k, v in KINDS.items() if k != "locatedAt"}
+        assert told == [{"id": entity, "type": "Building", **others, "locatedAt": null}], path
+
+
+async def test_linked_entities_have_their_times_too(api: Api) -> None:
+    """TP 046_28."""
+    city = {"id": "urn:ngsi-ld:City:Paris", "type": "City"}
+    await api.client.post("/ngsi-ld/v1/entities", json=city)
+    entity = await api.create(locatedAt=KINDS["locatedAt"])
+    await api.subscribe(notification={"join": "inline", "sysAttrs": True})
+    await api.patch(entity, n=1)
+    [told] = await api.receiver.heard(1)
+    times = {"createdAt", "modifiedAt"}
+    [one] = told["data"]
+    assert one.keys() == {"id", "type", "n", "locatedAt"} | times
+    assert one["locatedAt"].keys() == {"type", "object", "entity"} | times
+    assert one["locatedAt"]["entity"].keys() == {"id", "type"} | times

@@ -138,6 +138,15 @@ def open_first_row(page: Page) -> None:
     page.locator("[role=tabpanel] [data-id]").first.click()
 
 
+def open_worked_example(page: Page) -> None:
+    """The project with the most written about it, where the demo has one; else the first."""
+    cards = page.locator("a[href^='#/project/']")
+    cards.first.wait_for()
+    told = cards.filter(has_text=words(language_of(page), "measure.project.example"))
+    (told if told.count() else cards).first.click()
+    page.locator("ol.stages").wait_for()
+
+
 def views(tracking_code: str) -> list[View]:
     """All views, in the order of a day: resident, operations, department, administration."""
     admin = [
@@ -158,6 +167,14 @@ def views(tracking_code: str) -> list[View]:
         View("ops-detail", "/ops", "officer", act=open_first_row, whole=False),
         View("desk", "/desk", "staff-environment", whole=False),
         View("desk-case", "/desk", "staff-environment", act=open_first_case, whole=False),
+        View("measure", "/measure", "chief"),
+        View("measure-changes", "/measure#/changes", "chief"),
+        View("measure-indicator", "/measure#/indicator/transit-people-500m", "chief"),
+        View("measure-public", "/measure#/by/th-smart"),
+        View("measure-projects", "/measure#/projects", "chief"),
+        View("measure-project", "/measure#/projects", "chief", act=open_worked_example),
+        View("measure-plans", "/measure#/plans", "chief"),
+        View("measure-work", "/measure#/work", "steward"),
         *admin,
     ]
 

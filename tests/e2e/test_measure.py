@@ -1,0 +1,137 @@
+"""The measures, as a stranger, a department, a data steward and the chief officer see them."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from playwright.async_api import Page, expect
+
+from e2e.browser import DESK, LANGUAGES, SMALLEST, words
+from e2e.conftest import Visits
+from e2e.demo_city import DemoCity
+from e2e.test_screens import see
+
+pytestmark = pytest.mark.e2e
+
+#: View → (address, who looks at it).
+VIEWS = {
+    "scorecard": ("/measure", None),
+    "seven": ("/measure#/by/th-smart", "chief"),
+    "set": ("/measure#/set/u4ssc", None),
+    "changes": ("/measure#/changes", None),
+    "indicator": ("/measure#/indicator/transit-people-500m", "chief"),
+    "projects": ("/measure#/projects", None),
+    "plans": ("/measure#/plans", None),
+    "work": ("/measure#/work", "steward"),
+}
+CODE = "iso37120-8.1"
+CASES = f"/measure#/indicator/{CODE}"
+
+
+@pytest.mark.parametrize("view", VIEWS)
+async def test_axe_finds_nothing_and_nothing_is_lost_at_320_px(
+    visits: Visits, audit: Any, view: str
+) -> None:
+    path, account = VIEWS[view]
+    for language in LANGUAGES:
+        page = await visits.page(language, account, DESK, reduced_motion="reduce")
+        await see(page, path, "main h1")
+        await page.wait_for_load_state("networkidle")
+        assert await audit(page) == []
+        await page.set_viewport_size({"width": SMALLEST["width"], "height": SMALLEST["height"]})
+        assert await page.evaluate("document.documentElement.scrollWidth") <= SMALLEST["width"]
+
+
+async def test_a_missing_measure_says_that_it_is_missing_and_why(visits: Visits) -> None:
+    page = await visits.page("en")
+    await see(page, "/measure#/set/u4ssc", "main section h2")
+    await page.locator("details summary").first.click()
+    reason = page.locator(".missing li .muted").first
+    await expect(reason).to_contain_text("Not reported")
+
+
+async def test_a_value_walks_down_to_the_places_it_was_counted_from(visits: Visits) -> None:
+    page = await visits.page("en")
+    await see(page, "/measure#/indicator/transit-people-500m", "#lineage-title")
+    await expect(page.locator(".walk")).to_contain_text("people.within(500).transit")
+    await expect(page.locator(".walk tbody tr").first).to_be_visible()
+    await expect(page.locator(".card.now")).to_contain_text(words("en", "measure.quality.partial"))
+
+
+async def test_a_chart_is_kept_as_svg_and_csv(visits: Visits) -> None:
+    page = await visits.page("th")
+    await see(page, "/measure#/indicator/transit-people-500m", "figure svg")
+    figure = page.locator("section:has(#story-title) figure")
+    async with page.expect_download() as drawn:
+        await figure.get_by_role("button", name="SVG").click()
+    svg = (await (await drawn.value).path()).read_text(encoding="utf-8")
+    assert svg.startswith("<?xml")
+    assert "var(--" not in svg.replace("var(--font)", "")
+    async with page.expect_download() as table:
+        await figure.get_by_role("button", name="CSV").click()
+    text = (await (await table.value).path()).read_text(encoding="utf-8-sig")
+    assert text.splitlines()[0].startswith(words("th", "kit.chart.period"))
+
+
+async def test_a_value_goes_from_the_department_over_the_steward_to_the_public(
+    visits: Visits,
+) -> None:
+    """Entered with a note, checked by another, approved by the chief, then seen by everybody."""
+    stranger = await visits.page("en")
+    staff = await visits.page("en", "staff-environment")
+    await see(staff, CASES, "main h1")
+    await _press(staff, "measure.enter")
+    dialog = staff.locator("dialog[open]")
+    await dialog.get_by_label(words("en", "measure.enter.period")).fill("2567")
+    await dialog.get_by_label(words("en", "measure.col.value"), exact=True).fill("24.5")
+    await dialog.get_by_label(re.compile("^Note")).fill("Annual report, page 4")
+    await dialog.get_by_role("button", name=words("en", "measure.enter.save")).click()
+    await expect(staff.locator("dialog[open]")).to_have_count(0)
+    await expect(staff.locator("section:has(#values-title)")).to_contain_text("24.5")
+    await expect(staff.get_by_role("button", name=words("en", "measure.act.check"))).to_have_count(
+        0
+    )
+
+    await see(stranger, CASES, "main h1")
+    assert "24.5" not in await stranger.locator("main").inner_text(), "a draft is not public"
+
+    for account, act in (("steward", "check"), ("chief", "approve")):
+        page = await visits.page("en", account)
+        await see(page, CASES, "#values-title")
+        await _press(page, f"measure.act.{act}")
+        dialog = page.locator("dialog[open]")
+        await dialog.get_by_label(words("en", "measure.act.words")).fill("Seen in the report")
+        await dialog.get_by_role("button", name=words("en", f"measure.act.{act}")).click()
+        await expect(page.locator("dialog[open]")).to_have_count(0)
+
+    await see(stranger, CASES, "#values-title")
+    await expect(stranger.locator(".card.now")).to_contain_text("24.5")
+
+
+async def test_a_spreadsheet_with_a_wrong_cell_names_the_cell(
+    visits: Visits, demo: DemoCity
+) -> None:
+    page = await visits.page("en", "staff-environment")
+    await see(page, "/measure#/work", "[role=tab]")
+    await page.get_by_role("tab", name=words("en", "measure.work.upload")).click()
+    with demo.as_account("staff-environment") as staff:
+        template = staff.get("/api/v1/indicators/template.xlsx?set=sdg-11&year=2024")
+    assert template.status_code == 200
+    sheet = b"code,period,value,unit\r\nsdg-11.6.2,2023,twenty,\xc2\xb5g/m\xc2\xb3\r\n"
+    await page.locator("input[type=file]").set_input_files(
+        [{"name": "return.csv", "mimeType": "text/csv", "buffer": sheet}]
+    )
+    await expect(page.locator("code", has_text=re.compile(r"^[A-Z]\d+$")).first).to_be_visible()
+    await expect(page.get_by_role("button", name=re.compile("^Keep "))).to_have_count(0)
+
+
+async def test_a_stranger_is_told_that_the_work_list_is_town_halls(visits: Visits) -> None:
+    page = await visits.page("th")
+    await see(page, "/measure#/work", "main")
+    await expect(page.locator("main")).to_contain_text(words("th", "measure.work.forbidden"))
+
+
+async def _press(page: Page, key: str) -> None:
+    await page.get_by_role("button", name=words("en", key), exact=True).first.click()

@@ -46,3 +46,30 @@ def has_to_act(told: Told) -> bool:
 def _is_exit(act: ActKind) -> bool:
     """Acts that are possible at any time are nobody's next task."""
     return act.code in ("withdraw", "end", "leave", "renew")
+
+
+def waiting_states(definitions: Sequence[Definition], offices: Offices) -> list[str]:
+    """`process:state` in which the offices could have something to do."""
+    sides: set[str] = set()
+    for held, of in (
+        (offices.network, ("secretariat",)),
+        (offices.cities, ("city",)),
+        (offices.countries, ("national", "reviewer")),
+        (offices.guided, ("reviewer",)),
+        (offices.partners, ("partner",)),
+    ):
+        if held:
+            sides.update(of)
+    found = []
+    for one in definitions:
+        for state in one.states:
+            acts = [a for a in one.acts if state.code in a.sources and not _is_exit(a)]
+            mine = (
+                any(sides & set(act.by) for act in acts)
+                or sides & set(state.editors)
+                or (state.reviews and "reviewer" in sides)
+                or (state.positions and "national" in sides)
+            )
+            if mine and not state.ended:
+                found.append(f"{one.code}:{state.code}")
+    return found

@@ -162,10 +162,13 @@ async def list_processes(conn: Connection, wanted: Wanted, offices: Offices) -> 
     return [_process(row) for row in rows]
 
 
-async def list_open(conn: Connection, offices: Offices, limit: int) -> list[Process]:
-    """Open processes that the offices see, soonest due first."""
+async def list_open(
+    conn: Connection, offices: Offices, stands: Sequence[str], limit: int
+) -> list[Process]:
+    """Open processes that the offices see, in any of `process:state`, soonest due first."""
     where = _Where()
     where.parts.append("not ended")
+    where.add("process || ':' || state = any(?)", list(stands))
     where.seen_by(offices)
     rows = await conn.fetch(
         f"{_SELECT}where {' and '.join(where.parts)} order by due_at, id limit {int(limit)}",

@@ -37,7 +37,7 @@ QUESTION_CHARACTERS_MAX = 200
 #: Share of a question's runs that a text must have.
 SHARE_MIN = 0.6
 #: Texts that are scored for a question.
-SCORED_MAX = 2_000
+SCORED_MAX = 200
 _TOKEN = re.compile(r"[^\W_]+")
 _MARKS = re.compile(r"[\u0e31\u0e34-\u0e3a\u0e47-\u0e4e]")
 
@@ -120,24 +120,29 @@ class Knowledge:
         # The rarest runs are looked up: those of three characters, if there are any.
         rare = [gram for gram in asked if len(gram) == 3] or list(asked)
         async with self.db.acquire() as conn:
-            arguments: list[Any] = [rare]
+            arguments: list[Any] = [rare, sorted(asked), SHARE_MIN * len(asked)]
             parts = ["state = 'published'", "grams && $1"]
             for text, value in conditions:
                 if value is not None:
                     arguments.append(value)
                     parts.append(text.replace("?", f"${len(arguments)}"))
+            columns = PRACTICES.list.replace("grams", "array[]::text[] as grams")
             rows = await conn.fetch(
-                f"select {PRACTICES.list} from network_work.practice"  # noqa: S608 - of our types
-                f" where {' and '.join(parts)} limit {SCORED_MAX}",
+                f"select {columns}, shared from network_work.practice,"  # noqa: S608 - our types
+                " lateral (select count(*) as shared from unnest($2::text[]) g"
+                " where g = any(grams)) s"
+                f" where {' and '.join(parts)} and shared >= $3::float8"
+                f" order by shared desc, id limit {int(SCORED_MAX)}",
                 *arguments,
             )
         scored = []
         for row in rows:
-            practice: Practice = PRACTICES.read(row)
-            share = len(asked & set(practice.grams)) / len(asked)
+            share = row["shared"] / len(asked)
+            practice: Practice = PRACTICES.read(
+                {name: value for name, value in row.items() if name != "shared"}
+            )
             title = len(asked & grams(practice.title)) / len(asked)
-            if share >= SHARE_MIN:
-                scored.append((round(0.7 * share + 0.3 * title, 3), practice))
+            scored.append((round(0.7 * share + 0.3 * title, 3), practice))
         scored.sort(key=lambda one: (-one[0], one[1].id))
         return scored[:limit]
 

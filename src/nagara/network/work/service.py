@@ -29,7 +29,7 @@ from nagara.network.work.checks import (
     demand_text,
 )
 from nagara.network.work.definitions import Definitions
-from nagara.network.work.inbox import Told, has_to_act
+from nagara.network.work.inbox import Told, has_to_act, waiting_states
 from nagara.network.work.model import (
     ActKind,
     Body,
@@ -47,8 +47,8 @@ from nagara.network.work.rights import offices_of
 
 #: Processes that the clock moves in one go; the rest a moment later.
 TEND_MAX = 200
-#: Looked through for an inbox: more open work than one office does in a year.
-INBOX_LOOKED_MAX = 1_000
+#: Looked through for an inbox, the soonest due: those of other offices among them are left out.
+INBOX_LOOKED_MAX = 100
 
 
 class Opening(Struct, frozen=True):
@@ -176,9 +176,10 @@ class Processes:
         """Open processes in which the actor's office has something to do, soonest due first."""
         offices = offices_of(actor)
         async with self.db.acquire() as conn:
-            found = await kept.list_open(conn, offices, INBOX_LOOKED_MAX)
+            stands = waiting_states(list(self.definitions.all.values()), offices)
+            found = await kept.list_open(conn, offices, stands, INBOX_LOOKED_MAX)
         told = [Told(p, self.definitions.get(p.process), offices) for p in found]
-        return [one for one in told if has_to_act(one)][: kept.PAGE_MAX]
+        return [one for one in told if has_to_act(one)][: kept.PAGE]
 
     # --- writing ----------------------------------------------------------------------------
 

@@ -210,7 +210,7 @@ async def list_rows(conn: Connection, wanted: Wanted) -> list[Row]:
         " and ($6::text is null or r.name ilike $6)"
         " and ($7::int is null or (-r.year, r.country, r.member, r.title)"
         "   > (-$7, $8::char(2), $9::text, $10::bigint))"
-        " order by r.year desc, r.country, r.member, r.title limit $11",
+        " order by (-r.year), r.country, r.member, r.title limit $11",
         wanted.year, wanted.country, wanted.member, wanted.focus, wanted.status, text,
         year, country, member, title, wanted.limit,
     )  # fmt: skip

@@ -100,6 +100,8 @@ create table network.row (
     primary key (year, title)
 );
 create index row_of on network.row (year, country, member, title);
+-- Pages of all years, the latest first, each from where the last one ended.
+create index row_page on network.row ((-year), country, member, title);
 create index row_focus on network.row (year, focus, status);
 create index row_title on network.row (title, year);
 

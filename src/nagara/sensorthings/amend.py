@@ -8,15 +8,13 @@ from typing import Any
 
 import msgspec
 
-from nagara.context import Context
+from nagara.context import Context, history_amend
 from nagara.context.store import Conn
 from nagara.guard import audit
 from nagara.guard.identity import Actor
 from nagara.sensorthings.errors import ThingNotFound
 from nagara.sensorthings.make import StreamRef
 from nagara.values.time import parse_instant
-
-_DAY_S = 86_400
 
 _NEWEST = """
 select i.instance::text from (
@@ -38,14 +36,11 @@ async def amend(
     context: Context,
     stream: StreamRef,
     seq: int,
-    before: dict[str, Any],
     after: dict[str, Any] | None,
     actor: Actor,
 ) -> None:
     """Put another instance in the place of one, or none. Raises `ThingNotFound`."""
     wall = datetime.now(UTC)
-    old_at = parse_instant(before["observedAt"])
-    new_at = old_at if after is None else parse_instant(after["observedAt"])
     text = None if after is None else msgspec.json.encode(after).decode()
     async with context.db.acquire() as conn, conn.transaction():
         await audit.lock_chain(conn)
@@ -56,21 +51,12 @@ async def amend(
         )
         if no is None:
             raise ThingNotFound(kind="Observation", id=str(seq))
-        await conn.execute(
-            """insert into context.amendment (no, seq, name, idx, instance, at, modified_at)
-               values ($1, $2, $3, 0, $4::text::jsonb, $5, $6)
-               on conflict (no, seq, name, idx) do update
-                   set instance = excluded.instance, at = excluded.at,
-                       modified_at = excluded.modified_at""",
-            no,
-            seq,
-            stream.attr,
-            text,
-            new_at,
-            wall,
-        )
-        days = sorted({int(at.timestamp()) // _DAY_S for at in (old_at, new_at)})
-        await conn.execute("select context.refold($1, $2, $3::int[])", no, stream.attr, days)
+        place = history_amend.Place(seq, 0)
+        found = await history_amend.find_instance(conn, no, stream.attr, place)
+        if found is None:
+            raise ThingNotFound(kind="Observation", id=str(seq))
+        at = found.at if after is None else parse_instant(after["observedAt"])
+        await history_amend.amend(conn, no, stream.attr, place, found, after, at, wall)
         await _present(conn, context, no, stream.attr, wall)
         entry = audit.AuditEntry(
             actor=actor.name_for_audit,

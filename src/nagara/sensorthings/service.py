@@ -165,7 +165,7 @@ class Writing:
             for name in ("provenance", "quality"):
                 if name in before:
                     made[name] = before[name]
-        await amend(self.context, stream, row["id"] // SLOTS, before, made, doer.actor)
+        await amend(self.context, stream, row["id"] // SLOTS, made, doer.actor)
         await self.streams.caught_up(patient=True)
 
     # -- delete -------------------------------------------------------------------------------
@@ -177,7 +177,6 @@ class Writing:
             reading = self.reading(conn, doer.actor)
             if of.name == "Observations":
                 stream = await self.maker(reading).stream_ref(row["_datastream"])
-                before = await _instance(conn, stream, row)
             elif of.name == "FeaturesOfInterest":
                 await self._delete_values(conn, reading, number, doer)
                 ops = await _feature_ops(conn, number)
@@ -195,7 +194,7 @@ class Writing:
                     ops += await _past_ops(conn, "t", number)
                 ops.append(Delete(await _urn_of_row(conn, number)))
         if of.name == "Observations":
-            await amend(self.context, stream, number // SLOTS, before, None, doer.actor)
+            await amend(self.context, stream, number // SLOTS, None, doer.actor)
             await self.streams.caught_up(patient=True)
             return
         try:
@@ -241,7 +240,7 @@ class Writing:
             before = await _instance(conn, ref, row)
             if "featureOfInterest" not in before:
                 raise ChangeRefused(reason="this feature is the place of a Thing; delete that")
-            await amend(self.context, ref, row["id"] // SLOTS, before, None, doer.actor)
+            await amend(self.context, ref, row["id"] // SLOTS, None, doer.actor)
 
 
 def _urn(kind: str) -> str:

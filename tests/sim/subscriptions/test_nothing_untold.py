@@ -208,7 +208,7 @@ async def test_kills_and_bad_receivers_leave_nothing_untold(
     city.kill_postgres()
     await _reach(writers, 0.6)
     city.kill_postgres()
-    await city.kill()  # alone it would be less: what it wrote last may now be lost with it
+    await city.kill()  # both at once: neither can tidy up after the other
     await city.start()
     await asyncio.wait_for(writing, 2 * PATIENCE_S)
     wanted = set(range(CHANGES))

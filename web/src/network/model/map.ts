@@ -4,7 +4,7 @@ import type { Member, SummaryMember } from '../types'
 export type Bounds = [number, number, number, number]
 
 /** The box around all that have a place, with room for names at the edges; all of ASEAN where none has. */
-export function boundsOf(members: readonly Pick<Member, 'location'>[], margin_deg = 2): Bounds {
+export function boundsOf(members: readonly Pick<Member, 'location'>[], margin_deg = 3.5): Bounds {
   const spots = members.flatMap((each) => (each.location ? [each.location] : []))
   if (spots.length === 0) return [92, -11, 141, 28.5]
   const [lons, lats] = [spots.map((spot) => spot[0]), spots.map((spot) => spot[1])]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from typing import Any
 
@@ -116,7 +117,7 @@ async def test_a_spreadsheet_with_a_wrong_cell_names_the_cell(
     page = await visits.page("en", "staff-environment")
     await see(page, "/measure#/work", "[role=tab]")
     await page.get_by_role("tab", name=words("en", "measure.work.upload")).click()
-    with demo.as_account("staff-environment") as staff:
+    with contextlib.closing(demo.as_account("staff-environment")) as staff:
         template = staff.get("/api/v1/indicators/template.xlsx?set=sdg-11&year=2024")
     assert template.status_code == 200
     sheet = b"code,period,value,unit\r\nsdg-11.6.2,2023,twenty,\xc2\xb5g/m\xc2\xb3\r\n"

@@ -280,8 +280,16 @@ class Notifier:
         """q with a step to linked entities: the store answers it for this one entity."""
         if happening.deleted:
             return False
+        sight = self.owners.sight(subscription.owner, subscription.tenant)
+        if sight is None:
+            return False
         query = Query(
-            ids=(happening.entity.id,), q=subscription.q, tenant=subscription.tenant, limit=1
+            ids=(happening.entity.id,),
+            q=subscription.q,
+            tenant=subscription.tenant,
+            limit=1,
+            visible_types=tuple(sorted(sight.only)) if sight.only is not None else None,
+            hidden_types=tuple(sorted(sight.never)) or None,
         )
         page = await self._context.query(query, subscription.q_terms.expand)
         return bool(page.entities)

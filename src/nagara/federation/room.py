@@ -73,7 +73,7 @@ def assemble(
     matters.sent = outbox.wake
     links.changed = couriers.look
     exchange.acknowledged = lambda _peer: outbox.wake()
-    gauges: list[Gauge] = msgspec.field(default_factory=list)  # read again every few seconds
+    gauges: list[Gauge] = []  # read again every few seconds
 
     async def gauge_for_ever() -> None:
         while True:

@@ -47,7 +47,7 @@ demo: setup
 test: setup
 	@sh scripts/chromium.sh
 	@cd web && npm test --silent
-	@$(BIN)/pytest
+	@$(BIN)/pytest -n auto --maxprocesses 4 --dist loadgroup
 
 check: setup
 	@$(BIN)/ruff check .

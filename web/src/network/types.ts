@@ -84,7 +84,7 @@ export interface Title {
   name: string
   firstYear: number
   lastYear: number
-  focus: string | null
+  focus?: string | null
 }
 
 export interface IdentityMatch {

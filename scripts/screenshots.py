@@ -50,6 +50,9 @@ PATIENCE_MS = 60_000
 LONG_PX = 2600
 LIGHTS = [100.5018, 13.7563]  # the middle of the city, where the made-up report is
 
+#: Places of /network that everybody may open; the work of its offices needs a hub of its own.
+NETWORK = ("members", "status", "projects", "report", "compare", "chairs", "offers", "practices")
+
 SECTIONS = (
     "counters",
     "accounts",
@@ -176,6 +179,7 @@ def views(tracking_code: str) -> list[View]:
         View("measure-plans", "/measure#/plans", "chief"),
         View("measure-work", "/measure#/work", "steward"),
         *admin,
+        *(View(f"network-{place}", f"/network#/{place}") for place in NETWORK),
     ]
 
 

@@ -54,7 +54,7 @@ export function moneyOf(amount: number | null | undefined, currency: string | nu
   const number = new Intl.NumberFormat(locale(), {
     ...(large ? { notation: 'compact', compactDisplay: 'long', maximumSignificantDigits: 3 } : { maximumFractionDigits: 0 }),
   }).format(amount)
-  if (lang() === 'th') return currency === 'THB' ? `${number}บาท` : `${number} ${currency}`
+  if (lang() === 'th') return currency === 'THB' ? `${number}${large ? '' : ' '}บาท` : `${number} ${currency}`
   return `${currency} ${number}`
 }
 

@@ -33,8 +33,10 @@ ARCHIVES = (
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What runs at once (pytest -n): whole files, whose fixtures are costly; and the browser's files
-    one behind the other, for they share one demo city."""
+    """What runs at once (pytest -n): whole files, whose fixtures are costly.
+
+    Those of the browser run one behind the other, for they share one demo city.
+    """
     for item in items:
         group = "browser" if "e2e" in item.path.parts else str(item.path)
         item.add_marker(pytest.mark.xdist_group(group))

@@ -13,7 +13,7 @@ from nagara.engines.database import Database
 from nagara.indicators import errors, kept
 from nagara.indicators.definitions import Definition, Library, Place
 from nagara.indicators.kept import Kept, Wanted
-from nagara.indicators.suppression import SMALL_CELL_BELOW, hidden_cells
+from nagara.indicators.suppression import PERSONAL, SMALL_CELL_BELOW, hidden_cells
 from nagara.indicators.targets import Progress, Target, progress
 
 #: Cities of one comparison: more small multiples than this are no picture.
@@ -118,7 +118,7 @@ class Reading:
 
     def _is_of_people(self, value: Kept) -> bool:
         definition = self.library.definitions.get(value.code)
-        personal = value.breakdown.partition("=")[0] in ("sex", "age", "income")
+        personal = value.breakdown.partition("=")[0] in PERSONAL
         return personal or (definition is not None and definition.people)
 
     def _hidden_among(self, cells: Iterable[Kept]) -> set[int]:

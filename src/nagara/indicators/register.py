@@ -21,6 +21,7 @@ from nagara.indicators.checks import Beside, Finding, check, to_unit
 from nagara.indicators.definitions import Definition, Library
 from nagara.indicators.kept import Kept, Step
 from nagara.indicators.periods import Span
+from nagara.indicators.suppression import PERSONAL
 from nagara.indicators.targets import Target
 from nagara.indicators.workflow import Act, decide, demand_draft
 from nagara.values.ids import urn
@@ -397,7 +398,12 @@ class Register:
             attrs[noun.AREA] = property_of(value.area)
         if value.breakdown:
             attrs[noun.BREAKDOWN] = property_of(value.breakdown)
-        hidden = value.status == "draft"  # reopened: others are told that, not the draft
+        # Reopened: others are told that, not the draft. A part of the people: the entity tells no
+        # number, for which cells are small is a matter of the whole table (suppression.py).
+        definition = self.library.definitions.get(value.code)
+        personal = value.breakdown.partition("=")[0] in PERSONAL
+        of_people = personal or bool(value.area and definition and definition.people)
+        hidden = value.status == "draft" or of_people
         if value.value is not None and not hidden:
             attrs[noun.VALUE] = property_of(value.value) | {"unitCode": value.unit}
             for name, number in (

@@ -299,18 +299,23 @@ class Indicators:
             noun.AS_OF: property_of(answer.as_of),
             noun.QUALITY: property_of(value.quality),
         }
+        # Of people in a district the entity tells no number: which cells are small is a matter of
+        # the whole table, and the indicators' own API hides them (suppression.py).
+        told = district is None or not formula.people
         for name, number in (
             (noun.NUMERATOR, value.numerator),
             (noun.DENOMINATOR, value.denominator),
         ):
-            if number is not None:
+            if number is not None and told:
                 attrs[name] = property_of(number)
-        if value.value is not None:
+        if value.value is not None and told:
             attrs[noun.VALUE] = property_of(value.value) | {
                 "unitCode": unit_code_of(formula),
                 "observedAt": format_instant(answer.as_of),
             }
-        if value.missing:
+        if not told:
+            attrs[noun.MISSING] = property_of(["small-cell"])
+        elif value.missing:
             attrs[noun.MISSING] = property_of([why for why, _ in value.missing])
         if district is not None:
             attrs[noun.DISTRICT] = property_of(district)

@@ -13,6 +13,8 @@ from typing import TypeVar
 #: Fewer than five of anything can point at somebody who lives there: the customary threshold of
 #: statistics offices. A city with small districts may ask for more.
 SMALL_CELL_BELOW = 5
+#: Breakdowns whose cells are people, whatever is counted.
+PERSONAL = frozenset({"sex", "age", "income"})
 
 Key = TypeVar("Key", bound=Hashable)
 

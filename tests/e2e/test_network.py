@@ -9,6 +9,7 @@ import signal
 import subprocess
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -80,7 +81,7 @@ def _run(*arguments: object) -> str:
 
 def _begin(hub: Hub) -> None:
     """A year is open, a city says what it needs, somebody offers it, a meeting is called."""
-    with hub.as_account("secretariat") as office:
+    with closing(hub.as_account("secretariat")) as office:
         opened = office.post("/api/v1/network/returns/open", json={"year": 2026, "cities": []})
         opened.raise_for_status()
         offer = {
@@ -88,7 +89,7 @@ def _begin(hub: Hub) -> None:
             "words": "For canals and drainage.", "focusAreas": ["FA4"], "source": "made",
         }  # fmt: skip
         office.post("/api/v1/network/offers", json=offer).raise_for_status()
-    with hub.as_account("chief") as chief:
+    with closing(hub.as_account("chief")) as chief:
         need = {
             "city": "th-bkk", "country": "TH", "title": "Canal water quality",
             "words": "Canals smell in the dry season.", "focusArea": "FA4",
@@ -218,7 +219,9 @@ async def test_axe_finds_nothing_and_nothing_is_lost_at_320_px(
 async def test_a_stranger_reads_figures_beside_what_was_printed(visit: Any) -> None:
     page = await visit("report/2025")
     table = page.get_by_role("region", name=words("en", "network.differences.title"))
-    await expect(table.get_by_text(words("en", "network.differences.differs"))).to_be_visible()
+    await expect(
+        table.get_by_text(words("en", "network.differences.differs"), exact=True)
+    ).to_be_visible()
     assert await page.locator("a[href*='/reports/2025.pdf']").count() == 1
     await page.goto("/network#/returns")
     await expect(page.get_by_text(words("en", "network.closed.title"))).to_be_visible()

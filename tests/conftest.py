@@ -32,6 +32,7 @@ ARCHIVES = (
 )
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist looks for the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What runs at once (pytest -n): whole files, whose fixtures are costly.
 

@@ -47,7 +47,8 @@ demo: setup
 test: setup
 	@sh scripts/chromium.sh
 	@cd web && npm test --silent
-	@$(BIN)/pytest -n auto --maxprocesses 4 --dist loadgroup
+	@$(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile --ignore tests/e2e
+	@$(BIN)/pytest tests/e2e
 
 check: setup
 	@$(BIN)/ruff check .

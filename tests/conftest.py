@@ -32,17 +32,6 @@ ARCHIVES = (
 )
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist looks for the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What runs at once (pytest -n): whole files, whose fixtures are costly.
-
-    Those of the browser run one behind the other, for they share one demo city.
-    """
-    for item in items:
-        group = "browser" if "e2e" in item.path.parts else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))
-
-
 @pytest.fixture(scope="session")
 def nagara_archives() -> Path:
     """The folder of real archives; the test is skipped, with this reason, where it is absent."""

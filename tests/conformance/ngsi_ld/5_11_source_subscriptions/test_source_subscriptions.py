@@ -58,7 +58,7 @@ async def heard(peer: Peer, count: int) -> list[dict[str, Any]]:
 
 
 async def heard_of(peer: Peer, kind: str) -> dict[str, Any]:
-    """The first told registration of a type: another test's last words may still be on their way."""
+    """The first told registration of a type; another test's last words may be on their way."""
     until = time.monotonic() + 20
     while True:
         for body in map(json.loads, peer.bodies):

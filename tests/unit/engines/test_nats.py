@@ -145,7 +145,7 @@ async def test_the_citys_own_secrets_are_for_its_account_only(
     nats_engine: NatsEngine, nats_root: Path
 ) -> None:
     secret_files = [*(nats_root / "secrets").iterdir(), nats_root / "nats" / "server.conf"]
-    assert len(secret_files) == 4
+    assert len(secret_files) == 5  # two seeds, two passwords, the configuration
     assert all(path.stat().st_mode & 0o077 == 0 for path in secret_files)
     assert nats_engine.app_password not in repr(nats_engine)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec import UNSET
 
-from nagara.context.chronicle import chronicle, with_scopes
+from nagara.context.chronicle import chronicle, corrected, with_scopes
 from nagara.context.errors import (
     AttributeNotFound,
     EntityAlreadyExists,
@@ -79,7 +79,8 @@ def _applied(
     if isinstance(op, Chronicle):
         return chronicle(state, op, now, LogRow)
     if isinstance(op, Amended):
-        return state, [LogRow("t", now, {})], Written(op.id, "amend", state.version)
+        after = state if op.present is None else corrected(state, op.present)
+        return after, [LogRow("t", now, {})], Written(op.id, "amend", after.version)
     if isinstance(op, Upsert):
         if not state.exists:
             return _create(state, op.entity, now)

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
-from nagara.context.model import Attrs, Chronicle, Written, instances_of
+from nagara.context.model import (
+    Attrs,
+    Chronicle,
+    Correction,
+    Written,
+    default_instance,
+    instances_of,
+)
 from nagara.values.time import format_instant, parse_instant
 
 #: The name under which the log keeps the scopes of an entity (clause 4.5.6).
@@ -111,3 +118,25 @@ def _newest_scopes(told: tuple[dict[str, Any], ...]) -> tuple[str, ...]:
         return ()
     newest = max(told, key=lambda i: i.get("observedAt") or "~")["value"]
     return tuple(newest) if isinstance(newest, list) else (newest,)
+
+
+def corrected(state: Any, of: Correction) -> Any:
+    """The state after a value of the history was changed: the present follows where it was that
+    value, or where what is put there is as new."""
+    held = state.attrs.get(of.name)
+    if not state.exists or held is None:
+        return state
+    instance = default_instance(held) or {}
+    if instance != of.was and (of.now is None or _time_of(of.now) < _time_of(instance)):
+        return state
+    others = [one for one in instances_of(held) if one is not instance]
+    left = [*([] if of.now is None else [of.now]), *others]
+    attrs = {name: value for name, value in state.attrs.items() if name != of.name}
+    if left:
+        attrs[of.name] = left if isinstance(held, list) else left[0]
+    return msgspec.structs.replace(state, attrs=attrs, version=state.version + 1)
+
+
+def _time_of(instance: dict[str, Any]) -> datetime:
+    said = instance.get("observedAt")
+    return parse_instant(said) if isinstance(said, str) else datetime.min.replace(tzinfo=UTC)

@@ -189,10 +189,20 @@ class Chronicle(Struct, frozen=True):
     makes: bool = True
 
 
+class Correction(Struct, frozen=True):
+    """What a change of history means for the present: where an attribute has the value `was`, or one
+    no newer than `now`, it has `now` from here on; None: it has none left."""
+
+    name: str
+    was: dict[str, Any]
+    now: dict[str, Any] | None
+
+
 class Amended(Struct, frozen=True):
     """A sign in the log that history of an entity was changed; what, is in tables of history."""
 
     id: str
+    present: Correction | None = None
 
 
 Op = (

@@ -7,9 +7,9 @@ from datetime import datetime
 from typing import Any
 
 from nagara.context.context import Context
-from nagara.context.ngsi.temporal.errors import InstanceNotFound
 from nagara.context.history_amend import Found, Place, amend, find_instance
 from nagara.context.model import Amended, Correction
+from nagara.context.ngsi.temporal.errors import InstanceNotFound
 from nagara.context.store import Conn
 from nagara.values.time import parse_instant
 

@@ -190,8 +190,8 @@ class Chronicle(Struct, frozen=True):
 
 
 class Correction(Struct, frozen=True):
-    """What a change of history means for the present: where an attribute has the value `was`, or one
-    no newer than `now`, it has `now` from here on; None: it has none left."""
+    """What a change of history means for the present: where an attribute has the value `was`, or
+    one no newer than `now`, it has `now` from here on; None: it has none left."""
 
     name: str
     was: dict[str, Any]

@@ -26,6 +26,7 @@ from msgspec import Struct
 
 from nagara.context.clock import CityClock
 from nagara.context.errors import StoreBusy, StoreUnavailable
+from nagara.context.expiry import keep_ends
 from nagara.context.log import Tail, change_op
 from nagara.context.model import (
     Change,
@@ -262,6 +263,7 @@ class Committer:
         try:
             async with self._db.acquire() as conn, conn.transaction():
                 nos = await self._put_states(conn, plan, prepared.upserts)
+                await keep_ends(conn, plan)
                 await _keep_keys(conn, plan)
                 await plan.census.write(conn, self.groups)
                 for pending in plan.members:

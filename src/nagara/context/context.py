@@ -13,13 +13,21 @@ from msgspec import Struct
 from nagara.context.clock import CityClock
 from nagara.context.commit import AuditAppend, Committer
 from nagara.context.count import count_entities
-from nagara.context.errors import EntityNotFound
+from nagara.context.errors import EntityNotFound, VersionConflict
+from nagara.context.expiry import (
+    LOOK_EVERY_S,
+    SWEPT_MAX,
+    entity_at,
+    find_ended,
+    forget_ends,
+    sweep_of,
+)
 from nagara.context.find import query_held, query_page, query_plain
 from nagara.context.history import read_history, read_series
 from nagara.context.history_fold import HistoryKeeper
 from nagara.context.live import Live
 from nagara.context.log import Reader, ReaderRunner, ReaderState, Tail
-from nagara.context.model import Count, Delete, Entity, Op, Page, Query, Sample, Written
+from nagara.context.model import Count, Entity, Op, Page, Query, Sample, Written
 from nagara.context.plan import Within
 from nagara.context.q_sql import Expand
 from nagara.context.store import Cache, Held, load
@@ -30,8 +38,6 @@ log = structlog.get_logger("context")
 #: How long a key is remembered: a program that repeats a request later than this means it anew.
 KEYS_KEPT = timedelta(days=30)
 SWEEP_EVERY_S = 3600.0
-#: Expired entities deleted in one go; the rest an hour later at the latest.
-EXPIRED_MAX = 1_000
 
 #: Samples of one answer: a month of one-minute values.
 SAMPLES_MAX = 50_000
@@ -105,24 +111,42 @@ class Context:
         self._tasks.clear()
 
     async def sweep(self) -> int:
-        """Forget old keys, delete entities whose `expiresAt` has passed; how many were deleted."""
-        wall = self.clock.wall()
+        """Forget old keys; sweep what has run out. How many entities were looked at."""
         async with self.db.acquire() as conn:
-            await conn.execute("delete from context.idempotency where at < $1", wall - KEYS_KEPT)
-            rows = await conn.fetch(
-                """select tenant, id from context.entity
-                   where expires_at < $1 and not deleted limit $2""",
-                self.clock.now(),
-                EXPIRED_MAX,
+            await conn.execute(
+                "delete from context.idempotency where at < $1", self.clock.wall() - KEYS_KEPT
             )
-        for row in rows:
-            await self.write(Delete(row["id"]), actor="system:expiry", tenant=row["tenant"])
-        return len(rows)
+        return await self.sweep_ended()
+
+    async def sweep_ended(self) -> int:
+        """Delete entities and attributes whose `expiresAt` has passed; how many were looked at."""
+        now = self.clock.now()
+        async with self.db.acquire() as conn:
+            keys = await find_ended(conn, now)
+            states = await load(conn, self.cache, keys)
+        for key, held in states.items():
+            op = sweep_of(held.state(), now)
+            if op is None:
+                continue
+            try:
+                await self.write(op, actor="system:expiry", tenant=key[0])
+            except (EntityNotFound, VersionConflict):  # written meanwhile: looked at once more
+                keys.remove(key)
+        if keys:
+            async with self.db.acquire() as conn:
+                await forget_ends(conn, keys, now)
+        return len(keys)
 
     async def _sweep_for_ever(self) -> None:
+        loop = asyncio.get_running_loop()
+        swept_at = -SWEEP_EVERY_S
         while True:
-            await self.sweep()
-            await asyncio.sleep(SWEEP_EVERY_S)
+            if loop.time() - swept_at >= SWEEP_EVERY_S:
+                await self.sweep()
+                swept_at = loop.time()
+            elif await self.sweep_ended() == SWEPT_MAX:
+                continue
+            await asyncio.sleep(LOOK_EVERY_S)
 
     async def write(
         self,
@@ -156,7 +180,7 @@ class Context:
     async def find(self, entity_id: str, tenant: str = "") -> Entity | None:
         """The current state of an entity, or None."""
         held = await self.find_held(entity_id, tenant)
-        return None if held is None else held.state().entity()
+        return None if held is None else entity_at(held, self.clock.now())
 
     async def get(self, entity_id: str, tenant: str = "") -> Entity:
         """The current state of an entity. Raises `EntityNotFound`."""

@@ -14,6 +14,7 @@ import msgspec
 from asyncpg import Record
 
 from nagara.context.errors import OffsetTooFar, QueryInvalid, QueryTooComplex
+from nagara.context.expiry import entity_at
 from nagara.context.geometry import are_related_wkb, fulfils, shape_of
 from nagara.context.model import GeoQuery, Page, Query
 from nagara.context.order import is_in_database, order_sql
@@ -102,7 +103,7 @@ def decode_cursor(cursor: str, length: int) -> list[str]:
 async def query_page(conn: Conn, query: Query, expand: Expand) -> Page:
     """One page of entities. Raises `QueryInvalid` and `QueryTooComplex` in words."""
     held, cursor = await query_held(conn, query, expand)
-    return Page([one.state().entity() for one in held], cursor)
+    return Page([entity_at(one, query.at) for one in held], cursor)
 
 
 async def query_held(conn: Conn, query: Query, expand: Expand) -> tuple[list[Held], str | None]:

@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from nagara.context import Context
 from nagara.context.census import Census, read_census
+from nagara.context.expiry import entity_at
 from nagara.context.find import PLACE, fetch, whole_of
 from nagara.context.model import Entity, GeoQuery, Query, default_instance
 from nagara.context.where import Where, conditions
@@ -111,7 +112,7 @@ class Store:
             ordered_by=asked.sort,
         )
         held, more = await self.context.query_held(query)
-        entities = [one.state().entity() for one in held]
+        entities = [entity_at(one, self.context.clock.now()) for one in held]
         if more is None and asked.cursor.after is None and not asked.cursor.offset:
             return Found(entities, None, len(entities))
         counted = msgspec.structs.replace(query, after=None, offset=0, ordered_by=())

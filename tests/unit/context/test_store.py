@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -398,12 +399,41 @@ async def test_what_has_expired_is_deleted_and_old_keys_are_forgotten(context: C
         await conn.execute(
             "update context.idempotency set at = now() - interval '31 days' where key = 'old'"
         )
-    assert await context.sweep() == 1
+    await context.sweep()
+    held = await context.committer.write((Create(gone),), "t", None, "", None)
+    assert held[0].version == 3  # made, swept, made again: it was gone from the table too
     assert await context.find("urn:x:gone") is None
     assert await context.find(station(1).id) is not None
     async with context.db.acquire() as conn:
         keys = await conn.fetch("select key from context.idempotency")
     assert [row["key"] for row in keys] == ["new"]
+
+
+async def test_an_attribute_that_has_run_out_is_not_told_and_then_swept(context: Context) -> None:
+    now = datetime.now(UTC)
+    soon, later = (format_instant(now + timedelta(seconds=s)) for s in (1, 3600))
+    attrs = {
+        "a": {**prop(1), "expiresAt": soon},
+        "b": [prop(1), {**prop(2), "datasetId": "urn:x:d", "expiresAt": soon}],
+        "c": {**prop(3), "expiresAt": later},
+    }
+    await context.write(Create(Entity("urn:x:ends", ("T",), attrs)), actor="t")
+    assert (await context.get("urn:x:ends")).attrs == attrs
+    left = {"b": prop(1), "c": attrs["c"]}
+    until = time.monotonic() + 20
+    while (found := await context.get("urn:x:ends")).attrs != left:
+        assert time.monotonic() < until
+        await asyncio.sleep(0.02)
+    while (found := await context.get("urn:x:ends")).version == 1:
+        assert time.monotonic() < until
+        await asyncio.sleep(0.02)
+    assert found.version == 2
+    async with context.db.acquire() as conn:
+        kept = await conn.fetch("select at from context.expiry where id = 'urn:x:ends'")
+        rows = await conn.fetch("select attrs from context.change order by seq desc limit 1")
+    assert [format_instant(row["at"]) for row in kept] == [later]
+    assert rows[0]["attrs"]["a"] is None
+    assert (await context.query(Query(types=("T",)))).entities[0].attrs == left
 
 
 async def test_what_another_process_wrote_in_between_is_never_served_from_memory(

@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from nagara.context.context import Context
+from nagara.context.expiry import MARK
 from nagara.context.ngsi.ask import JSON, JSONLD_REL, read_json
 from nagara.context.ngsi.partial import partial_update
 from nagara.context.ngsi.render import View, render
@@ -113,6 +114,8 @@ class Express:
             return None
         if packs and len(held.doc) >= PACKED_FROM_BYTES // 2:
             return None
+        if held.plain is None and MARK in held.doc:
+            return None  # an attribute of it runs out
         actor = self._door.at_once(scope, "entity:read")
         if actor is None or not visible_types(actor).allows(held.types):
             return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -12,6 +13,7 @@ from litestar.params import FromPath
 
 from nagara.context.context import Context
 from nagara.context.errors import AttributeNotFound, EntityInvalid, EntityNotFound
+from nagara.context.expiry import MARK, entity_at
 from nagara.context.model import Entity, Query
 from nagara.context.ngsi import ask
 from nagara.context.ngsi.ask import Asked
@@ -155,10 +157,12 @@ async def answer_query(
     if more is not None and not wanted.ordered_by:
         headers["NGSILD-Next"] = more
     if is_plain:
-        told = ",".join(texts).encode() if texts is not None else b",".join(map(plain_json, held))
+        now = context.clock.now()
+        made_here = b",".join(plain_json(one, now) for one in held)
+        told = ",".join(texts).encode() if texts is not None else made_here
         body = b"[" + told + b"]"
         return _linked_answer(request, ask.answer_encoded(request, body, terms, headers), links)
-    entities = [one.state().entity() for one in held]
+    entities = [entity_at(one, context.clock.now()) for one in held]
     made = await shown(
         context, request, entities, view, linking, terms, accept, where, wanted.tenant, wanted
     )
@@ -180,12 +184,12 @@ def _linked_answer(
     return amend(request, response)
 
 
-def plain_json(held: Held) -> bytes:
+def plain_json(held: Held, now: datetime) -> bytes:
     """The payload of an entity as it lies in the store, for one who asks for nothing special."""
     if held.plain is not None:
         return held.plain
-    if b'"expiresAt"' in held.doc:  # of an attribute: told with sysAttrs alone
-        from_state = render(held.state().entity(), CORE, _PLAIN)
+    if MARK in held.doc:  # of an attribute: told with sysAttrs alone, and while it lasts
+        from_state = render(entity_at(held, now), CORE, _PLAIN)
         return msgspec.json.encode(from_state)
     types = held.types[0] if len(held.types) == 1 else held.types
     head: dict[str, Any] = {"id": held.id, "type": types}

@@ -19,7 +19,7 @@ from nagara.engines.folder import Folder
 from nagara.engines.owner import engine_owner
 from nagara.engines.postgres import PostgresEngine
 from nagara.engines.running import Engines
-from nagara.federation import kept
+from nagara.federation import chains
 from nagara.federation.exchange import Message
 from nagara.federation.service import Federation
 from nagara.settings import Settings
@@ -67,7 +67,7 @@ class Node:
 
     async def envelopes(self, peer: str, after: int = 0) -> list[str]:
         async with self.federation.db.acquire() as conn:
-            return [jws for _, jws in await kept.list_sealed(conn, peer, after, 1000)]
+            return [jws for _, jws in await chains.list_sealed(conn, peer, after, 1000)]
 
     async def talk(self, upper: Node, rounds: int = 3) -> None:
         """What a carrier does: a message up, the answer down, until nothing is left."""

@@ -23,7 +23,10 @@ from nagara.guard.outbound import ONE_USE, AddressForbidden, pinned
 from nagara.values.errors import Problem
 
 POLL_EVERY_S = 5.0
-BACKOFF_MAX_S = 60.0  # after a week offline the first minute counts
+#: Whoever has a thousand members says how seldom they are to ask; never less than once in a minute.
+POLL_MAX_S = 60.0
+#: After a week offline the first minute counts; a try that fails costs both sides next to nothing.
+BACKOFF_MAX_S = 15.0
 ANSWER_BYTES_MAX = 2_000_000
 TIMEOUT_S = 30.0
 PATH = "/api/v1/federation/envelopes"
@@ -134,12 +137,11 @@ class Couriers:
                 link = await kept.find_link(conn, peer)
             if link is None or not _is_carried(link):
                 return
-            pause_s = POLL_EVERY_S
             try:
-                if await self.exchange_once(link):
-                    failures = 0
-                    continue
+                pause_s = await self.exchange_once(link)
                 failures = 0
+                if pause_s == 0:
+                    continue
             except (OSError, TimeoutError, httpx.HTTPError, Problem, PeerRefusesError) as error:
                 failures += 1
                 pause_s = min(BACKOFF_MAX_S, 0.5 * 2 ** min(failures, 10))
@@ -155,14 +157,14 @@ class Couriers:
             except TimeoutError:
                 continue
 
-    async def exchange_once(self, link: Link) -> bool:
-        """One message and its answer; whether there is more at once.
+    async def exchange_once(self, link: Link) -> float:
+        """One message and its answer; after how many seconds the next, 0 where there is more.
 
         Raises what the carrier raises, and the Problem of an answer that cannot be believed.
         """
         message = await self._exchange.compose(link.peer)
         if link.status == "invited" and not message.envelopes:
-            return False
+            return POLL_EVERY_S
         answer = await self._carriers[link.carrier].send(link, message)
         taken = await self._exchange.take(answer, link.carrier)
         refused = answer.refused or [{"code": problem.code} for problem in taken.problems]
@@ -175,7 +177,9 @@ class Couriers:
             )
         if refused:
             raise PeerRefusesError(str(refused[0].get("code", "refused"))[:200])
-        return bool(message.envelopes) or bool(answer.envelopes)
+        if message.envelopes or answer.envelopes:
+            return 0.0
+        return min(max(answer.pause_s or POLL_EVERY_S, POLL_EVERY_S), POLL_MAX_S)
 
     async def _note(self, peer: str, failures: int, error: Exception) -> None:
         code = error.code if isinstance(error, Problem) else str(error) or type(error).__name__

@@ -10,9 +10,10 @@ import msgspec
 from msgspec import Struct
 
 from nagara.engines.database import Connection, Database
-from nagara.federation import errors, kept
+from nagara.federation import chains, errors, kept
+from nagara.federation.believing import read_claim
 from nagara.federation.envelope import ASK, ENVELOPE, open_jws
-from nagara.federation.inbox import Inbox, Outcome, read_claim
+from nagara.federation.inbox import Inbox, Outcome
 from nagara.federation.kept import Link
 from nagara.federation.keys import OwnKeys
 from nagara.federation.model import ASK_GOOD_FOR, MESSAGE_BYTES_MAX, VERSION, Ask, Claim
@@ -22,11 +23,13 @@ ENVELOPES_MAX = 100  # of one message
 
 
 class Message(Struct, frozen=True):
-    """What goes over a carrier. `refused` tells why, in an answer."""
+    """What goes over a carrier. In an answer `refused` tells why, and `pauseS` after how many
+    seconds to ask again when nothing waits."""
 
     ask: str | None = None
     envelopes: list[str] = []
     refused: list[dict[str, Any]] = []
+    pause_s: float | None = msgspec.field(default=None, name="pauseS")
 
 
 class Taken(Struct, frozen=True):
@@ -70,7 +73,7 @@ class Exchange:
         async with self._db.acquire() as conn:
             link = await kept.get_link(conn, peer)
             start = link.out_acked if after is None else after
-            found = await kept.list_sealed(conn, peer, start, count_max)
+            found = await chains.list_sealed(conn, peer, start, count_max)
         envelopes: list[str] = []
         size = 0
         for _, jws in found:
@@ -80,6 +83,8 @@ class Exchange:
             size += len(jws)
         # With the key of the first envelope beside it: a newer one may be introduced behind it.
         kid = open_jws(envelopes[0], ENVELOPE).header.kid if envelopes else link.my_kid
+        if not self._keys.has(kid):  # long acknowledged, so that a newer one is known there
+            kid = link.my_kid
         told = Ask(VERSION, self.own, link.peer, self._wall(), link.in_seq)
         return Message(self._keys.get(kid).sign(told, ASK), envelopes)
 
@@ -104,12 +109,23 @@ class Exchange:
                 raise problems[0]
             return Taken(None, outcomes, problems)
         try:
-            peer = await self._believe(message.ask, fresh)
+            peer, is_news = await self._believe(message.ask, fresh)
         except Problem as problem:
             raise (problems[0] if problems else problem) from problem
+        if is_news:
+            self.acknowledged(peer)
+            await self._destroy_old_keys()
         return Taken(peer, outcomes, problems)
 
-    async def _believe(self, jws: str, fresh: bool) -> str:
+    async def _destroy_old_keys(self) -> None:
+        """What was signed with an old key has arrived: destroy those that nobody needs."""
+        if not self._keys.has_old():
+            return
+        async with self._db.acquire() as conn:
+            in_use = await chains.list_kids_in_use(conn)
+        self._keys.keep_only(in_use)
+
+    async def _believe(self, jws: str, fresh: bool) -> tuple[str, bool]:
         assert self._inbox is not None
         opened = open_jws(jws, ASK)
         claim = read_claim(opened)
@@ -124,13 +140,11 @@ class Exchange:
             now = self._wall()
             if fresh and abs(now - ask.at) > ASK_GOOD_FOR:
                 raise errors.AskStale(at=ask.at.isoformat(), now=now.isoformat())
-            if await self._acknowledge(conn, link, ask.have):
-                self.acknowledged(link.peer)
-        return link.peer
+            return link.peer, await self._acknowledge(conn, link, ask.have)
 
     async def _acknowledge(self, conn: Connection, link: Link, have: int) -> bool:
-        news = await kept.acknowledge(conn, link.peer, have)
-        if news and link.side == "upper":
+        news = await chains.acknowledge(conn, link.peer, have)
+        if news and link.side == "upper" and have > link.out_acked:
             status = "active" if link.status == "invited" else link.status
             await kept.set_link(conn, link.peer, secret=None, status=status)
         return news

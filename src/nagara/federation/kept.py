@@ -1,8 +1,7 @@
-"""The room's SQL: links, keys, chains, what was told and what was heard."""
+"""The room's SQL: links, keys, what is chosen, what waits."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -10,13 +9,9 @@ from msgspec import Struct
 
 from nagara.engines.database import Connection
 from nagara.federation.errors import LinkUnknown
-from nagara.federation.model import Carrier, Chain, Side, state_digest
+from nagara.federation.model import EMPTY_STATE, Carrier, Chain, Side
 
 PAGE_MAX = 500
-#: Refusals that are listed; beyond, the oldest are forgotten, the counters are not.
-REFUSED_MAX = 10_000
-#: Sealed envelopes that are kept after they were acknowledged, for a stick that was lost.
-ACKNOWLEDGED_KEPT = 1_000
 
 
 class Link(Struct, frozen=True):
@@ -45,6 +40,8 @@ class Link(Struct, frozen=True):
     failures: int
     trouble: str | None
     proof: str | None
+    out_state: str = EMPTY_STATE
+    in_state: str = EMPTY_STATE
 
     @property
     def heard(self) -> Chain:
@@ -74,9 +71,55 @@ class Choice(Struct, frozen=True):
     attrs: tuple[str, ...]
 
 
+class Waiting(Struct, frozen=True):
+    """What waits for a peer: changes and acts that are not sealed, and since when the oldest
+    envelope is on its way."""
+
+    peer: str
+    count: int
+    oldest: datetime | None
+
+
+async def list_waiting(conn: Connection) -> dict[str, Waiting]:
+    """What waits for each peer."""
+    rows = await conn.fetch(
+        """select l.peer,
+                  (select count(*) from federation.dirty d where d.peer = l.peer)
+                  + (select count(*) from federation.note n where n.peer = l.peer) as count,
+                  (select at from federation.sealed s where s.peer = l.peer and s.seq > l.out_acked
+                   order by s.seq limit 1) as oldest
+           from federation.link l"""
+    )
+    return {row["peer"]: Waiting(*row) for row in rows}
+
+
+async def count_members(conn: Connection) -> int:
+    """How many publish to us."""
+    found: int = await conn.fetchval("select count(*) from federation.link where side = 'member'")
+    return found
+
+
 async def list_links(conn: Connection) -> list[Link]:
     """All links, by peer."""
     return [Link(**dict(r)) for r in await conn.fetch("select * from federation.link order by 1")]
+
+
+async def list_ready(conn: Connection, kid: str, window: int) -> list[str]:
+    """Peers for whom there is something to seal and room for it; `kid`: our current key. What it
+    costs grows with these, not with all links."""
+    rows = await conn.fetch(
+        """select peer from federation.link l
+           where (side = 'member' or status in ('active', 'invited', 'withdrawing'))
+             and (side = 'upper' or peer_kid is not null) and out_seq - out_acked < $2
+             and (my_kid <> $1 or secret is not null or side = 'member' and out_seq = 0
+                  or exists (select from federation.note n where n.peer = l.peer)
+                  or side = 'upper' and exists (select from federation.dirty d
+                                                where d.peer = l.peer))
+           order by peer""",
+        kid,
+        window,
+    )
+    return [row["peer"] for row in rows]
 
 
 async def find_link(conn: Connection, peer: str, lock: bool = False) -> Link | None:
@@ -115,19 +158,18 @@ async def set_link(conn: Connection, peer: str, **changes: Any) -> None:
     )
 
 
-# --- keys ---------------------------------------------------------------------------------------
-
-
 async def find_key(conn: Connection, kid: str) -> PeerKey | None:
     """A key of somebody else."""
     row = await conn.fetchrow("select * from federation.peer_key where kid = $1", kid)
     return None if row is None else PeerKey(**dict(row))
 
 
-async def list_keys(conn: Connection, peer: str) -> list[PeerKey]:
-    """The keys of a peer, the oldest first."""
-    rows = await conn.fetch("select * from federation.peer_key where peer = $1 order by at", peer)
-    return [PeerKey(**dict(r)) for r in rows]
+async def list_keys(conn: Connection) -> dict[str, list[PeerKey]]:
+    """The keys of all peers, of each the oldest first."""
+    found: dict[str, list[PeerKey]] = {}
+    for row in await conn.fetch("select * from federation.peer_key order by peer, at"):
+        found.setdefault(row["peer"], []).append(PeerKey(**dict(row)))
+    return found
 
 
 async def add_key(conn: Connection, key: PeerKey) -> None:
@@ -153,9 +195,6 @@ async def revoke_key(conn: Connection, peer: str, kid: str) -> bool:
     return bool(done == "UPDATE 1")
 
 
-# --- what is chosen, changed, told ----------------------------------------------------------------
-
-
 async def list_choices(conn: Connection, peer: str | None = None) -> list[Choice]:
     """What is published, to one or to all."""
     rows = await conn.fetch(
@@ -164,191 +203,3 @@ async def list_choices(conn: Connection, peer: str | None = None) -> list[Choice
         peer,
     )
     return [Choice(r["peer"], r["kind"], r["type"], tuple(r["attrs"])) for r in rows]
-
-
-async def touch(conn: Connection, rows: Iterable[tuple[str, str, str]]) -> None:
-    """Note (peer, kind, subject) as changed; often the same is one."""
-    await conn.executemany(
-        """insert into federation.dirty (peer, kind, subject) values ($1, $2, $3)
-           on conflict (peer, kind, subject) do update set mark = nextval('federation.mark')""",
-        list(rows),
-    )
-
-
-async def list_dirty(conn: Connection, peer: str, limit: int) -> list[tuple[str, str, int]]:
-    """(kind, subject, mark) of what changed, the longest ago first."""
-    rows = await conn.fetch(
-        "select kind, subject, mark from federation.dirty where peer = $1 order by mark limit $2",
-        peer,
-        limit,
-    )
-    return [(r["kind"], r["subject"], r["mark"]) for r in rows]
-
-
-async def clean(conn: Connection, peer: str, done: Sequence[tuple[str, str, int]]) -> None:
-    """Forget what was sealed, unless it was touched again meanwhile."""
-    await conn.executemany(
-        """delete from federation.dirty
-           where peer = $1 and kind = $2 and subject = $3 and mark = $4""",
-        [(peer, *one) for one in done],
-    )
-
-
-async def told(
-    conn: Connection, peer: str, subjects: Sequence[tuple[str, str]]
-) -> dict[tuple[str, str], str]:
-    """What a peer knows of subjects: (kind, subject) → digest."""
-    rows = await conn.fetch(
-        """select kind, subject, digest from federation.told t
-           join unnest($2::text[], $3::text[]) as w(k, s) on t.kind = w.k and t.subject = w.s
-           where peer = $1""",
-        peer,
-        [kind for kind, _ in subjects],
-        [subject for _, subject in subjects],
-    )
-    return {(r["kind"], r["subject"]): r["digest"] for r in rows}
-
-
-async def told_under(conn: Connection, peer: str, kind: str, start: str) -> list[str]:
-    """Subjects that a peer was told of whose name begins so."""
-    rows = await conn.fetch(
-        """select subject from federation.told
-           where peer = $1 and kind = $2 and starts_with(subject, $3)""",
-        peer,
-        kind,
-        start,
-    )
-    return [r["subject"] for r in rows]
-
-
-async def tell(
-    conn: Connection, peer: str, seq: int, said: Mapping[tuple[str, str], str | None]
-) -> None:
-    """Keep what a peer now knows; None: it was told that it is gone."""
-    gone = [key for key, digest in said.items() if digest is None]
-    await conn.executemany(
-        "delete from federation.told where peer = $1 and kind = $2 and subject = $3",
-        [(peer, *key) for key in gone],
-    )
-    await conn.executemany(
-        """insert into federation.told values ($1, $2, $3, $4, $5)
-           on conflict (peer, kind, subject)
-           do update set digest = excluded.digest, seq = excluded.seq""",
-        [(peer, *key, digest, seq) for key, digest in said.items() if digest is not None],
-    )
-
-
-async def digest_told(conn: Connection, peer: str) -> str:
-    """The digest of everything that we told a peer."""
-    rows = await conn.fetch(
-        "select kind, subject, digest from federation.told where peer = $1", peer
-    )
-    return state_digest({(r["kind"], r["subject"]): r["digest"] for r in rows})
-
-
-_KNOWN = """select distinct on (kind, subject) kind, subject, digest,
-                   gone or withdrawn_at is not null as away
-            from federation.lineage where peer = $1 order by kind, subject, seq desc"""
-
-
-async def list_known(conn: Connection, peer: str) -> dict[tuple[str, str], str]:
-    """What we keep for a peer: (kind, subject) → digest."""
-    rows = await conn.fetch(_KNOWN, peer)
-    return {(r["kind"], r["subject"]): r["digest"] for r in rows if not r["away"]}
-
-
-async def digest_known(conn: Connection, peer: str) -> str:
-    """The digest of everything that we keep for a peer."""
-    return state_digest(await list_known(conn, peer))
-
-
-# --- notes, sealed envelopes ----------------------------------------------------------------------
-
-
-async def add_note(conn: Connection, peer: str, body: Mapping[str, Any]) -> None:
-    """Queue an act for a peer."""
-    await conn.execute("insert into federation.note (peer, body) values ($1, $2)", peer, body)
-
-
-async def list_notes(conn: Connection, peer: str, limit: int) -> list[tuple[int, dict[str, Any]]]:
-    """Acts that wait, in order."""
-    rows = await conn.fetch(
-        "select id, body from federation.note where peer = $1 order by id limit $2", peer, limit
-    )
-    return [(r["id"], r["body"]) for r in rows]
-
-
-async def list_sealed(conn: Connection, peer: str, after: int, limit: int) -> list[tuple[int, str]]:
-    """Envelopes behind a number."""
-    rows = await conn.fetch(
-        """select seq, jws from federation.sealed where peer = $1 and seq > $2
-           order by seq limit $3""",
-        peer,
-        after,
-        limit,
-    )
-    return [(r["seq"], r["jws"]) for r in rows]
-
-
-async def acknowledge(conn: Connection, peer: str, have: int) -> bool:
-    """The other side has kept everything up to a number; whether that is news."""
-    done = await conn.fetchval(
-        """update federation.link set out_acked = $2
-           where peer = $1 and out_acked < $2 and out_seq >= $2 returning peer""",
-        peer,
-        have,
-    )
-    if done is not None:
-        await conn.execute(
-            "delete from federation.sealed where peer = $1 and seq <= $2",
-            peer,
-            have - ACKNOWLEDGED_KEPT,
-        )
-    return done is not None
-
-
-# --- what was heard -------------------------------------------------------------------------------
-
-
-async def find_received(conn: Connection, peer: str, seq: int) -> str | None:
-    """The digest of the envelope that was kept under a number."""
-    found: str | None = await conn.fetchval(
-        "select digest from federation.received where peer = $1 and seq = $2", peer, seq
-    )
-    return found
-
-
-async def refuse(
-    conn: Connection,
-    at: datetime,
-    peer: str,
-    carrier: str,
-    seq: int | None,
-    code: str,
-    params: Mapping[str, Any],
-    digest: str,
-) -> None:
-    """List a refusal and count it."""
-    made = await conn.fetchval(
-        """insert into federation.refused (at, peer, carrier, seq, code, params, digest)
-           values ($1, $2, $3, $4, $5, $6, $7) returning id""",
-        at,
-        peer[:60],
-        carrier,
-        seq,
-        code,
-        params,
-        digest,
-    )
-    await count(conn, code)
-    await conn.execute("delete from federation.refused where id <= $1", made - REFUSED_MAX)
-
-
-async def count(conn: Connection, code: str, by: int = 1) -> None:
-    """Count something."""
-    await conn.execute(
-        """insert into federation.counter as c (code, count) values ($1, $2)
-           on conflict (code) do update set count = c.count + excluded.count""",
-        code,
-        by,
-    )

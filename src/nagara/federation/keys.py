@@ -48,8 +48,17 @@ class OwnKeys:
             write_secret(self._path, msgspec.json.encode(file))
         return key
 
+    def has_old(self) -> bool:
+        """Whether there are keys beside the current one."""
+        return len(self._read().seeds) > 1
+
+    def has(self, kid: str) -> bool:
+        """Whether a key of ours has not been destroyed."""
+        return kid in self._read().seeds
+
     def keep_only(self, in_use: set[str]) -> None:
-        """Destroy old keys that no link needs."""
+        """Destroy old keys that no link needs: what nobody believes in any more can still be
+        stolen."""
         with locked(self._folder):
             file = self._read()
             kept = {kid: s for kid, s in file.seeds.items() if kid in in_use | {file.current}}

@@ -15,12 +15,12 @@ import msgspec
 from msgspec import Struct
 
 from nagara.engines.database import Connection, Database
-from nagara.federation import errors, kept
+from nagara.federation import chains, errors, kept
 from nagara.federation.clearance import CLEARED, may_be_chosen
 from nagara.federation.envelope import ENVELOPE, open_jws
 from nagara.federation.kept import Choice, Link
 from nagara.federation.keys import OwnKeys
-from nagara.federation.model import Withdraw, enrolment, write_item
+from nagara.federation.model import Gone, Withdraw, enrolment, read_item, write_item
 from nagara.federation.outbox import Outbox
 from nagara.guard import audit
 from nagara.guard.audit import AuditEntry
@@ -37,16 +37,21 @@ _STATES = frozenset({"value", "project", "entity", "gone", "key"})
 
 
 class Invitation(Struct, frozen=True):
-    """What an enrolment code says: for whom, by whom, with which key, and a secret."""
+    """What an enrolment code says: for whom, by whom, with which key, and a secret. For a member
+    that was heard before also number and digest of the last envelope that was kept: there its chain
+    goes on, whatever the member still knows of it."""
 
     member: str
     upper: str
     kid: str
     secret: str
+    have: int = 0
+    digest: str = ""
 
     def write(self) -> str:
         """The code as it is handed over."""
-        return ".".join((_MARK, self.member, self.upper, self.kid, self.secret))
+        parts = (_MARK, self.member, self.upper, self.kid, self.secret)
+        return ".".join((*parts, str(self.have), self.digest) if self.have else parts)
 
     @property
     def proof_key(self) -> str:
@@ -57,9 +62,11 @@ class Invitation(Struct, frozen=True):
 def read_code(text: str) -> Invitation:
     """Raises `LinkInvalid` for a text that is no code."""
     parts = text.strip().split(".")
-    if len(parts) != 5 or parts[0] != _MARK or not all(map(_CODE.fullmatch, parts[1:3])):
+    good = len(parts) in (5, 7) and parts[0] == _MARK and all(map(_CODE.fullmatch, parts[1:3]))
+    if not good or (len(parts) == 7 and not (parts[5].isdecimal() and len(parts[5]) < 18)):
         raise errors.LinkInvalid(what="code", got=text[:12], known=f"{_MARK}.….….….…")
-    return Invitation(*parts[1:])
+    have, digest = (int(parts[5]), parts[6]) if len(parts) == 7 else (0, "")
+    return Invitation(parts[1], parts[2], parts[3], parts[4], have, digest)
 
 
 class Links:
@@ -99,8 +106,9 @@ class Links:
                 await self._insert(conn, link)
             elif known.side != "member":
                 raise errors.LinkTaken(peer=city)
-            elif known.my_kid != key.kid:  # the code names the key that the member knows
-                made = Invitation(city, self._own, known.my_kid, made.secret)
+            else:  # the code names the key that the member knows
+                kid, have = known.my_kid, known.in_seq
+                made = Invitation(city, self._own, kid, made.secret, have, known.in_digest)
             await kept.set_link(conn, city, name=name, carrier=carrier, **code)
             await self._audit(conn, by, "invite", city)
             link = await kept.get_link(conn, city)
@@ -147,10 +155,12 @@ class Links:
             if known is None:
                 link = self._new(said.upper, "upper", name, carrier, url, key.kid)
                 await self._insert(conn, link)
+                if said.have:  # it knows this city from before
+                    await self._go_on(conn, link, said)
             elif known.side != "upper":
                 raise errors.LinkTaken(peer=said.upper)
             else:
-                await self._unseal(conn, known)
+                await self._go_on(conn, known, said)
             await kept.set_link(
                 conn, said.upper, name=name, carrier=carrier, url=url, secret=said.proof_key,
                 status="invited", my_kid=key.kid, trouble=None, failures=0, proof=None,
@@ -165,35 +175,43 @@ class Links:
         self.changed()
         return link
 
-    async def _unseal(self, conn: Connection, link: Link) -> None:
-        """Envelopes that were not acknowledged are taken apart: they will be signed with the new
-        key. States are noted again, acts wait again in their order."""
-        rows = await conn.fetch(
-            "select seq, jws from federation.sealed where peer = $1 and seq > $2 order by seq",
-            link.peer,
-            link.out_acked,
-        )
-        for row in rows:
-            items = msgspec.json.decode(open_jws(row["jws"], ENVELOPE).payload)["items"]
-            for item in items:
-                if item["kind"] not in _STATES:
-                    await kept.add_note(conn, link.peer, item)
-        touched = await conn.fetch(
-            """delete from federation.told where peer = $1 and seq > $2
-               returning kind, subject""",
-            link.peer,
-            link.out_acked,
-        )
-        await kept.touch(conn, [(link.peer, r["kind"], r["subject"]) for r in touched])
-        await conn.execute(
-            "delete from federation.sealed where peer = $1 and seq > $2", link.peer, link.out_acked
-        )
-        before = await conn.fetchval(
+    async def _go_on(self, conn: Connection, link: Link, said: Invitation) -> None:
+        """The chain goes on behind the last envelope that the upper level has kept. What was sealed
+        behind it is taken apart and signed with the new key: states are noted again, acts wait
+        again in their order. A city that was put back to an older copy of itself does not know that
+        envelope: it tells all that it publishes once more."""
+        ours = await conn.fetchval(
             "select digest from federation.sealed where peer = $1 and seq = $2",
             link.peer,
-            link.out_acked,
+            said.have,
         )
-        await kept.set_link(conn, link.peer, out_seq=link.out_acked, out_digest=before or "")
+        knows = said.have == 0 or said.digest in (ours, link.out_digest)
+        rows = await conn.fetch(
+            "select jws from federation.sealed where peer = $1 and seq > $2 order by seq",
+            link.peer,
+            said.have if knows else link.out_acked,
+        )
+        states: dict[tuple[str, str], None] = {}
+        for row in rows:
+            for raw in msgspec.json.decode(open_jws(row["jws"], ENVELOPE).payload)["items"]:
+                if raw["kind"] not in _STATES:
+                    await chains.add_note(conn, link.peer, raw)
+                elif raw["kind"] != "key":
+                    item = read_item(raw, "member")
+                    kind = item.of if isinstance(item, Gone) else raw["kind"]
+                    states[(kind, item.subject)] = None  # type: ignore[union-attr]  # states have one
+        doubted = await chains.doubt(conn, link.peer, list(states) if knows else None)
+        await chains.touch(
+            conn, dict.fromkeys((link.peer, kind, _group(kind, one)) for kind, one in doubted)
+        )
+        await conn.execute(
+            "delete from federation.sealed where peer = $1 and seq > $2",
+            link.peer,
+            said.have if knows else 0,
+        )
+        await kept.set_link(
+            conn, link.peer, out_seq=said.have, out_acked=said.have, out_digest=said.digest
+        )
 
     async def choose(self, peer: str, wanted: Sequence[Choice], by: str) -> list[Choice]:
         """What is published to an upper level from now on; what was and is no longer chosen is
@@ -215,7 +233,8 @@ class Links:
             rows = await conn.fetch(
                 "select kind, subject from federation.told where peer = $1", peer
             )
-            await kept.touch(conn, {(peer, r["kind"], _group(r)): None for r in rows})
+            named = [(peer, r["kind"], _group(r["kind"], r["subject"])) for r in rows]
+            await chains.touch(conn, dict.fromkeys(named))
             await self._audit(conn, by, "choose", peer)
         self._outbox.forget_choices()
         for one in wanted:
@@ -231,7 +250,7 @@ class Links:
                 raise errors.LinkInvalid(what="status", got=link.status, known="active")
             for table in ("choice", "dirty"):
                 await conn.execute(f"delete from federation.{table} where peer = $1", peer)  # noqa: S608 - two names of ours
-            await kept.add_note(conn, peer, write_item(Withdraw(self._wall())))
+            await chains.add_note(conn, peer, write_item(Withdraw(self._wall())))
             await kept.set_link(conn, peer, status="withdrawing")
             await self._audit(conn, by, "withdraw", peer)
             link = await kept.get_link(conn, peer)
@@ -310,7 +329,6 @@ def _demand_cleared(one: Choice) -> None:
         raise errors.NotCleared(what=f"{one.type}: {', '.join(beyond)}"[:80])
 
 
-def _group(row: Any) -> str:
+def _group(kind: str, subject: str) -> str:
     """A value is noted with its whole period: small cells are hidden together."""
-    subject: str = row["subject"]
-    return "|".join(subject.split("|")[:3]) if row["kind"] == "value" else subject
+    return "|".join(subject.split("|")[:3]) if kind == "value" else subject

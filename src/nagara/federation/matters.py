@@ -17,7 +17,7 @@ from nagara.city.model import City
 from nagara.context import Change, Context, Create, Entity
 from nagara.context.errors import EntityAlreadyExists
 from nagara.engines.database import Connection, Database
-from nagara.federation import errors, kept
+from nagara.federation import chains, errors, kept
 from nagara.federation.clearance import RAISED, clear_attributes
 from nagara.federation.kept import Link
 from nagara.federation.model import (
@@ -75,6 +75,7 @@ class Matter(Struct, frozen=True):
     entity: str | None
     at: datetime
     changed_at: datetime
+    case_id: str | None = None  # of a call that was accepted: the case that it became
     steps: tuple[Step, ...] = ()
 
 
@@ -136,7 +137,8 @@ class Matters:
         return await self._begin(peer, "member", item, "call", "passed", None, actor)
 
     async def act(self, matter_id: str, kind: str, step: str, actor: Actor) -> Matter:
-        """Take a matter a step on. Raises `MatterUnknown`, `MatterStep`."""
+        """Take a matter a step on. Raises `MatterUnknown`, `MatterStep`, `LinkInvalid` where the
+        city has no category for a call."""
         matter = await self.get(matter_id, kind)
         status = next_status(kind, step, matter.ours, matter.status)
         entity = self._ticket(matter) if status == "accepted" else None
@@ -193,26 +195,39 @@ class Matters:
 
     async def hear_cases(self, changes: Sequence[Change]) -> None:
         """What becomes of the case of an accepted call is told; heard twice, it is told once."""
+        cases: dict[str, Entity] = {}
         for change in changes:
             if change.tenant or change.op == "delete" or case.STATE not in change.attrs:
                 continue
             entity = await self._context.find(change.id)
             ticket = entity.object(case.REF_REQUEST) if entity else None
-            if entity is None or ticket is None:
-                continue
-            said = _OF_CASE.get(str(entity.value(case.STATE)))
-            async with self._db.acquire() as conn, conn.transaction():
-                found = await conn.fetchval(
-                    "select id from federation.matter where entity = $1 and kind = 'call'", ticket
-                )
-                if found is None or said is None:
-                    continue
-                matter = await self._load(conn, found)
-                status = told_status("call", matter.status, said)
-                if status is not None:
-                    await self._set(conn, matter.id, status, "system")
-                    await self._tell(conn, matter, status, "system")
+            if entity is not None and ticket is not None:
+                cases[ticket] = entity
+        if not cases:
+            return
+        async with self._db.acquire() as conn, conn.transaction():
+            rows = await conn.fetch(
+                """select id, entity from federation.matter
+                   where kind = 'call' and entity = any($1::text[]) order by id for update""",
+                list(cases),
+            )
+            for row in rows:
+                await self._follow(conn, row["id"], cases[row["entity"]])
+        if rows:
             self.sent()
+
+    async def _follow(self, conn: Connection, matter_id: str, found: Entity) -> None:
+        await conn.execute(
+            "update federation.matter set case_id = $2 where id = $1 and case_id is null",
+            matter_id,
+            found.id,
+        )
+        said = _OF_CASE.get(str(found.value(case.STATE)))
+        matter = await self._load(conn, matter_id)
+        status = told_status("call", matter.status, said) if said else None
+        if status is not None:
+            await self._set(conn, matter.id, status, "system")
+            await self._tell(conn, matter, status, "system")
 
     # --- reading ------------------------------------------------------------------------------
 
@@ -267,7 +282,7 @@ class Matters:
                 *(body["id"], kind, peer, status, body, entity, self._wall()),
             )
             await self._step(conn, body["id"], status, _role(actor))
-            await kept.add_note(conn, peer, body)
+            await chains.add_note(conn, peer, body)
             await self._audit(conn, actor.name_for_audit, f"federation:{status}", body["id"])
             matter = await self._load(conn, body["id"])
         self.sent()
@@ -314,7 +329,7 @@ class Matters:
     async def _tell(self, conn: Connection, matter: Matter, status: str, role: str) -> None:
         kind = IncidentState if matter.kind == "incident" else CallState
         item = kind(matter.id, status, role, self._wall())
-        await kept.add_note(conn, matter.peer, write_item(item))
+        await chains.add_note(conn, matter.peer, write_item(item))
 
     async def _load(self, conn: Connection, matter_id: str) -> Matter:
         row = await conn.fetchrow("select * from federation.matter where id = $1", matter_id)
@@ -331,7 +346,13 @@ class Matters:
         stays with the matter all the same: an entity holds no prose."""
         if matter.kind != "call":
             return None
-        body = matter.body
+        body, city = matter.body, self._city
+        if not (city.find_code("category", body["category"]) or city.find_category("other")):
+            raise errors.LinkInvalid(
+                what="category",
+                got=body["category"],
+                known=", ".join(c.code for c in city.categories),
+            )
         attrs = {
             request.CATEGORY: property_of(body["category"]),
             request.STATUS: property_of("received"),

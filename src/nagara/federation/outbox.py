@@ -19,7 +19,7 @@ from msgspec import Struct
 from nagara.context import Change, Context, Query
 from nagara.context.model import default_instance, plain_value
 from nagara.engines.database import Connection, Database
-from nagara.federation import kept
+from nagara.federation import chains, kept
 from nagara.federation.clearance import clear_entity
 from nagara.federation.envelope import ENVELOPE, digest_of
 from nagara.federation.kept import Choice, Link
@@ -122,7 +122,7 @@ class Outbox:
                     rows[(choice.peer, choice.kind, subject)] = None
         if rows:
             async with self._db.acquire() as conn:
-                await kept.touch(conn, rows)
+                await chains.touch(conn, rows)
             self._wake.set()
 
     async def note_all(self, choice: Choice) -> int:
@@ -142,7 +142,9 @@ class Outbox:
                 else:
                     subjects.append(entity.id)
             async with self._db.acquire() as conn:
-                await kept.touch(conn, {(choice.peer, choice.kind, one): None for one in subjects})
+                await chains.touch(
+                    conn, {(choice.peer, choice.kind, one): None for one in subjects}
+                )
             total += len(subjects)
             after = page.next_cursor
             self._wake.set()
@@ -155,11 +157,10 @@ class Outbox:
         """Seals for the life of the city."""
         while True:
             async with self._db.acquire() as conn:
-                links = await kept.list_links(conn)
+                ready = await kept.list_ready(conn, self._keys.current().kid, WINDOW_MAX)
             busy = False
-            for link in links:
-                if link.status in ("active", "invited", "withdrawing") or link.side == "member":
-                    busy |= await self.seal(link.peer)
+            for peer in ready:
+                busy |= await self.seal(peer)
             if busy:
                 continue
             self._wake.clear()
@@ -177,8 +178,8 @@ class Outbox:
                 return False
             if link.side == "member" and link.peer_kid is None:
                 return False  # who does not know us yet has nothing to hear
-            notes = await kept.list_notes(conn, peer, ITEMS_MAX)
-            dirty = await kept.list_dirty(conn, peer, ITEMS_MAX) if link.side == "upper" else []
+            notes = await chains.list_notes(conn, peer, ITEMS_MAX)
+            dirty = await chains.list_dirty(conn, peer, ITEMS_MAX) if link.side == "upper" else []
         batch = Batch()
         for number, body in notes:
             batch.items.append(body)
@@ -210,7 +211,7 @@ class Outbox:
             else:
                 found = await self._entity_items(subject, chosen)
             async with self._db.acquire() as conn:
-                known = await kept.told(conn, link.peer, list(found))
+                known = await chains.told(conn, link.peer, list(found))
             for key, item in found.items():
                 if batch.is_full:  # what is left of it stays noted; what was told is not told again
                     return
@@ -238,7 +239,7 @@ class Outbox:
 
     async def _value_items(self, link: Link, subject: str, chosen: bool) -> dict[Any, Any]:
         async with self._db.acquire() as conn:
-            before = await kept.told_under(conn, link.peer, "value", subject + "|")
+            before = await chains.told_under(conn, link.peer, "value", subject + "|")
         found: dict[Any, Any] = {("value", one): None for one in before}
         code, start, end = subject.split("|")[:3]
         if not chosen:
@@ -322,18 +323,18 @@ class Outbox:
                 await kept.set_link(
                     conn, now.peer, out_seq=seq, out_digest=digest, my_kid=current.kid
                 )
-                await kept.tell(conn, now.peer, seq, batch.said)
+                await chains.tell(conn, now.peer, seq, batch.said)
             await self._settle(conn, now.peer, batch, at)
         if items or greets:
             await self.sealed(link.peer)
         return True
 
     async def _settle(self, conn: Connection, peer: str, batch: Batch, at: datetime) -> None:
-        await kept.clean(conn, peer, batch.dirty)
+        await chains.clean(conn, peer, batch.dirty)
         await conn.execute("delete from federation.note where id = any($1::bigint[])", batch.notes)
         for kind, subject in batch.too_large:
             params = {"bytes": ITEM_BYTES_MAX, "what": f"{kind} {subject}"[:200]}
-            await kept.refuse(
+            await chains.refuse(
                 conn, at, self._own, "outbox", None, "federation-too-large", params, ""
             )
 

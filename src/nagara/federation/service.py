@@ -6,18 +6,22 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from nagara.engines.database import Connection, Database
+from nagara.engines.database import Database
 from nagara.federation import errors, kept
 from nagara.federation.exchange import Exchange, Message
 from nagara.federation.inbox import Inbox
-from nagara.federation.kept import PAGE_MAX, Link
+from nagara.federation.kept import PAGE_MAX, Waiting
 from nagara.federation.keys import OwnKeys
 from nagara.federation.links import Links
 from nagara.federation.matters import Matters
 from nagara.federation.outbox import Outbox
-from nagara.federation.shapes import instant, link_view
+from nagara.federation.shapes import instant, key_view, link_view
 from nagara.http.words import words_of
 from nagara.values.errors import Problem, problem_classes
+
+#: Questions a second that a level wants to be asked by members that have nothing to say: a tenth of
+#: a core.
+ASKED_PER_S_MAX = 20.0
 
 
 class Federation:
@@ -59,56 +63,45 @@ class Federation:
             return {"outcomes": outcomes, "refused": refused}
         await self.outbox.seal(taken.peer)
         back = await self.exchange.compose(taken.peer)
+        async with self.db.acquire() as conn:
+            members = await kept.count_members(conn)
         return {
             "ask": back.ask,
             "envelopes": back.envelopes,
             "refused": refused,
             "outcomes": outcomes,
+            "pauseS": members / ASKED_PER_S_MAX,
         }
 
     # --- how it stands ------------------------------------------------------------------------
 
     async def status(self) -> dict[str, Any]:
-        """Links with their lag, and what was counted."""
+        """Links with what waits, for how long, and the digest of what both know; and what was
+        counted. It costs what there is to list, not what was ever told."""
         async with self.db.acquire() as conn:
-            links = [await self.view(conn, link) for link in await kept.list_links(conn)]
+            links = await kept.list_links(conn)
+            waiting = await kept.list_waiting(conn)
+            keys = await kept.list_keys(conn)
             rows = await conn.fetch("select code, count from federation.counter order by code")
+        now = self.wall()
+        items = []
+        for link in links:
+            found = waiting.get(link.peer, Waiting(link.peer, 0, None))
+            lag_s = max(0.0, (now - found.oldest).total_seconds()) if found.oldest else 0.0
+            items.append(
+                {
+                    **link_view(link),
+                    "waiting": found.count,
+                    "lagS": round(lag_s, 1),
+                    "digest": link.out_state if link.side == "upper" else link.in_state,
+                    "keys": [key_view(key) for key in keys.get(link.peer, ())],
+                }
+            )
         return {
             "city": self.own,
             "kid": self.keys.current().kid,
-            "links": links,
+            "links": items,
             "counters": {row["code"]: row["count"] for row in rows},
-        }
-
-    async def view(self, conn: Connection, link: Link) -> dict[str, Any]:
-        """A link with what waits, for how long, and the digest of what both know."""
-        waiting = await conn.fetchval(
-            """select (select count(*) from federation.dirty where peer = $1)
-                    + (select count(*) from federation.note where peer = $1)""",
-            link.peer,
-        )
-        oldest = await conn.fetchval(
-            "select at from federation.sealed where peer = $1 and seq > $2 order by seq limit 1",
-            link.peer,
-            link.out_acked,
-        )
-        digest = (
-            await kept.digest_told(conn, link.peer)
-            if link.side == "upper"
-            else await kept.digest_known(conn, link.peer)
-        )
-        lag_s = max(0.0, (self.wall() - oldest).total_seconds()) if oldest else 0.0
-        keys = [
-            {"kid": k.kid, "status": k.status, "fromSeq": k.from_seq, "untilSeq": k.until_seq,
-             "introducedBy": k.introduced_by, "at": instant(k.at)}
-            for k in await kept.list_keys(conn, link.peer)
-        ]  # fmt: skip
-        return {
-            **link_view(link),
-            "waiting": waiting,
-            "lagS": round(lag_s, 1),
-            "digest": digest,
-            "keys": keys,
         }
 
     async def gauges(self) -> list[tuple[str, str, dict[str, str], float]]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from nagara.federation.kept import Link
+from nagara.federation.kept import Link, PeerKey
 from nagara.federation.matters import Matter
 from nagara.values.time import format_instant
 
@@ -91,6 +91,18 @@ def link_view(link: Link) -> dict[str, Any]:
     }
 
 
+def key_view(key: PeerKey) -> dict[str, Any]:
+    """A key of somebody else."""
+    return {
+        "kid": key.kid,
+        "status": key.status,
+        "fromSeq": key.from_seq,
+        "untilSeq": key.until_seq,
+        "introducedBy": key.introduced_by,
+        "at": instant(key.at),
+    }
+
+
 def matter_view(matter: Matter) -> dict[str, Any]:
     """A matter with its steps."""
     return {
@@ -101,6 +113,7 @@ def matter_view(matter: Matter) -> dict[str, Any]:
         "status": matter.status,
         "body": matter.body,
         "entity": matter.entity,
+        "caseId": matter.case_id,
         "at": instant(matter.at),
         "changedAt": instant(matter.changed_at),
         "steps": [

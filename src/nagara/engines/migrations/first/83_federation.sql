@@ -28,7 +28,10 @@ create table federation.link (
     heard_by      text,                      -- the carrier that brought the last envelope
     failures      int         not null default 0,
     trouble       text,
-    proof         text                       -- the receipt of our withdrawal, as it was signed
+    proof         text,                      -- the receipt of our withdrawal, as it was signed
+    -- Digests over everything told and over everything kept, moved on with each envelope.
+    out_state     text        not null default repeat('0', 64),
+    in_state      text        not null default repeat('0', 64)
 );
 
 -- Keys of others, as they were introduced. `from_seq`: first envelope it may sign; `until_seq`: last.
@@ -154,7 +157,8 @@ create table federation.matter (
     body          jsonb       not null,
     entity        text,                      -- here: the alert or case it is about, or that it became
     at            timestamptz not null,
-    changed_at    timestamptz not null
+    changed_at    timestamptz not null,
+    case_id       text                       -- of an accepted call: the case that it became
 );
 create index matter_order on federation.matter (kind, at desc, id);
 create index matter_entity on federation.matter (entity) where entity is not null;

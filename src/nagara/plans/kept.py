@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from nagara.engines.database import Connection
 from nagara.plans.errors import ProjectChanged, ProjectNameTaken
-from nagara.plans.model import Project, Standing, funding_gap, status_of
+from nagara.plans.model import Project, Standing, due_on, funding_gap, status_of
 from nagara.plans.readiness import score
 from nagara.vocab.project import FormerName, Status, YearNote, fold_name
 
@@ -60,7 +60,7 @@ _SCALARS = (
     "id", "city", "country", "name", "sort_name", "origin", "published", "focus_area",
     "project_type", "stage", "state", "status", "start_year", "end_year", "currency", "cost", "gap",
     "readiness", "lon", "lat", "worked_example", "merged_into", "split_from", "adopted_from",
-    "ended_year", "reason", "version", "changed_at",
+    "ended_year", "reason", "due_on", "version", "changed_at",
 )  # fmt: skip
 _COLUMNS = (*_SCALARS, "search", "body")
 _LIST = ", ".join(_COLUMNS)
@@ -245,6 +245,7 @@ def scalars(row: Row) -> dict[str, Any]:
         "adopted_from": body.adopted_from.id if body.adopted_from else None,
         "ended_year": standing.ended_year,
         "reason": standing.reason,
+        "due_on": due_on(body, standing),
         "version": row.version,
         "changed_at": row.changed_at,
     }

@@ -311,6 +311,15 @@ def demands(project: Project, stage: Stage) -> list[str]:
     return missing
 
 
+def due_on(project: Project, standing: Standing) -> date | None:
+    """The day for which the next stage is planned; past: it is late. None where nothing is planned
+    or the project has ended."""
+    if standing.state not in ("active", "suspended"):
+        return None
+    open_ = [m.planned for m in project.milestones if m.planned and m.reached is None]
+    return min(open_, default=None)
+
+
 def status_of(standing: Standing, noted: Status | None) -> Status | None:
     """The word of the yearly reports; the newest report's own where no stage is known."""
     if standing.state in ("suspended", "cancelled"):

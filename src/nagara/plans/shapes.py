@@ -54,6 +54,7 @@ def summary(columns: Mapping[str, Any]) -> dict[str, Any]:
         "readiness": columns["readiness"],
         "location": None if lon is None else [lon, lat],
         "workedExample": columns["worked_example"],
+        "dueOn": columns["due_on"].isoformat() if columns["due_on"] else None,
         "changedAt": format_instant(columns["changed_at"]),
     }
 

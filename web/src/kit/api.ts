@@ -13,6 +13,8 @@ export interface Options {
   signal?: AbortSignal
   /** Sent as Idempotency-Key: the same act heard twice is done once. */
   key?: string
+  /** Sent as If-Match: the version that was read; another one is refused. */
+  version?: number
 }
 
 /** What went wrong, in words a person can use. */
@@ -108,6 +110,7 @@ async function send(method: Method, path: string, body: unknown, options: Option
   if (body !== undefined && !isForm) headers.set('Content-Type', 'application/json')
   if (method !== 'GET' && csrfToken) headers.set('X-CSRF-Token', csrfToken)
   if (options.key) headers.set('Idempotency-Key', options.key)
+  if (options.version !== undefined) headers.set('If-Match', `"${options.version}"`)
   const patience = AbortSignal.timeout(isForm ? UPLOAD_PATIENCE_MS : PATIENCE_MS)
   return fetch(address(path, options.query), {
     method,

@@ -281,6 +281,8 @@ export interface ProjectSummary {
   readiness: number | null
   location: LonLat | null
   workedExample: boolean
+  /** The next stage's planned day that has not been reached. */
+  dueOn: string | null
   changedAt: string
 }
 
@@ -329,22 +331,44 @@ export interface Risk {
   response?: string
 }
 
+/** Costs and revenue by year, from `firstYear` on. */
+export interface Flows {
+  currency: string
+  priceYear: number
+  firstYear: number
+  rate: number
+  capital?: number[]
+  operating?: number[]
+  revenue?: number[]
+  benefits?: number[]
+  assumptions?: string
+  source?: string
+}
+
 export interface ProjectBody {
   name: string
+  names?: Words
   summary?: Words
   problem?: Words
   success?: Words
+  focusArea?: string
+  projectType?: string
+  location?: LonLat
+  startYear?: number
+  endYear?: number
   place?: string
   responsible?: string
   milestones?: { stage: string; planned?: string | null; reached?: string | null }[]
   measures?: ProjectMeasure[]
-  cost?: { currency: string; priceYear: number; amount: number | null; source?: string } | null
+  cost?: { currency: string; priceYear: number; amount?: number | null; source?: string } | null
+  flows?: Flows | null
+  workedExample?: boolean
   funding?: Funding[]
   partners?: { name: string; role: string; note?: string }[]
   risks?: Risk[]
-  challenges?: Words
-  support?: Words
-  lessons?: Words
+  challenges?: string[]
+  support?: string[]
+  lessons?: string[]
   legal?: { title: string; state: string; reference?: string }[]
   evidence?: (Evidence & { proves?: string[] })[]
   source?: string
@@ -387,6 +411,7 @@ export interface Framework {
   projectTypes?: FrameworkWord[]
   stages: FrameworkWord[]
   states: FrameworkWord[]
+  rubric?: FrameworkWord[]
 }
 
 export interface Readiness {
@@ -465,6 +490,7 @@ export interface Plan extends PlanSummary {
     responsible?: string
     source?: string
     objectives: { title: Words; frame?: string; targets: PlanTarget[] }[]
+    budgets?: { project: string; amount: number; currency: string; year: number; responsible?: string }[]
   }
   targets: { objective: number; index: number; indicator: string; state: TargetState }[]
   acts: string[]

@@ -33,6 +33,7 @@ create table plans.project (
     adopted_from   text,
     ended_year     int,
     reason         text,
+    due_on         date,                    -- the next planned stage that is not reached; null: none
     version        bigint      not null,
     changed_at     timestamptz not null,
     search         text        not null,    -- folded names, now and before, and the summary

@@ -127,7 +127,7 @@ class Application:
             self.context,
             self.contexts,
             lambda url: demand_public(url, call_hosts, allow_loopback=settings.open),
-            self.notifier.delivery,
+            self.notifier,
         )
         self.floor = Floor(self.context, db, city, self.guard, settings.data / "files")
         self.rooms: list[Room] = []

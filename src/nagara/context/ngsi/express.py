@@ -46,7 +46,8 @@ _SIZE_DIGITS = 7
 
 
 class Express:
-    """See the module. `is_alone`: whether no other source may hold a part of an entity."""
+    """See the module. `is_alone`: whether no other source may hold a part of an entity of
+    such an id and such types."""
 
     def __init__(
         self,
@@ -55,7 +56,7 @@ class Express:
         door: Doorkeeper,
         core: TermMap,
         headers: Iterable[tuple[bytes, bytes]],
-        is_alone: Callable[[], bool] = lambda: True,
+        is_alone: Callable[[str, Iterable[str]], bool] = lambda _id, _types: True,
     ) -> None:
         self._app, self._context, self._door, self._core = app, context, door, core
         self._is_alone = is_alone
@@ -97,7 +98,7 @@ class Express:
     def _find(self, scope: Any) -> tuple[int, bytes, bool] | None:
         """Version and body of what is asked, and whether the caller is known; None: long way."""
         entity_id = scope["path"][len(PREFIX) :]
-        if "/" in entity_id or not self._is_alone():
+        if "/" in entity_id:
             return None
         packs = False
         for name, value in scope["headers"]:
@@ -113,6 +114,8 @@ class Express:
         if held is None or not held.exists or held.expires_at is not None:
             return None
         if packs and len(held.doc) >= PACKED_FROM_BYTES // 2:
+            return None
+        if not self._is_alone(entity_id, held.types):
             return None
         if held.plain is None and MARK in held.doc:
             return None  # an attribute of it runs out
@@ -144,7 +147,7 @@ class Express:
         """What a PATCH is for, and who may do it; None: long way."""
         entity_id, _, rest = scope["path"][len(PREFIX) :].partition("/")
         attrs, _, name = rest.partition("/")
-        if attrs != "attrs" or not name or "/" in name or not self._is_alone():
+        if attrs != "attrs" or not name or "/" in name:
             return None
         is_json = is_sized = False
         for header, value in scope["headers"]:
@@ -158,6 +161,8 @@ class Express:
         if not (is_json and is_sized) or held is None or not held.exists or held.expires_at:
             return None
         if not KEPT_BY_ROOMS.isdisjoint(held.types):
+            return None
+        if not self._is_alone(entity_id, held.types):
             return None
         actor = self._door.at_once(scope, "entity:write")
         if actor is None or not visible_types(actor).allows(held.types):

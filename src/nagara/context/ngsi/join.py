@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import TypeAlias
 
 import msgspec
 
@@ -15,14 +16,22 @@ from nagara.context.ngsi.render import Inline, View, targets_of
 
 #: Linked entities of one answer: as many as it may have of its own.
 LINKED_MAX = LIMIT_MAX
+#: Finds entities by their ids, as far as the caller may see them.
+Find: TypeAlias = Callable[[Sequence[str]], Awaitable[Mapping[str, Entity]]]
 
 
 async def linked_to(
-    context: Context, roots: Sequence[Entity], view: View, linking: Linking, seen: Query
+    context: Context,
+    roots: Sequence[Entity],
+    view: View,
+    linking: Linking,
+    seen: Query,
+    find: Find | None = None,
 ) -> list[tuple[Entity, View]]:
     """The entities that are linked to `roots`, each once, nearer ones first, and how each is shown.
 
-    `seen`: a query that holds the tenant and what the caller may see. Raises `QueryTooComplex`
+    `seen`: a query that holds the tenant and what the caller may see; `find`: where to look instead
+    of this broker's own store. Raises `QueryTooComplex`
     where they are more than `LINKED_MAX`.
     """
     if not linking.is_on:
@@ -41,20 +50,24 @@ async def linked_to(
         if not wanted:
             break
         known |= wanted.keys()
-        page = await context.query(
-            msgspec.structs.replace(
-                Query(),
-                ids=tuple(wanted),
-                limit=len(wanted),
-                tenant=seen.tenant,
-                visible_types=seen.visible_types,
-                hidden_types=seen.hidden_types,
-            )
-        )
-        by_id = {entity.id: entity for entity in page.entities}
+        by_id = await (find(list(wanted)) if find else _find_here(context, list(wanted), seen))
         level = [(by_id[i], shown) for i, shown in wanted.items() if i in by_id]
         found += level
     return found
+
+
+async def _find_here(context: Context, ids: Sequence[str], seen: Query) -> Mapping[str, Entity]:
+    page = await context.query(
+        msgspec.structs.replace(
+            Query(),
+            ids=tuple(ids),
+            limit=len(ids),
+            tenant=seen.tenant,
+            visible_types=seen.visible_types,
+            hidden_types=seen.hidden_types,
+        )
+    )
+    return {entity.id: entity for entity in page.entities}
 
 
 def _links(entity: Entity, view: View) -> list[tuple[str, str]]:

@@ -19,7 +19,7 @@ from nagara.context.ngsi import ask
 from nagara.context.ngsi.ask import Asked
 from nagara.context.ngsi.discovery import discovery_routes
 from nagara.context.ngsi.fetch import Contexts
-from nagara.context.ngsi.join import inline_of, linked_to
+from nagara.context.ngsi.join import Find, inline_of, linked_to
 from nagara.context.ngsi.older import amend
 from nagara.context.ngsi.projection import MEMBERS
 from nagara.context.ngsi.query import (
@@ -210,8 +210,10 @@ async def shown(
     geometry: str,
     tenant: str,
     seen: Query | None = None,
+    find: Find | None = None,
 ) -> list[dict[str, Any]]:
-    """Entities as they were asked for, and behind them those that are linked, where they were."""
+    """Entities as they were asked for, and behind them those that are linked, where they were.
+    `find`: where linked ones are looked for instead of this broker's own store."""
     if seen is None:
         sight = visible_types(request.user)
         seen = Query(
@@ -219,7 +221,7 @@ async def shown(
             visible_types=tuple(sight.only) if sight.only is not None else None,
             hidden_types=tuple(sight.never) or None,
         )
-    linked = await linked_to(context, entities, view, linking, seen)
+    linked = await linked_to(context, entities, view, linking, seen, find)
     all_shown = [
         (entity, view, inline_of(entity, entities, linked, linking)) for entity in entities
     ]

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
+import time
 from typing import Any
+
+from broker_fixtures import Peer
 
 MAPS, SNAPSHOTS = "/entityMaps", "/snapshots"
 
 
-def prop(value: Any) -> dict[str, Any]:
-    return {"type": "Property", "value": value}
+def prop(value: Any, **more: Any) -> dict[str, Any]:
+    return {"type": "Property", "value": value, **more}
 
 
 async def two(brokers: Any) -> Any:
@@ -44,16 +49,24 @@ async def test_a_map_says_who_holds_what_and_later_pages_ask_only_those(brokers:
     assert changed.status_code == 204
     until = (await a.client.get(path)).json()["expiresAt"]
     assert body["expiresAt"] < until < "2999"  # a day at most
+    assert (await a.client.patch(path, json={"expiresAt": "soon"})).status_code == 400
     past = await a.client.patch(path, json={"expiresAt": "2001-01-01T00:00:00Z"})
-    assert past.status_code == 400
-    assert (await a.client.delete(path)).status_code == 204
+    assert past.status_code == 204  # it has expired, and cannot be had any more (5.5.14)
     assert (await a.client.get(path)).status_code == 404
+    other = (await a.client.get(MAPS, params={"type": "Vehicle"})).json()["id"]
+    assert (await a.client.delete(f"{MAPS}/{other}")).status_code == 204
+    assert (await a.client.get(f"{MAPS}/{other}")).status_code == 404
+    long = await a.client.get(MAPS, params={"type": "Vehicle", "entityMapLifetime": "1hour"})
+    assert long.status_code == 400
+    wide = await a.client.get(MAPS, params={"id": "urn:ngsi-ld:Vehicle:1"})
+    assert wide.status_code == 400
     assert (await a.client.get(f"{MAPS}/none")).status_code == 400
 
 
 async def test_a_query_makes_a_map_where_it_asks_for_one(brokers: Any) -> None:
     a, _, _ = await two(brokers)
     got = await a.client.get("/entities", params={"type": "Vehicle", "entityMap": "true"})
+    assert got.status_code == 201  # Table 6.4.3.2-2: a map was made
     assert len(got.json()) == 4
     name = got.headers["ngsild-entitymap"].rpartition("/")[2]
     assert len((await a.client.get(f"{MAPS}/{name}")).json()["entityMap"]) == 4
@@ -70,6 +83,95 @@ async def test_a_map_is_made_where_nothing_is_registered(brokers: Any) -> None:
     assert "ngsild-entitymap" in got.headers
 
 
+async def test_retrieving_makes_a_map_and_goes_by_one(brokers: Any) -> None:
+    a, _, name = await two(brokers)
+    path = "/entities/urn:ngsi-ld:Vehicle:2"
+    got = await a.client.get(path, params={"entityMap": "true"})
+    assert (got.status_code, got.json()["id"]) == (200, "urn:ngsi-ld:Vehicle:2")
+    where = got.headers["ngsild-entitymap"]
+    kept = await a.client.get(f"{MAPS}/{where.rpartition('/')[2]}")
+    assert kept.json()["entityMap"] == {"urn:ngsi-ld:Vehicle:2": [name]}
+    again = await a.client.get(path, headers={"NGSILD-EntityMap": where})
+    assert again.headers["ngsild-entitymap"] == where
+    dead = await a.client.get(path, headers={"NGSILD-EntityMap": "urn:ngsi-ld:EntityMap:dead"})
+    assert dead.status_code == 200
+    assert "dead" not in dead.headers["ngsild-entitymap"]
+
+
+async def test_pages_of_a_map_are_full_and_what_is_gone_leaves_the_map(brokers: Any) -> None:
+    a, _, _ = await two(brokers)
+    made = await a.client.get("/entities", params={"type": "Vehicle", "entityMap": "true"})
+    headers = {"NGSILD-EntityMap": made.headers["ngsild-entitymap"]}
+    page = await a.client.get("/entities", params={"type": "Vehicle", "limit": 3}, headers=headers)
+    assert page.status_code == 200
+    assert [e["id"][-1] for e in page.json()] == ["0", "1", "2"]
+    assert 'rel="next"' in page.headers["link"]
+    assert "offset=3" in page.headers["link"]
+    assert "urn:ngsi-ld:Vehicle" not in page.headers["link"]
+    await a.client.delete("/entities/urn:ngsi-ld:Vehicle:1", params={"local": "true"})
+    page = await a.client.get("/entities", params={"type": "Vehicle", "limit": 3}, headers=headers)
+    assert [e["id"][-1] for e in page.json()] == ["0", "2", "3"]
+    kept = await a.client.get(f"{MAPS}/{headers['NGSILD-EntityMap'].rpartition('/')[2]}")
+    assert "urn:ngsi-ld:Vehicle:1" not in kept.json()["entityMap"]
+    counted = await a.client.get(
+        "/entities", params={"type": "Vehicle", "limit": 2, "count": "true"}, headers=headers
+    )
+    assert (len(counted.json()), counted.headers["ngsild-results-count"]) == (2, "3")
+
+
+WINDOW = {"timerel": "after", "timeAt": "2000-01-01T00:00:00Z", "timeproperty": "createdAt"}
+
+
+async def test_histories_have_maps_too(brokers: Any) -> None:
+    a, b = await brokers(2)
+    for i in range(4):
+        await (a if i % 2 else b).make(f"urn:ngsi-ld:Vehicle:{i}", speed=prop(i))
+    name = await a.knows(b.url, operations=["queryTemporal", "retrieveTemporal"])
+    plain = await a.client.get("/temporal/entityMaps", params={"type": "Vehicle"})
+    assert plain.status_code == 400
+    made = await a.client.get("/temporal/entityMaps", params={"type": "Vehicle", **WINDOW})
+    assert made.status_code == 201, made.text
+    assert made.json()["entityMap"] == {
+        f"urn:ngsi-ld:Vehicle:{i}": ["@none"] if i % 2 else [name] for i in range(4)
+    }
+    before = {**WINDOW, "timerel": "before"}
+    empty = await a.client.get("/temporal/entityMaps", params={"type": "Vehicle", **before})
+    assert empty.json()["entityMap"] == {}
+    await b.make("urn:ngsi-ld:Vehicle:9", speed=prop(9))
+    headers = {"NGSILD-EntityMap": made.headers["ngsild-entitymap"]}
+    page = await a.client.get(
+        "/temporal/entities",
+        params={"type": "Vehicle", "limit": 3, "offset": 2, **WINDOW},
+        headers=headers,
+    )
+    assert page.status_code == 200
+    assert [e["id"][-1] for e in page.json()] == ["2", "3"]
+    assert page.headers["ngsild-entitymap"] == headers["NGSILD-EntityMap"]
+    one = await a.client.get(
+        "/temporal/entities/urn:ngsi-ld:Vehicle:2", params={**WINDOW, "entityMap": "true"}
+    )
+    assert (one.status_code, one.json()["id"]) == (200, "urn:ngsi-ld:Vehicle:2")
+    assert one.headers["ngsild-entitymap"] != headers["NGSILD-EntityMap"]
+    dead = await a.client.get(
+        "/temporal/entities",
+        params={"type": "Vehicle", **WINDOW},
+        headers={"NGSILD-EntityMap": "urn:ngsi-ld:EntityMap:dead"},
+    )
+    assert dead.status_code == 201
+    assert len(dead.json()) == 5
+
+
+async def ready(broker: Any, name: str) -> Any:
+    """A snapshot once it is prepared, which happens behind the answer."""
+    until = time.monotonic() + 30
+    while True:
+        got = (await broker.client.get(f"{SNAPSHOTS}/{name}")).json()
+        if got["snapshotStatus"] != "preparing":
+            return got
+        assert time.monotonic() < until, got
+        await asyncio.sleep(0.02)
+
+
 async def test_a_snapshot_holds_what_was(brokers: Any) -> None:
     a, b, _ = await two(brokers)
     query = {"type": "Query", "entities": [{"type": "Vehicle"}]}
@@ -84,7 +186,7 @@ async def test_a_snapshot_holds_what_was(brokers: Any) -> None:
     assert made.status_code == 201, made.text
     assert made.headers["location"] == f"/ngsi-ld/v1{SNAPSHOTS}/{body['id']}"
     assert (await a.client.post(SNAPSHOTS, json=body)).status_code == 409
-    got = (await a.client.get(f"{SNAPSHOTS}/{body['id']}")).json()
+    got = await ready(a, body["id"])
     assert got["snapshotStatus"] == "success"
     assert [d["resultStatus"] for d in got["snapshotQueriesDetails"]] == ["success", "empty"]
     assert {"createdAt", "modifiedAt", "expiresAt", "lastUsedAt"} <= got.keys()
@@ -112,12 +214,95 @@ async def test_a_snapshot_holds_what_was(brokers: Any) -> None:
     )
     assert len(copy.json()) == 4
     changed = await a.client.patch(f"{SNAPSHOTS}/urn:x:clone", json={"snapshotPriority": 9})
-    assert changed.status_code == 204
-    assert (await a.client.get(f"{SNAPSHOTS}/urn:x:clone")).json()["snapshotPriority"] == 9
-    assert (await a.client.delete(f"{SNAPSHOTS}/{body['id']}")).status_code == 204
+    assert changed.status_code == 200
+    assert changed.json()["snapshotPriority"] == 9
+    queries = await a.client.patch(f"{SNAPSHOTS}/urn:x:clone", json={"snapshotQueries": []})
+    assert queries.status_code == 400
+    other = await a.client.delete(SNAPSHOTS, params={"q": "speed>50"})
+    assert other.status_code == 400  # 5.16.7.4: members of snapshots alone
+    some = await a.client.delete(SNAPSHOTS, params={"q": "snapshotPriority<6"})
+    assert some.status_code == 204
     assert (await a.client.get("/entities", headers=headers)).status_code == 404
+    assert (await a.client.get(f"{SNAPSHOTS}/urn:x:clone")).status_code == 200
     assert (await a.client.delete(SNAPSHOTS)).status_code == 204
     assert (await a.client.get(f"{SNAPSHOTS}/urn:x:clone")).status_code == 404
+
+
+async def test_a_snapshot_holds_history(brokers: Any) -> None:
+    a, b = await brokers(2)
+    for i in range(3):
+        at = f"2026-01-0{i + 1}T00:00:00Z"
+        body = {"type": "Vehicle", "speed": [prop(i, observedAt=at)]}
+        for broker in (a, b):
+            name = f"urn:ngsi-ld:Vehicle:{'a' if broker is a else 'b'}"
+            done = await broker.client.post("/temporal/entities", json={"id": name, **body})
+            assert done.status_code in (201, 204), done.text
+    await a.knows(b.url, operations=["queryTemporal"])
+    past = {"timerel": "after", "timeAt": "2026-01-01T12:00:00Z"}
+    query = {"type": "Query", "entities": [{"type": "Vehicle"}], "temporalQ": past}
+    body = {"id": "urn:x:past", "type": "Snapshot", "snapshotTemporalQueries": [query]}
+    assert (await a.client.post(SNAPSHOTS, json=body)).status_code == 201
+    got = await ready(a, "urn:x:past")
+    assert got["snapshotTemporalQueriesDetails"] == [{"resultStatus": "success"}], got
+    for broker in (a, b):
+        await broker.client.delete(
+            f"/temporal/entities/urn:ngsi-ld:Vehicle:{'a' if broker is a else 'b'}"
+        )
+    headers = {"NGSILD-Snapshot": "urn:x:past"}
+    listed = await a.client.get(
+        "/temporal/entities", params={"type": "Vehicle", **past}, headers=headers
+    )
+    assert [e["id"][-1] for e in listed.json()] == ["a", "b"]
+    assert sorted(i["value"] for i in listed.json()[1]["speed"]) == [1, 2]
+    assert "createdAt" not in listed.json()[1]["speed"][0]
+    one = await a.client.get(
+        "/temporal/entities/urn:ngsi-ld:Vehicle:b",
+        params={"timerel": "before", "timeAt": "2026-01-02T12:00:00Z", "options": "temporalValues"},
+        headers=headers,
+    )
+    assert one.json()["speed"] == {"type": "Property", "values": [[1, "2026-01-02T00:00:00Z"]]}
+    assert (await a.client.get("/entities/urn:ngsi-ld:Vehicle:b", headers=headers)).status_code == (
+        404
+    )
+
+
+async def test_a_snapshot_waits_for_its_sources_behind_the_answer(brokers: Any, peer: Peer) -> None:
+    [a] = await brokers(1)
+    await a.knows(peer.url)
+    gate, told = asyncio.Event(), []
+
+    async def late(head: str, writer: asyncio.StreamWriter) -> None:
+        if head.startswith("POST /told"):
+            told.append(json.loads(peer.bodies[-1]))
+            await peer.say(200)(head, writer)
+            return
+        await gate.wait()
+        far = [{"id": "urn:ngsi-ld:Vehicle:far", "type": "Vehicle", "speed": prop(88)}]
+        await peer.say(200, json.dumps(far).encode())(head, writer)
+
+    peer.behave = late
+    query = {"type": "Query", "entities": [{"type": "Vehicle"}], "q": "speed>50"}
+    body = {
+        "id": "urn:x:late",
+        "type": "Snapshot",
+        "snapshotQueries": [query],
+        "endpoint": {"uri": f"{peer.url}/told"},
+    }
+    assert (await a.client.post(SNAPSHOTS, json=body)).status_code == 201
+    now = (await a.client.get(f"{SNAPSHOTS}/urn:x:late")).json()
+    assert now["snapshotStatus"] == "preparing"
+    gate.set()
+    assert (await ready(a, "urn:x:late"))["snapshotStatus"] == "success"
+    got = await a.client.get(
+        "/entities", params={"type": "Vehicle"}, headers={"NGSILD-Snapshot": "urn:x:late"}
+    )
+    assert [e["id"] for e in got.json()] == ["urn:ngsi-ld:Vehicle:far"]
+    until = time.monotonic() + 30
+    while not told:
+        assert time.monotonic() < until
+        await asyncio.sleep(0.02)
+    assert (told[0]["type"], told[0]["snapshotStatus"]) == ("SnapshotNotification", "success")
+    assert told[0]["snapshotId"] == "urn:x:late"
 
 
 async def test_what_is_no_snapshot_is_refused(brokers: Any) -> None:

@@ -9,13 +9,12 @@ import msgspec
 from litestar import Response
 from msgspec import Struct, field
 
-from nagara.context.context import Context
 from nagara.context.ngsi import ask
 from nagara.context.ngsi.ask import Asked, Sent
-from nagara.context.ngsi.fetch import Contexts
 from nagara.context.ngsi.read import is_uri
 from nagara.context.ngsi.sources.discovery import types_of
-from nagara.context.ngsi.sources.forward import Asking, Forwarder, Reply
+from nagara.context.ngsi.sources.exchange import Exchange
+from nagara.context.ngsi.sources.forward import Asking, Reply
 from nagara.context.ngsi.sources.inner import ask_here
 from nagara.context.ngsi.sources.operations import Act
 from nagara.context.ngsi.sources.registration import Registration
@@ -48,17 +47,13 @@ class _Plan(Struct):
 class Batches:
     """Batches to here and to everywhere that is registered."""
 
-    def __init__(
-        self, context: Context, contexts: Contexts, writes: Writes, forwarder: Forwarder
-    ) -> None:
-        self._context = context
-        self._contexts = contexts
+    def __init__(self, exchange: Exchange, writes: Writes) -> None:
+        self._exchange = exchange
         self._writes = writes
-        self._forwarder = forwarder
 
     async def run(self, request: Asked, asked: Asking, act: Act) -> Response[Any] | None:
         """A batch; None where no source is concerned."""
-        sent = await ask.read_sent(request, self._contexts)
+        sent = await ask.read_sent(request, self._exchange.contexts)
         if not isinstance(sent.body, list) or not sent.body:
             return None  # the handler says what is wrong
         language = language_of(request)
@@ -107,10 +102,10 @@ class Batches:
         plan.ids[entity_id] = None
         terms = sent.terms
         types = await self._types(asked, act, entity_id, item, terms, count)
-        sources = self._writes.matching(asked, act, frozenset((entity_id,)), types)
         words: dict[str, str] = {}
         if isinstance(item, dict):
             words = {w: terms.expand(w) for w in item if isinstance(w, str) and w not in NOT_ATTRS}
+        sources = self._writes.matching(asked, act, frozenset((entity_id,)), types, words)
         shares = share(act.operation, entity_id, types, words, sources)
         if not shares.there:
             plan.here.append(item)
@@ -143,7 +138,7 @@ class Batches:
             return types_of(said, terms)
         if act.operation == "createBatch" or count > LOOKED_UP_MAX:
             return None
-        stored = await self._context.find(entity_id, asked.tenant)
+        stored = await self._exchange.context.find(entity_id, asked.tenant)
         return None if stored is None else frozenset(stored.types)
 
     async def _there(
@@ -158,7 +153,7 @@ class Batches:
             )
             for load in plan.loads.values()
         ]
-        replies = await self._forwarder.send_all(asked, work)
+        replies = await self._exchange.forwarder.send_all(asked, work)
         return list(zip(plan.loads.values(), replies, strict=True))
 
     def _note(self, plan: _Plan, source: Registration | None, reply: Reply, language: str) -> None:

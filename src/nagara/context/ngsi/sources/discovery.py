@@ -15,8 +15,9 @@ from nagara.context.find import fulfils
 from nagara.context.model import Attrs, GeoQuery
 from nagara.context.ngsi.query import make_query
 from nagara.context.ngsi.read import is_uri
+from nagara.context.ngsi.sources.directory import Wanted
 from nagara.context.ngsi.sources.registration import Registration, Span
-from nagara.context.ngsi.sources.registry import Wanted, covers
+from nagara.context.ngsi.sources.registry import covers
 from nagara.context.ngsi.terms import TermMap
 from nagara.context.pattern import demand_pattern, read_pattern
 from nagara.context.q import Node, parse_q

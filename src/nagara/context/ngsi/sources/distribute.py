@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import secrets
+from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
@@ -23,19 +24,24 @@ from nagara.context.ngsi.fetch import Contexts
 from nagara.context.ngsi.sources.batches import Batches
 from nagara.context.ngsi.sources.elsewhere import Elsewhere
 from nagara.context.ngsi.sources.errors import LoopDetected
+from nagara.context.ngsi.sources.exchange import Exchange
 from nagara.context.ngsi.sources.forward import HOPS_MAX, Asking, Forwarder, Guard
 from nagara.context.ngsi.sources.inner import is_inner
-from nagara.context.ngsi.sources.maps import Maps, map_routes
+from nagara.context.ngsi.sources.map_routes import map_routes
+from nagara.context.ngsi.sources.map_store import MapStore
+from nagara.context.ngsi.sources.maps import Maps
 from nagara.context.ngsi.sources.operations import Act, act_of
 from nagara.context.ngsi.sources.queries import query_params
 from nagara.context.ngsi.sources.reads import Reads
 from nagara.context.ngsi.sources.registry import NOTED_EVERY_S, Registry
 from nagara.context.ngsi.sources.routes import source_routes
-from nagara.context.ngsi.sources.snapshots import Snapshots, snapshot_routes
+from nagara.context.ngsi.sources.snapshot_routes import snapshot_routes
+from nagara.context.ngsi.sources.snapshots import Snapshots
+from nagara.context.ngsi.sources.temporal_maps import TemporalMaps
 from nagara.context.ngsi.sources.watch import Watcher
 from nagara.context.ngsi.sources.watch_routes import watch_routes
 from nagara.context.ngsi.sources.writes import Writes
-from nagara.context.ngsi.subscriptions.delivery import Delivery
+from nagara.context.ngsi.subscriptions.notifier import Notifier
 from nagara.context.ngsi.tenants import Tenants
 
 BASE = "/ngsi-ld/"
@@ -56,25 +62,31 @@ class Sources:
         context: Context,
         contexts: Contexts,
         guard_url: Guard,
-        delivery: Delivery | None = None,
+        notifier: Notifier | None = None,
     ) -> None:
         self.context = context
         self.tenants = Tenants(context.db)
         self.contexts = contexts
         self.registry = Registry(context.db)
         self.forwarder = Forwarder(self.registry, guard_url)
-        self.reads = Reads(context, contexts, self.registry, self.forwarder)
-        self.maps = Maps(context, contexts, self.reads)
-        self.snapshots = Snapshots(context, contexts, self.reads)
-        self.writes = Writes(context, contexts, self.registry, self.forwarder)
-        self.batches = Batches(context, contexts, self.writes, self.forwarder)
-        self.elsewhere = Elsewhere(context, contexts, self.registry, self.forwarder)
+        exchange = Exchange(context, contexts, self.registry, self.forwarder)
+        self.exchange = exchange
+        self.reads = Reads(exchange)
+        self.elsewhere = Elsewhere(exchange)
+        store = MapStore(context.db)
+        self.maps = Maps(exchange, self.reads, store)
+        self.temporal_maps = TemporalMaps(self.elsewhere, store)
+        self.writes = Writes(exchange)
+        self.batches = Batches(exchange, self.writes)
+        delivery = notifier.delivery if notifier is not None else None
         self.watcher = Watcher(context, contexts, self.registry, guard_url, delivery)
+        self.snapshots = Snapshots(exchange, self.reads, self.elsewhere, self.watcher.delivery)
 
     async def start(self) -> None:
         """Take up what is registered."""
         await self.registry.load()
         await self.watcher.load()
+        await self.snapshots.load()
 
     def routes(self) -> list[Any]:
         """All routes of this package."""
@@ -84,13 +96,17 @@ class Sources:
             watch_routes(
                 self.context, self.contexts, self.watcher, partial(_new_id, "Subscription")
             ),
-            *map_routes(self.context, self.contexts, self.maps),
-            *snapshot_routes(self.context, self.contexts, self.snapshots),
+            *map_routes(self.exchange, self.maps, self.temporal_maps, self.maps.store),
+            *snapshot_routes(self.exchange, self.snapshots),
         ]
 
     def tasks(self) -> list[Task]:
         """What runs beside."""
-        return [Task("sources.keep", self._keep), Task("sources.watch", self.watcher.run)]
+        return [
+            Task("sources.keep", self._keep),
+            Task("sources.watch", self.watcher.run),
+            Task("sources.snapshots", self.snapshots.run),
+        ]
 
     async def _keep(self) -> None:
         rounds = 0
@@ -101,9 +117,10 @@ class Sources:
                 await self.registry.sweep()
             await asyncio.sleep(NOTED_EVERY_S)
 
-    def is_alone(self) -> bool:
-        """Whether the default tenant has no registrations: the short way is open."""
-        return not self.registry.has_any("")
+    def is_alone(self, entity_id: str, types: Iterable[str]) -> bool:
+        """Whether no source may hold a part of an entity of the default tenant: the short way is
+        open for it."""
+        return self.registry.is_alone("", entity_id, types)
 
     def on_app_init(self, config: AppConfig) -> AppConfig:
         """Litestar's hook: `before` runs behind what is there for every request already."""
@@ -140,7 +157,7 @@ class Sources:
             tenant = await self.tenants.existing(request)
             asked = Asking(tenant, {})
             return await self.snapshots.answer(request, asked, act, snapshot)
-        if act is None or params.get("local") == "true":
+        if act is None or (params.get("local") == "true" and not _is_special(request)):
             return None
         if not known:
             tenant = await self.tenants.existing(request)
@@ -162,18 +179,18 @@ class Sources:
         if alias in asked.hops:
             return None  # it has been here: what lies here is all there is to add
         named = _named_map(request)
+        params = list(request.query_params.items())
+        linked = request.query_params.get("join") in ("flat", "inline")
         if act.operation == "retrieveEntity":
             if named is not None:
-                made = await self.maps.retrieve(request, asked, act.entity_id or "", named)
-                if made is not None:
-                    return made
-            return await self.reads.retrieve(request, asked, act.entity_id or "")
+                return await self.maps.retrieve(request, asked, act.entity_id or "", named)
+            made = await self.reads.retrieve(request, asked, act.entity_id or "", None, linked)
+            return None if made is None else made.answer
         if act.operation == "queryEntity":
             terms = await ask.terms_of(request, self.contexts)
             if named is not None:
-                listed = list(request.query_params.items())
-                return await self.maps.query(request, asked, listed, terms, None, named)
-            return await self.reads.query(request, asked, list(request.query_params.items()), terms)
+                return await self.maps.query(request, asked, params, terms, None, named)
+            return await self.reads.query(request, asked, params, terms, None, linked)
         if act.operation == "queryBatch":
             sent = await ask.read_sent(request, self.contexts)
             found = query_params(request, sent.body)
@@ -184,7 +201,26 @@ class Sources:
             if named is not None:
                 return await self.maps.query(request, asked, found, sent.terms, sent.body, named)
             return await self.reads.query(request, asked, found, sent.terms, sent.body)
+        if act.is_temporal and named is not None:
+            return await self._history_by_map(request, asked, act, named)
         return await self.elsewhere.read(request, asked, act)
+
+    async def _history_by_map(
+        self, request: Asked, asked: Asking, act: Act, named: str
+    ) -> Response[Any] | None:
+        if act.entity_id is not None:
+            terms = await ask.terms_of(request, self.contexts)
+            return await self.temporal_maps.retrieve(request, asked, act.entity_id, terms, named)
+        if request.method == "POST":
+            sent = await ask.read_sent(request, self.contexts)
+            params, terms = query_params(request, sent.body), sent.terms
+        else:
+            params = list(request.query_params.items())
+            terms = await ask.terms_of(request, self.contexts)
+        if params is None:
+            return None  # the handler says what is wrong
+        posted = request.method == "POST"
+        return await self.temporal_maps.query(request, asked, params, terms, named, posted)
 
 
 def _is_special(request: Asked) -> bool:

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 from litestar import Response
+from msgspec import Struct, field
 
-from nagara.context.context import Context
 from nagara.context.ngsi import ask
 from nagara.context.ngsi.ask import Asked
-from nagara.context.ngsi.fetch import Contexts
+from nagara.context.ngsi.sources.directory import Wanted
 from nagara.context.ngsi.sources.discovery import Question, question_of
 from nagara.context.ngsi.sources.errors import LoopDetected
-from nagara.context.ngsi.sources.forward import Asking, Forwarder, Reply, Sending
+from nagara.context.ngsi.sources.exchange import Exchange
+from nagara.context.ngsi.sources.forward import Asking, Reply, Sending
 from nagara.context.ngsi.sources.inner import ask_here
 from nagara.context.ngsi.sources.operations import Act
 from nagara.context.ngsi.sources.queries import query_params
 from nagara.context.ngsi.sources.registration import Registration
-from nagara.context.ngsi.sources.registry import Registry, Wanted
 from nagara.context.ngsi.sources.warnings import warn, warning
 from nagara.context.ngsi.sources.wording import accept_from
 from nagara.context.ngsi.sources.writes import Part, error_of, multi_status, success
@@ -28,23 +29,36 @@ from nagara.guard.policy import KEPT_BY_ROOMS, visible_types
 from nagara.http.problem import language_of
 
 #: Parameters about the form of our own answer, which sources are not asked for.
-_OURS = frozenset({"local", "csf", "entityMap", "splitEntities", "orderBy"})
+_OURS = frozenset({"local", "csf", "entityMap", "entityMapLifetime", "splitEntities", "orderBy"})
 #: Instances of one attribute in one answer, from all sources together.
 INSTANCES_MAX = 50_000
+TEMPORAL = "/ngsi-ld/v1/temporal/entities"
 _NOT_SERIES = frozenset({"id", "type", "scope", "@context", "createdAt", "modifiedAt", "expiresAt"})
 _SERIES = ("values", "objects", "languageMaps", "vocabs", "jsons", "valueLists", "objectLists")
+
+
+class Histories(Struct):
+    """Evolutions of entities, each with who told it; None: this broker. `refused`: what this broker
+    had against the question."""
+
+    told: list[tuple[Registration | None, dict[str, Any]]] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    refused: Reply | None = None
+
+    def merged(self) -> list[dict[str, Any]]:
+        """One evolution of each entity, by id."""
+        by_id: dict[str, dict[str, Any]] = {}
+        for _, one in self.told:
+            held = by_id.get(one["id"])
+            by_id[one["id"]] = one if held is None else merge_evolutions(held, one)
+        return [by_id[name] for name in sorted(by_id)]
 
 
 class Elsewhere:
     """What is neither an entity nor a write of one: merged as JSON, in the client's words."""
 
-    def __init__(
-        self, context: Context, contexts: Contexts, registry: Registry, forwarder: Forwarder
-    ) -> None:
-        self._context = context
-        self._contexts = contexts
-        self._registry = registry
-        self._forwarder = forwarder
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
 
     async def read(self, request: Asked, asked: Asking, act: Act) -> Response[Any] | None:
         """History, or the types and attributes that there are; None where no source is asked."""
@@ -52,11 +66,11 @@ class Elsewhere:
         params = list(request.query_params.items())
         said: list[tuple[str, str]] | None = list(params)
         if request.method == "POST":
-            sent = await ask.read_sent(request, self._contexts)
+            sent = await ask.read_sent(request, self._exchange.contexts)
             body, terms = sent.body, sent.terms
             said = query_params(request, body)
         else:
-            terms = await ask.terms_of(request, self._contexts)
+            terms = await ask.terms_of(request, self._exchange.contexts)
         if said is None or not (terms.source is None or isinstance(terms.source, str)):
             return None  # the handler says what is wrong; a context without a URL is ours alone
         sources = await self._sources(request, asked, act, dict(said), terms)
@@ -64,27 +78,73 @@ class Elsewhere:
             return None
         local = await ask_here(request, params=[*_plain(params), ("local", "true")])
         if not local.ok and local.status not in (404, 206):
-            return _as_it_is(local)
+            return as_it_is(local)
         replies = await self._asked(request, asked, sources, params, body, terms)
         warnings: list[str] = []
         told: list[Any] = [local.json()] if local.ok else []
         for source, reply in zip(sources, replies, strict=True):
-            warn(warnings, self._registry.alias_of(asked.tenant), source, reply)
+            warn(warnings, self._exchange.alias_of(asked), source, reply)
             if not reply.ok:
                 continue
             found = self._checked(request, act, source, reply.json(), terms)
             if found is None:
-                alias = self._registry.alias_of(asked.tenant)
+                alias = self._exchange.alias_of(asked)
                 warnings.append(warning(111, alias, source, "it sent something else"))
             else:
                 told.append(found)
         headers = {"NGSILD-Warning": ", ".join(warnings)} if warnings else {}
         if not told:
-            answer = _as_it_is(local)
+            answer = as_it_is(local)
             answer.headers.update(headers)
             return answer
         merged = merge_told(act, told)
         return ask.answer(request, merged, terms, ask.accept_of(request), headers=headers)
+
+    async def histories(
+        self,
+        request: Asked,
+        asked: Asking,
+        params: Sequence[tuple[str, str]],
+        terms: TermMap,
+        only: frozenset[str] | None = None,
+        entity_id: str | None = None,
+    ) -> Histories:
+        """What fulfils a temporal query, here and elsewhere; of one entity where it is named.
+        `only`: ids of registrations to ask, `@none` for this broker."""
+        act = Act("queryTemporal") if entity_id is None else Act("retrieveTemporal", entity_id)
+        path = TEMPORAL if entity_id is None else f"{TEMPORAL}/{quote(entity_id, safe=':')}"
+        url = url_of(terms)
+        found = Histories()
+        said = dict(params)
+        if only is None or "@none" in only:
+            beside = [*_plain(params), ("local", "true")]
+            local = await ask_here(request, path, beside, b"", "GET", url or "")
+            if not local.ok and local.status != 404:
+                return Histories(refused=local)
+            found.told += [(None, one) for one in _listed(local.json()) if local.ok]
+        if said.get("local") == "true" or (url is None and terms.terms):
+            return found
+        sources = [
+            s
+            for s in await self._sources(request, asked, act, said, terms)
+            if only is None or s.id in only
+        ]
+        work = []
+        for source in sources:
+            extra = [("local", "true")] if source.local_only else []
+            sent = (*_plain(params), *extra)
+            accept = accept_from(source)
+            work.append((source, Sending("GET", path, sent, None, None, url, accept)))
+        replies = await self._exchange.forwarder.send_all(asked, work)
+        alias = self._exchange.alias_of(asked)
+        for source, reply in zip(sources, replies, strict=True):
+            warn(found.warnings, alias, source, reply)
+            if reply.ok:
+                made = self._checked(request, act, source, reply.json(), terms)
+                if made is None:
+                    found.warnings.append(warning(111, alias, source, "it sent something else"))
+                found.told += [(source, one) for one in _listed(made) if isinstance(one, dict)]
+        return found
 
     async def _sources(
         self, request: Asked, asked: Asking, act: Act, said: Mapping[str, Any], terms: TermMap
@@ -106,7 +166,7 @@ class Elsewhere:
             question = Question(wanted)
         return [
             r
-            for r in self._registry.matching(asked.tenant, question.wanted, asked.hops)
+            for r in self._exchange.registry.matching(asked.tenant, question.wanted, asked.hops)
             if act.operation in r.operations and question.concerns(r, terms)
         ]
 
@@ -137,7 +197,7 @@ class Elsewhere:
                 accept_from(source),
             )
             work.append((source, sending))
-        return await self._forwarder.send_all(asked, work)
+        return await self._exchange.forwarder.send_all(asked, work)
 
     def _checked(
         self, request: Asked, act: Act, source: Registration, body: Any, terms: TermMap
@@ -172,37 +232,47 @@ class Elsewhere:
 
     async def write(self, request: Asked, asked: Asking, act: Act) -> Response[Any] | None:
         """Writing history: here, and at every source that says it takes such writes."""
-        terms = await ask.terms_of(request, self._contexts)
+        terms = await ask.terms_of(request, self._exchange.contexts)
         ids = frozenset((act.entity_id,)) if act.entity_id else None
         sources = [
             r
-            for r in self._registry.matching(asked.tenant, Wanted(act.operation, ids), asked.hops)
+            for r in self._exchange.registry.matching(
+                asked.tenant, Wanted(act.operation, ids), asked.hops
+            )
             if act.operation in r.operations and r.mode != "auxiliary"
         ]
         if not sources:
             return None
-        alias = self._registry.alias_of(asked.tenant)
+        alias = self._exchange.alias_of(asked)
         if alias in asked.hops:
             raise LoopDetected(alias=alias)
         params = request.query_params.items()
         local = await ask_here(request, params=[*_plain(params), ("local", "true")])
         if not local.ok and local.status not in (404, 409):
-            return _as_it_is(local)
+            return as_it_is(local)
         path = (request.scope.get("raw_path") or b"").decode("latin-1").partition("?")[0]
         kind = request.headers.get("content-type")
         url = terms.source if isinstance(terms.source, str) and kind != ask.JSON_LD else None
         sending = Sending(
             request.method, path, tuple(_plain(params)), await request.body() or None, kind, url
         )
-        replies = await self._forwarder.send_all(asked, [(s, sending) for s in sources])
+        replies = await self._exchange.forwarder.send_all(asked, [(s, sending) for s in sources])
         parts = [Part(None, local)]
         parts += [Part(s, r) for s, r in zip(sources, replies, strict=True)]
         name = act.entity_id or "urn:ngsi-ld:null"
         if all(part.ok for part in parts):
-            return _as_it_is(local) if local.ok else success(request, act, name)
+            return as_it_is(local) if local.ok else success(request, act, name)
         language = language_of(request)
         errors = [error_of(p, name, language) for p in parts if not p.ok]
         return multi_status(request, [name] if len(errors) < len(parts) else [], errors)
+
+
+def url_of(terms: TermMap) -> str | None:
+    """The URL of an @context that has one."""
+    source = terms.source
+    if isinstance(source, list) and len(source) == 1:
+        [source] = source
+    return source if isinstance(source, str) else None
 
 
 def _plain(params: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
@@ -305,10 +375,12 @@ def _key(item: Any) -> str:
 
 
 def _listed(said: Any) -> list[Any]:
+    if said is None:
+        return []
     return said if isinstance(said, list) else [said]
 
 
-def _as_it_is(reply: Reply) -> Response[Any]:
+def as_it_is(reply: Reply) -> Response[Any]:
     kept = ("location", "ngsild-tenant", "ngsild-warning", "link", "content-range",
             "content-language", "ngsild-results-count")  # fmt: skip
     return Response(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote, unquote
 
-from nagara.context.ngsi.ask import Asked
+from nagara.context.ngsi.ask import JSONLD_REL, Asked
 from nagara.context.ngsi.sources.forward import Reply, encode_params
 
 #: Marks a request of ours: it is not distributed again.
@@ -23,10 +23,12 @@ async def ask_here(
     path: str | None = None,
     params: Sequence[tuple[str, str]] | None = None,
     body: bytes | None = None,
+    method: str | None = None,
+    context_url: str | None = None,
 ) -> Reply:
     """What this broker answers to a request by itself: the same caller, rights and limits.
 
-    What is None is as in the request.
+    What is None is as in the request. `context_url`: the @context of its words, "" for the core.
     """
     scope: dict[str, Any] = {
         k: request.scope[k]
@@ -39,9 +41,15 @@ async def ask_here(
     if params is not None:
         query = encode_params(params)[1:].encode()
     headers = [h for h in request.scope["headers"] if h[0].lower() not in _LEFT_OUT]
+    if context_url is not None:
+        headers = [h for h in headers if h[0].lower() not in (b"link", b"content-type")]
+    if context_url:
+        link = f'<{context_url}>; rel="{JSONLD_REL}"; type="application/ld+json"'
+        headers.append((b"link", link.encode()))
     headers += [(b"accept", b"application/json"), (b"content-length", b"%d" % len(sent))]
     scope |= {
         "path": unquote(raw),
+        "method": method or request.scope["method"],
         "raw_path": raw.encode(),
         "query_string": query,
         "root_path": "",

@@ -1,103 +1,66 @@
-"""Entity maps: which sources hold which entities of a query (clauses 4.5.25, 5.2.39, 5.14)."""
+"""Entity maps of queries and retrievals (clauses 4.5.25, 5.5.9.3, 5.5.14, 5.7.1, 5.7.2, 5.14.4)."""
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import msgspec
-from litestar import Response, delete, get, patch, post
-from litestar.params import FromPath
+from litestar import Response
 from msgspec import Struct
 
-from nagara.context.context import Context
 from nagara.context.errors import EntityNotFound, QueryInvalid
-from nagara.context.ngsi import ask
+from nagara.context.model import Entity
 from nagara.context.ngsi.ask import Asked
-from nagara.context.ngsi.fetch import Contexts
 from nagara.context.ngsi.query import LIMIT_MAX, demand_selection, is_counted, make_query
-from nagara.context.ngsi.read import is_uri
+from nagara.context.ngsi.retrieve import page_links
 from nagara.context.ngsi.sources.discovery import question_of
-from nagara.context.ngsi.sources.durations import seconds_of
-from nagara.context.ngsi.sources.errors import (
-    RegistrationInvalid,
-    RegistrationNotFound,
-    SourceLimit,
-)
+from nagara.context.ngsi.sources.exchange import Exchange
 from nagara.context.ngsi.sources.forward import Asking
-from nagara.context.ngsi.sources.queries import query_params
+from nagara.context.ngsi.sources.inquiries import QUERYING
+from nagara.context.ngsi.sources.map_store import HERE, EntityMap, MapStore, lifetime_of
 from nagara.context.ngsi.sources.reads import Found, Reads
-from nagara.context.ngsi.tenants import Tenants
-from nagara.context.ngsi.terms import CORE, TermMap
-from nagara.guard.identity import Actor
-from nagara.guard.permission import allow
-from nagara.guard.policy import may
-from nagara.values.time import format_instant, parse_instant
+from nagara.context.ngsi.terms import TermMap
 
-BASE = "/ngsi-ld/v1/entityMaps"
-HERE = "@none"
-MAPS_MAX = 200  # of one owner in one tenant: each is some 100 kB at most
-LIFETIME, LIFETIME_MAX = timedelta(hours=1), timedelta(days=1)
-_QUERIES = ("queryEntity", "queryBatch")
+Params = Sequence[tuple[str, str]]
+#: Parameters about pages and maps, which a query within a map leaves out.
+_OF_PAGES = frozenset({"limit", "offset", "after", "count", "entityMap", "entityMapLifetime"})
+_OF_MAP = _OF_PAGES | {"id", "idPattern"}
 
 
-class EntityMap(Struct, frozen=True):
-    """An entity map: entity id → ids of registrations, `@none` for what lies here."""
+class Walk(Struct):
+    """What was found of the entities of a map, in their order."""
 
-    id: str
-    owner: str
-    entities: dict[str, list[str]]
-    expires_at: datetime
-
-    def body(self) -> dict[str, Any]:
-        """As a client sees it (Table 5.2.39-1)."""
-        return {
-            "id": self.id,
-            "type": "EntityMap",
-            "expiresAt": format_instant(self.expires_at),
-            "entityMap": self.entities,
-            "linkedMaps": {},
-        }
+    entities: list[Entity]
+    gone: list[str]
+    warnings: list[str]
+    seen: int  # how many of the map were looked at
 
 
 class Maps:
-    """The entity maps of this broker."""
+    """Queries that make entity maps and go by them."""
 
-    def __init__(self, context: Context, contexts: Contexts, reads: Reads) -> None:
-        self._context = context
-        self._contexts = contexts
+    def __init__(self, exchange: Exchange, reads: Reads, store: MapStore) -> None:
+        self._exchange = exchange
         self._reads = reads
-
-    async def find(self, tenant: str, name: str) -> EntityMap | None:
-        """A map that has not expired, or None."""
-        async with self._context.db.acquire() as conn:
-            row = await conn.fetchrow(
-                """select doc, owner, expires_at from context.entity_map
-                   where tenant = $1 and id = $2 and expires_at > $3""",
-                tenant,
-                name,
-                datetime.now(UTC),
-            )
-        return None if row is None else EntityMap(name, row["owner"], row["doc"], row["expires_at"])
+        self.store = store
 
     async def make(
         self,
         request: Asked,
         asked: Asking,
-        params: Sequence[tuple[str, str]],
+        params: Params,
         terms: TermMap,
         body: dict[str, Any] | None = None,
     ) -> tuple[EntityMap, Found]:
         """A new map of all that fulfils a query now, and what was said of it."""
-        whole = [(k, v) for k, v in params if k not in ("limit", "offset", "after", "entityMap")]
+        lifetime = lifetime_of(dict(params))
+        whole = [(k, v) for k, v in params if k not in _OF_PAGES]
         whole.append(("limit", str(LIMIT_MAX)))
         said = dict(whole)
-        demand_selection(make_query(said, terms, asked.tenant, request.user))
-        question = question_of(said, "queryEntity", terms, asked.tenant, request.user)
         local = said.get("local") == "true"
-        sources = [] if local else self._reads.sources(asked, question, terms, _QUERIES)
+        demand_selection(make_query(said, terms, asked.tenant, request.user), local)
+        question = question_of(said, "queryEntity", terms, asked.tenant, request.user)
+        sources = [] if local else self._reads.sources(asked, question, terms, QUERYING)
         found = await self._reads.collect(request, asked, whole, terms, sources, question, body)
         entities = {
             entity.id: [
@@ -106,181 +69,113 @@ class Maps:
             ]
             for entity in self._reads.assemble(request, found, said, terms)
         }
-        now = datetime.now(UTC)
-        lifetime = seconds_of(dict(params).get("entityMapLifetime"))
-        until = LIFETIME if lifetime is None else timedelta(seconds=min(lifetime, 1e6))
-        made = EntityMap(
-            f"urn:ngsi-ld:EntityMap:{secrets.token_hex(12)}",
-            request.user.name_for_audit,
-            entities,
-            now + min(until, LIFETIME_MAX),
-        )
-        await self._keep(made, asked.tenant, now)
+        made = await self.store.make(asked.tenant, request.user, entities, lifetime)
         return made, found
-
-    async def _keep(self, made: EntityMap, tenant: str, now: datetime) -> None:
-        async with self._context.db.acquire() as conn:
-            await conn.execute("delete from context.entity_map where expires_at <= $1", now)
-            count = await conn.fetchval(
-                "select count(*) from context.entity_map where tenant = $1 and owner = $2",
-                tenant,
-                made.owner,
-            )
-            if count >= MAPS_MAX:
-                raise SourceLimit(limit=MAPS_MAX, what="entity maps")
-            await conn.execute(
-                """insert into context.entity_map (tenant, id, doc, owner, created_at, expires_at)
-                   values ($1, $2, $3, $4, $5, $6)""",
-                tenant,
-                made.id,
-                made.entities,
-                made.owner,
-                now,
-                made.expires_at,
-            )
 
     async def query(
         self,
         request: Asked,
         asked: Asking,
-        params: Sequence[tuple[str, str]],
+        params: Params,
         terms: TermMap,
         body: dict[str, Any] | None,
-        name: str | None,
+        name: str,
     ) -> Response[Any]:
-        """A page of the entities of a map: only the sources that hold them are asked."""
+        """A page of the entities of a map: only the sources that hold them are asked. `name`: the
+        map that is named; where there is none such, a new one is made (201)."""
         if dict(params).get("orderBy"):
             raise QueryInvalid(query="orderBy", position=0, reason="a map has the order of ids")
-        held = await self.find(asked.tenant, name) if name is not None else None
-        if held is None or not owns(request.user, held.owner):
-            held, _ = await self.make(request, asked, params, terms, body)
         said: dict[str, Any] = dict(params)
         wanted = make_query(said, terms, asked.tenant, request.user)
-        ids = sorted(held.entities)[wanted.offset : wanted.offset + wanted.limit]
-        found = Found({}, [])
-        if ids:
-            found = await self._page(request, asked, params, terms, held, ids)
-        page = self._reads.assemble(request, found, said, terms)
-        headers = {"NGSILD-EntityMap": f"{BASE}/{held.id}"}
-        if found.warnings:
-            headers["NGSILD-Warning"] = ", ".join(found.warnings)
-        if is_counted(said):
-            headers["NGSILD-Results-Count"] = str(len(held.entities))
-        return await self._reads.respond(request, asked.tenant, said, terms, page, headers)
+        held = await self.store.find_own(asked.tenant, name, request.user)
+        status = 200
+        if held is None:
+            held, _ = await self.make(request, asked, params, terms, body)
+            status = 201
+        counted = is_counted(said)
+        ids = sorted(held.entities)
+        begin = 0 if counted else wanted.offset
+        most = None if counted else wanted.limit
+        walk = await self._walk(request, asked, params, terms, held, ids[begin:], most)
+        held = await self.store.prune(held, walk.gone)
+        headers = {"NGSILD-EntityMap": held.url}
+        page = walk.entities
+        if counted:
+            headers["NGSILD-Results-Count"] = str(len(walk.entities))
+            page = walk.entities[wanted.offset : wanted.offset + wanted.limit]
+            has_more = len(walk.entities) > wanted.offset + wanted.limit
+        else:
+            has_more = begin + walk.seen < len(ids)
+        answer = await self._reads.respond(
+            request, asked, said, terms, page, headers, walk.warnings, status
+        )
+        if wanted.limit and body is None:
+            links = page_links(request, wanted, has_more, str(answer.media_type))
+            if links:
+                beside = answer.headers.get("Link")
+                answer.headers["Link"] = ", ".join([*links, beside] if beside else links)
+        return answer
+
+    async def _walk(
+        self,
+        request: Asked,
+        asked: Asking,
+        params: Params,
+        terms: TermMap,
+        held: EntityMap,
+        ids: Sequence[str],
+        most: int | None,
+    ) -> Walk:
+        """Look at the entities of a map until a page is full; all of them where `most` is None."""
+        walk = Walk([], [], [], 0)
+        while walk.seen < len(ids) and (most is None or len(walk.entities) < most):
+            step = LIMIT_MAX if most is None else most - len(walk.entities)
+            part = ids[walk.seen : walk.seen + step]
+            walk.seen += len(part)
+            found, said = await self._page(request, asked, params, terms, held, part)
+            entities = self._reads.assemble(request, found, said, terms)
+            walk.entities += entities
+            walk.warnings += found.warnings
+            if not found.warnings:  # who could not be asked may hold it still
+                there = {entity.id for entity in entities}
+                walk.gone += [name for name in part if name not in there]
+        return walk
 
     async def _page(
         self,
         request: Asked,
         asked: Asking,
-        params: Sequence[tuple[str, str]],
+        params: Params,
         terms: TermMap,
         held: EntityMap,
         ids: Sequence[str],
-    ) -> Found:
-        left_out = ("id", "idPattern", "limit", "offset", "after", "entityMap", "count")
-        narrowed = [(k, v) for k, v in params if k not in left_out]
+    ) -> tuple[Found, dict[str, Any]]:
+        narrowed = [(k, v) for k, v in params if k not in _OF_MAP]
         narrowed += [("id", ",".join(ids)), ("limit", str(len(ids)))]
+        said = dict(narrowed)
         only = frozenset(source for name in ids for source in held.entities[name])
-        question = question_of(dict(narrowed), "queryEntity", terms, asked.tenant, request.user)
-        sources = self._reads.sources(asked, question, terms, _QUERIES, only)
-        return await self._reads.collect(request, asked, narrowed, terms, sources, question)
+        question = question_of(said, "queryEntity", terms, asked.tenant, request.user)
+        sources = self._reads.sources(asked, question, terms, QUERYING, only)
+        found = await self._reads.collect(request, asked, narrowed, terms, sources, question)
+        return found, said
 
     async def retrieve(
-        self, request: Asked, asked: Asking, entity_id: str, name: str | None
+        self, request: Asked, asked: Asking, entity_id: str, name: str
     ) -> Response[Any] | None:
-        """One entity, from the sources that a map names; None where nothing but this broker is."""
-        held = await self.find(asked.tenant, name) if name is not None else None
-        if held is None or not owns(request.user, held.owner):
-            return None
-        if entity_id not in held.entities:
+        """One entity, from the sources that a map names; where there is no such map, a new one is
+        made of it."""
+        held = await self.store.find_own(asked.tenant, name, request.user)
+        if held is not None and entity_id not in held.entities:
             raise EntityNotFound(id=entity_id)
-        only = frozenset(held.entities[entity_id])
-        made = await self._reads.retrieve(request, asked, entity_id, only)
-        if made is not None:
-            made.headers["NGSILD-EntityMap"] = f"{BASE}/{held.id}"
-        return made
-
-
-def owns(actor: Actor, owner: str) -> bool:
-    """Whether a map, which says what somebody may see, is open to somebody."""
-    return actor.name_for_audit == owner or may(actor, "source:write")
-
-
-def map_routes(context: Context, contexts: Contexts, maps: Maps) -> list[Any]:
-    """The routes of entity maps (6.32 and 6.34)."""
-    tenants = Tenants(context.db)
-    read = allow("entity:read")
-    tags = ["NGSI-LD"]
-
-    async def held(request: Asked, name: str) -> tuple[str, EntityMap]:
-        tenant = await tenants.existing(request)
-        if not is_uri(name):
-            raise RegistrationInvalid(reason="an id is a URI")
-        found = await maps.find(tenant, name)
-        if found is None or not owns(request.user, found.owner):
-            raise RegistrationNotFound(id=name)
-        return tenant, found
-
-    def told(request: Asked, made: EntityMap, found: Found) -> Response[Any]:
-        headers = {"Location": f"{BASE}/{made.id}", "NGSILD-EntityMap": f"{BASE}/{made.id}"}
-        if found.warnings:
-            headers["NGSILD-Warning"] = ", ".join(found.warnings)
-        accept = ask.accept_of(request)
-        return ask.answer(request, made.body(), CORE, accept, status=201, headers=headers)
-
-    def asking(request: Asked, tenant: str) -> Asking:
-        return Asking(tenant, {k.lower(): v for k, v in request.headers.items()})
-
-    @get(BASE, opt=read, tags=tags, status_code=201, summary="Make an entity map")
-    async def make(request: Asked) -> Response[Any]:
-        tenant = await tenants.existing(request)
-        terms = await ask.terms_of(request, contexts)
-        params = list(request.query_params.items())
-        return told(request, *await maps.make(request, asking(request, tenant), params, terms))
-
-    @post(BASE, opt=read, tags=tags, summary="Make an entity map by a query")
-    async def make_by_body(request: Asked) -> Response[Any]:
-        tenant = await tenants.existing(request)
-        sent = await ask.read_sent(request, contexts)
-        params = query_params(request, sent.body)
-        if params is None:
-            raise QueryInvalid(query="", position=0, reason="the body is an object of type Query")
-        asked = asking(request, tenant)
-        return told(request, *await maps.make(request, asked, params, sent.terms, sent.body))
-
-    @get(BASE + "/{name:str}", opt=read, tags=tags, summary="Retrieve an entity map")
-    async def retrieve(request: Asked, name: FromPath[str]) -> Response[Any]:
-        _, found = await held(request, name)
-        return ask.answer(request, found.body(), CORE, ask.accept_of(request))
-
-    @patch(BASE + "/{name:str}", opt=read, tags=tags, summary="Change when a map expires")
-    async def change(request: Asked, name: FromPath[str]) -> Response[None]:
-        tenant, found = await held(request, name)
-        sent = await ask.read_sent(request, contexts)
-        if not isinstance(sent.body, dict) or sent.body.get("type", "EntityMap") != "EntityMap":
-            raise RegistrationInvalid(reason="a change is an object of type EntityMap")
-        said = sent.body.get("expiresAt")
-        if said is not None:
-            at, now = parse_instant(said), datetime.now(UTC)
-            if at <= now:
-                raise RegistrationInvalid(reason="expiresAt has passed")
-            found = msgspec.structs.replace(found, expires_at=min(at, now + LIFETIME_MAX))
-            async with context.db.acquire() as conn:
-                await conn.execute(
-                    "update context.entity_map set expires_at = $3 where tenant = $1 and id = $2",
-                    tenant,
-                    name,
-                    found.expires_at,
-                )
-        return Response(None, status_code=204)
-
-    @delete(BASE + "/{name:str}", opt=read, tags=tags, status_code=204, summary="Delete a map")
-    async def remove(request: Asked, name: FromPath[str]) -> Response[None]:
-        tenant, _ = await held(request, name)
-        async with context.db.acquire() as conn:
-            await conn.execute(
-                "delete from context.entity_map where tenant = $1 and id = $2", tenant, name
-            )
-        return Response(None, status_code=204)
-
-    return [make, make_by_body, retrieve, change, remove]
+        lifetime = lifetime_of(request.query_params)
+        only = frozenset(held.entities[entity_id]) if held is not None else None
+        made = await self._reads.retrieve(request, asked, entity_id, only, always=True)
+        if made is None:
+            return None  # the handler says what is wrong
+        if held is None and made.sources:
+            who = [HERE if source is None else source.id for source in made.sources]
+            entities = {entity_id: who}
+            held = await self.store.make(asked.tenant, request.user, entities, lifetime)
+        if held is not None:
+            made.answer.headers["NGSILD-EntityMap"] = held.url
+        return made.answer

@@ -11,7 +11,7 @@ from nagara.context.ngsi.ask import Asked
 _PLAIN = ("q", "scopeQ", "csf", "lang", "orderBy")
 _LISTED = ("attrs", "pick", "omit", "datasetId")
 _GEO = ("georel", "geometry", "coordinates", "geoproperty")
-_TEMPORAL = ("timerel", "timeAt", "endTimeAt", "timeproperty")
+_TEMPORAL = ("timerel", "timeAt", "endTimeAt", "timeproperty", "lastN")
 
 
 def query_params(request: Asked, body: Any) -> list[tuple[str, str]] | None:

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
-from urllib.parse import quote
 
 import msgspec
 from litestar import Response
 from msgspec import Struct
 
-from nagara.context.context import Context
 from nagara.context.errors import EntityNotFound, QueryInvalid
 from nagara.context.find import fulfils
 from nagara.context.model import Entity
 from nagara.context.ngsi import ask
 from nagara.context.ngsi.ask import Asked
-from nagara.context.ngsi.fetch import Contexts
 from nagara.context.ngsi.query import (
-    LIMIT_MAX,
     demand_selection,
     geometry_property,
     is_counted,
@@ -31,22 +27,25 @@ from nagara.context.ngsi.query import (
 from nagara.context.ngsi.read import is_uri
 from nagara.context.ngsi.render import has_any
 from nagara.context.ngsi.retrieve import demand_shown, shown
+from nagara.context.ngsi.sources.directory import Wanted
 from nagara.context.ngsi.sources.discovery import Question, question_of
-from nagara.context.ngsi.sources.forward import Asking, Forwarder, Reply, Sending
-from nagara.context.ngsi.sources.merge import Told, merge, read_told, without_proxied
+from nagara.context.ngsi.sources.exchange import Exchange
+from nagara.context.ngsi.sources.forward import Asking
+from nagara.context.ngsi.sources.inquiries import (
+    QUERYING,
+    RETRIEVING,
+    TOLD_MAX,
+    all_told,
+    inquiry_of_one,
+    inquiry_of_query,
+    one_told,
+)
+from nagara.context.ngsi.sources.links import Links
+from nagara.context.ngsi.sources.merge import Told, merge, without_proxied
 from nagara.context.ngsi.sources.registration import Registration
-from nagara.context.ngsi.sources.registry import Registry, Wanted
 from nagara.context.ngsi.sources.warnings import warn, warning
 from nagara.context.ngsi.sources.wording import (
     Params,
-    Wire,
-    accept_from,
-    body_of,
-    forwarded_params,
-    narrowed_attrs,
-    narrowed_body,
-    wants_times,
-    wire_of,
 )
 from nagara.context.ngsi.terms import TermMap
 from nagara.context.q import parse_q
@@ -54,11 +53,13 @@ from nagara.context.q_match import matches, times_of
 from nagara.context.selection import are_scopes_meant
 from nagara.guard.policy import visible_types
 from nagara.http.problem import language_of, problem_body
-from nagara.values.errors import Problem
 
-ENTITIES = "/ngsi-ld/v1/entities"
-#: Entities that one source may tell in one answer: as many as we tell ourselves.
-TOLD_MAX = LIMIT_MAX
+
+class Gathered(Struct, frozen=True):
+    """The answer about one entity, and who told something of it; None: this broker."""
+
+    answer: Response[Any]
+    sources: tuple[Registration | None, ...]
 
 
 class Found(Struct):
@@ -73,23 +74,25 @@ class Found(Struct):
 class Reads:
     """Entities from here and from everywhere that is registered."""
 
-    def __init__(
-        self, context: Context, contexts: Contexts, registry: Registry, forwarder: Forwarder
-    ) -> None:
-        self._context = context
-        self._contexts = contexts
-        self._registry = registry
-        self._forwarder = forwarder
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+        self.contexts = exchange.contexts
 
     async def retrieve(
-        self, request: Asked, asked: Asking, entity_id: str, only: frozenset[str] | None = None
-    ) -> Response[Any] | None:
-        """One entity; None where no source is concerned. `only`: ids of registrations to ask."""
+        self,
+        request: Asked,
+        asked: Asking,
+        entity_id: str,
+        only: frozenset[str] | None = None,
+        always: bool = False,
+    ) -> Gathered | None:
+        """One entity; None where no source is concerned, unless `always`. `only`: ids of
+        registrations to ask."""
         params = request.query_params
         if not is_uri(entity_id):
             return None
-        terms = await ask.terms_of(request, self._contexts)
-        local = await self._context.find(entity_id, asked.tenant)
+        terms = await ask.terms_of(request, self._exchange.contexts)
+        local = await self._exchange.context.find(entity_id, asked.tenant)
         question = question_of(
             {k: params[k] for k in ("attrs", "pick", "csf", "type") if k in params},
             "retrieveEntity",
@@ -105,48 +108,86 @@ class Reads:
             question.wanted.attrs,
         )
         question = msgspec.structs.replace(question, wanted=wanted)
-        sources = self.sources(asked, question, terms, ("retrieveEntity",), only)
-        if not sources:
+        sources = []
+        if params.get("local") != "true":
+            sources = self.sources(asked, question, terms, RETRIEVING, only)
+        if not sources and not always:
             return None
-        accept = ask.accept_of(request, geo=True)
-        view = read_view(params_of(request), terms)
-        linking = linking_of(params_of(request), view)
-        where = geometry_property(params_of(request), terms, accept == ask.GEO_JSON)
-        path = f"{ENTITIES}/{quote(entity_id, safe=':')}"
-        work = [
-            (s, *await self._retrieval(s, path, request, terms, entity_id, types)) for s in sources
+        told, warnings = await self._tell_one(request, asked, terms, entity_id, sources, local)
+        if not told:
+            if warnings:
+                return Gathered(missing(request, entity_id, warnings), ())
+            raise EntityNotFound(id=entity_id)
+        answer = await self._answer_one(request, asked, terms, merge(told), warnings)
+        return Gathered(answer, tuple(t.source for t in told))
+
+    async def _tell_one(
+        self,
+        request: Asked,
+        asked: Asking,
+        terms: TermMap,
+        entity_id: str,
+        sources: Sequence[Registration],
+        local: Entity | None,
+    ) -> tuple[list[Told], list[str]]:
+        """What is said of one entity, and what was abnormal."""
+        types = local.types if local is not None else None
+        params, exchange = request.query_params, self._exchange
+        inquiries = [
+            await inquiry_of_one(exchange, s, params, terms, entity_id, types) for s in sources
         ]
-        replies = await self._forwarder.send_all(asked, [(s, sending) for s, sending, _ in work])
-        alias = self._registry.alias_of(asked.tenant)
+        work = [(i.source, i.sending) for i in inquiries]
+        replies = await exchange.forwarder.send_all(asked, work)
+        alias = exchange.alias_of(asked)
         warnings: list[str] = []
         told: list[Told] = []
         if local is not None:
             here = without_proxied(local, [s for s in sources if s.is_proxy])
-            if here is not None and visible_types(request.user).allows(local.types):
+            if here is not None:
                 told.append(Told(here))
-        for (source, _, wire), reply in zip(work, replies, strict=True):
-            warn(warnings, alias, source, reply)
-            if reply.ok:
-                entity = await self._one(reply.json(), wire, source, entity_id)
-                if entity is None:
-                    warnings.append(warning(111, alias, source, "it sent no such entity"))
-                else:
-                    told.append(Told(entity, source))
-        headers = {"NGSILD-Warning": ", ".join(warnings)} if warnings else {}
-        told = [t for t in told if visible_types(request.user).allows(t.entity.types)]
-        if not told:
-            if warnings:
-                return missing(request, entity_id, warnings)
-            raise EntityNotFound(id=entity_id)
-        entity = merge(told)
-        demand_shown(entity, params_of(request), view, terms)
+        for inquiry, reply in zip(inquiries, replies, strict=True):
+            warn(warnings, alias, inquiry.source, reply)
+            if not reply.ok:
+                continue
+            entity = await one_told(exchange, reply, inquiry, entity_id)
+            if entity is not None:
+                told.append(Told(entity, inquiry.source))
+            elif reply.json() != []:
+                warnings.append(warning(111, alias, inquiry.source, "it sent no such entity"))
+        sight = visible_types(request.user)
+        return [t for t in told if sight.allows(t.entity.types)], warnings
+
+    async def _answer_one(
+        self, request: Asked, asked: Asking, terms: TermMap, entity: Entity, warnings: list[str]
+    ) -> Response[Any]:
+        params = params_of(request)
+        accept = ask.accept_of(request, geo=True)
+        view = read_view(params, terms)
+        linking = linking_of(params, view)
+        where = geometry_property(params, terms, accept == ask.GEO_JSON)
+        demand_shown(entity, params, view, terms)
         made = await shown(
-            self._context, request, [entity], view, linking, terms, accept, where, asked.tenant
-        )
+            self._exchange.context, request, [entity], view, linking, terms, accept, where,
+            asked.tenant, find=self._links(request, asked, terms, params, warnings).find,
+        )  # fmt: skip
         body: Any = made if linking.join == "flat" and len(made) > 1 else made[0]
         if accept == ask.GEO_JSON and isinstance(body, list):
             body = {"type": "FeatureCollection", "features": body}
+        headers = {"NGSILD-Warning": ", ".join(warnings)} if warnings else {}
         return ask.answer(request, body, terms, accept, headers=headers)
+
+    def _links(
+        self,
+        request: Asked,
+        asked: Asking,
+        terms: TermMap,
+        params: Mapping[str, Any],
+        warnings: list[str],
+    ) -> Links:
+        """Where linked entities are looked for."""
+        if params.get("local") == "true":  # as if nobody else were known
+            asked = Asking(asked.tenant, {"via": self._exchange.alias_of(asked)})
+        return Links(self._exchange, request, asked, terms, warnings)
 
     async def query(
         self,
@@ -155,14 +196,16 @@ class Reads:
         params: Params,
         terms: TermMap,
         body: dict[str, Any] | None = None,
+        always: bool = False,
     ) -> Response[Any] | None:
-        """Entities by a query; None where no source is concerned. `body`: the Query of a POST."""
+        """Entities by a query; None where no source is concerned, unless `always`. `body`: the
+        Query of a POST."""
         said: dict[str, Any] = dict(params)
         if said.get("type") == "*":
             return None  # implies local scope
         question = question_of(said, "queryEntity", terms, asked.tenant, request.user)
-        sources = self.sources(asked, question, terms, ("queryEntity", "queryBatch"))
-        if not sources:
+        sources = self.sources(asked, question, terms, QUERYING)
+        if not sources and not always:
             return None
         if "orderBy" in said:
             raise QueryInvalid(
@@ -174,32 +217,35 @@ class Reads:
         entities = self.assemble(request, found, said, terms)
         page = entities[wanted.offset : wanted.offset + wanted.limit]
         headers: dict[str, str] = {}
-        if found.warnings:
-            headers["NGSILD-Warning"] = ", ".join(found.warnings)
         if is_counted(said):
             headers["NGSILD-Results-Count"] = str(max(len(entities), found.totals))
-        return await self.respond(request, asked.tenant, said, terms, page, headers)
+        return await self.respond(request, asked, said, terms, page, headers, found.warnings)
 
     async def respond(
         self,
         request: Asked,
-        tenant: str,
+        asked: Asking,
         said: Mapping[str, Any],
         terms: TermMap,
         entities: Sequence[Entity],
         headers: dict[str, str],
+        warnings: list[str],
+        status: int = 200,
     ) -> Response[Any]:
-        """Entities as they were asked for."""
+        """Entities as they were asked for, with those that they link to."""
         accept = ask.accept_of(request, geo=True)
         view = read_view(said, terms)
         linking = linking_of(said, view)
         where = geometry_property(said, terms, accept == ask.GEO_JSON)
         made: Any = await shown(
-            self._context, request, entities, view, linking, terms, accept, where, tenant
-        )
+            self._exchange.context, request, entities, view, linking, terms, accept, where,
+            asked.tenant, find=self._links(request, asked, terms, said, warnings).find,
+        )  # fmt: skip
         if accept == ask.GEO_JSON:
             made = {"type": "FeatureCollection", "features": made}
-        return ask.answer(request, made, terms, accept, headers=headers)
+        if warnings:
+            headers["NGSILD-Warning"] = ", ".join(warnings)
+        return ask.answer(request, made, terms, accept, status=status, headers=headers)
 
     def sources(
         self,
@@ -213,7 +259,7 @@ class Reads:
         names = frozenset(operations)
         return [
             r
-            for r in self._registry.matching(asked.tenant, question.wanted, asked.hops)
+            for r in self._exchange.registry.matching(asked.tenant, question.wanted, asked.hops)
             if names & r.operations
             and (only is None or r.id in only)
             and question.concerns(r, terms)
@@ -237,47 +283,33 @@ class Reads:
         local = msgspec.structs.replace(wanted, limit=most, offset=0, after=None)
         if split:
             local = msgspec.structs.replace(local, q=None, geo=None, scopes=(), attrs=())
-        page = await self._context.query(local, terms.expand)
+        page = await self._exchange.context.query(local, terms.expand)
         found = Found({}, [], 0, page.next_cursor is not None)
         proxies = [s for s in sources if s.is_proxy]
         for entity in page.entities:
             here = without_proxied(entity, proxies)
             if here is not None:
                 found.told.setdefault(entity.id, []).append(Told(here))
-        work = [(s, *await self._query(s, params, terms, question, body, most)) for s in sources]
-        replies = await self._forwarder.send_all(asked, [(s, sending) for s, sending, _ in work])
-        alias = self._registry.alias_of(asked.tenant)
-        for (source, _, wire), reply in zip(work, replies, strict=True):
-            warn(found.warnings, alias, source, reply)
-            if reply.ok:
-                await self._take(found, asked, source, wire, reply)
+        inquiries = [
+            await inquiry_of_query(self._exchange, s, params, terms, question, body, most)
+            for s in sources
+        ]
+        work = [(i.source, i.sending) for i in inquiries]
+        replies = await self._exchange.forwarder.send_all(asked, work)
+        alias = self._exchange.alias_of(asked)
+        for inquiry, reply in zip(inquiries, replies, strict=True):
+            warn(found.warnings, alias, inquiry.source, reply)
+            if not reply.ok:
+                continue
+            for entity in await all_told(self._exchange, reply, inquiry, alias, found.warnings):
+                found.told.setdefault(entity.id, []).append(Told(entity, inquiry.source))
+            total = reply.headers.get("ngsild-results-count", "")
+            found.totals += int(total) if is_whole(total) else 0
         if "count" in str(said.get("options", "")) or said.get("count") == "true":
-            found.totals += await self._context.count(
+            found.totals += await self._exchange.context.count(
                 msgspec.structs.replace(local, limit=1), terms.expand
             )
         return found
-
-    async def _take(
-        self, found: Found, asked: Asking, source: Registration, wire: Wire, reply: Reply
-    ) -> None:
-        alias = self._registry.alias_of(asked.tenant)
-        listed = reply.json()
-        if not isinstance(listed, list):
-            if reply.body:
-                found.warnings.append(warning(111, alias, source, "it sent no list"))
-            return
-        bad = 0
-        for one in listed[:TOLD_MAX]:
-            entity = await self._one(one, wire, source)
-            if entity is None:
-                bad += 1
-            else:
-                found.told.setdefault(entity.id, []).append(Told(entity, source))
-        if bad:
-            words = f"{bad} of its entities are none, or none that it registered"
-            found.warnings.append(warning(111, alias, source, words))
-        total = reply.headers.get("ngsild-results-count", "")
-        found.totals += int(total) if is_whole(total) else 0
 
     def assemble(
         self, request: Asked, found: Found, said: Mapping[str, Any], terms: TermMap
@@ -305,72 +337,6 @@ class Reads:
                 continue
             entities.append(entity)
         return entities
-
-    async def _one(
-        self, body: Any, wire: Wire, source: Registration, entity_id: str | None = None
-    ) -> Entity | None:
-        terms = wire.terms
-        if isinstance(body, dict) and "@context" in body:
-            try:
-                terms = await self._contexts.terms(body["@context"], source.tenant)
-            except (Problem, RecursionError, TypeError):
-                return None
-            body = {k: v for k, v in body.items() if k != "@context"}
-        entity = read_told(body, terms, source)
-        return None if entity is None or entity_id not in (None, entity.id) else entity
-
-    async def _retrieval(
-        self,
-        source: Registration,
-        path: str,
-        request: Asked,
-        terms: TermMap,
-        entity_id: str,
-        types: Iterable[str] | None,
-    ) -> tuple[Sending, Wire]:
-        wire = await wire_of(source, terms, self._contexts)
-        params: list[tuple[str, str]] = []
-        if wants_times(request.query_params):
-            params.append(("options", "sysAttrs"))
-        attrs = narrowed_attrs(source, entity_id, types, request.query_params, terms)
-        if attrs is not None:
-            params.append(("attrs", ",".join(wire.terms.compact(a) for a in attrs)))
-        if source.local_only:
-            params.append(("local", "true"))
-        return Sending("GET", path, tuple(params), None, None, wire.url, accept_from(source)), wire
-
-    async def _query(
-        self,
-        source: Registration,
-        params: Params,
-        terms: TermMap,
-        question: Question,
-        body: dict[str, Any] | None,
-        most: int,
-    ) -> tuple[Sending, Wire]:
-        wire = await wire_of(source, terms, self._contexts)
-        passed = forwarded_params(source, params, terms, wire, question, most)
-        if body is not None and "queryBatch" in source.operations:
-            sent = narrowed_body(body, passed)
-            return (
-                Sending(
-                    "POST",
-                    "/ngsi-ld/v1/entityOperations/query",
-                    tuple(p for p in passed if p[0] in ("limit", "count", "options", "local")),
-                    msgspec.json.encode(sent),
-                    "application/json",
-                    wire.url,
-                    accept_from(source),
-                ),
-                wire,
-            )
-        if "queryEntity" not in source.operations:
-            sent = body_of(passed)
-            path = "/ngsi-ld/v1/entityOperations/query"
-            encoded = msgspec.json.encode(sent)
-            return Sending("POST", path, (), encoded, "application/json", wire.url), wire
-        accept = accept_from(source)
-        return Sending("GET", ENTITIES, tuple(passed), None, None, wire.url, accept), wire
 
 
 def missing(request: Asked, entity_id: str, warnings: list[str]) -> Response[Any]:

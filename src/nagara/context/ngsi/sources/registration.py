@@ -119,6 +119,19 @@ class Registration(Struct, frozen=True):
                 hit = True
         return frozenset(found) if hit else False
 
+    def types_of(self, ids: Iterable[str]) -> frozenset[str]:
+        """The types under which it registered these entities; none where one may have any type."""
+        found: set[str] = set()
+        for part in self.parts:
+            for one in part.entities:
+                if any(one.covers(name, None) for name in ids):
+                    if not one.types:
+                        return frozenset()
+                    found |= one.types
+            if not part.entities:
+                return frozenset()
+        return frozenset(found)
+
 
 def read_doc(body: Any, terms: TermMap, new_id: str, now: datetime) -> dict[str, Any]:
     """The document of a registration with canonical names. Raises `RegistrationInvalid`."""

@@ -10,8 +10,9 @@ from typing import Any
 import structlog
 from msgspec import Struct
 
+from nagara.context.ngsi.sources.directory import Directory, Wanted
 from nagara.context.ngsi.sources.errors import SourceConflict, SourceLimit
-from nagara.context.ngsi.sources.registration import Registration, compile_doc
+from nagara.context.ngsi.sources.registration import Picked, Registration, compile_doc
 from nagara.engines.database import Database
 
 log = structlog.get_logger("context.sources")
@@ -33,21 +34,12 @@ class Reckoning(Struct):
     ok: bool = True
 
 
-class Wanted(Struct, frozen=True):
-    """What a request needs from sources. What is None does not narrow."""
-
-    operation: str
-    ids: frozenset[str] | None = None
-    types: frozenset[str] | None = None
-    attrs: frozenset[str] | None = None
-
-
 class Registry:
     """The registrations of this broker. `load` before use; one process owns it."""
 
     def __init__(self, db: Database) -> None:
         self._db = db
-        self._by_tenant: dict[str, dict[str, Registration]] = {}
+        self._by_tenant: dict[str, Directory] = {}
         self._reckonings: dict[tuple[str, str], Reckoning] = {}
         self.alias = "nagara"
         self.watchers: list[Watcher] = []
@@ -67,7 +59,7 @@ class Registry:
             except Exception:  # one that is of an older form must not stop the city
                 log.exception("source.unreadable", id=row["doc"].get("id"))
                 continue
-            self._by_tenant.setdefault(made.tenant, {})[made.id] = made
+            self._by_tenant.setdefault(made.tenant, Directory()).put(made)
 
     def alias_of(self, tenant: str) -> str:
         """The name in Via of a tenant of this broker (clause 5.2.40)."""
@@ -85,25 +77,28 @@ class Registry:
     def all_of(self, tenant: str) -> list[Registration]:
         """The registrations that hold now, by id."""
         now = datetime.now(UTC)
-        held = self._by_tenant.get(tenant, {})
-        return [held[name] for name in sorted(held) if _holds(held[name], now)]
+        held = self._by_tenant.get(tenant)
+        if held is None:
+            return []
+        return [held.by_id[name] for name in sorted(held.by_id) if _holds(held.by_id[name], now)]
 
     def find(self, tenant: str, name: str) -> Registration | None:
         """One registration, or None."""
-        return self._by_tenant.get(tenant, {}).get(name)
+        held = self._by_tenant.get(tenant)
+        return None if held is None else held.by_id.get(name)
 
     def put(self, made: Registration) -> None:
         """Take up a new or changed registration, once it is stored."""
-        held = self._by_tenant.setdefault(made.tenant, {})
-        before = held.get(made.id)
-        held[made.id] = made
+        held = self._by_tenant.setdefault(made.tenant, Directory())
+        before = held.by_id.get(made.id)
+        held.put(made)
         self._tell(before, made)
 
     def drop(self, tenant: str, name: str) -> None:
         """Forget a registration, once it is gone from the store."""
-        held = self._by_tenant.get(tenant, {})
-        before = held.pop(name, None)
-        if not held:
+        held = self._by_tenant.get(tenant)
+        before = held.drop(name) if held is not None else None
+        if held is not None and not held.by_id:
             self._by_tenant.pop(tenant, None)
         self._reckonings.pop((tenant, name), None)
         if before is not None:
@@ -122,24 +117,51 @@ class Registry:
         been = frozenset(seen)
         return [
             r
-            for r in self.all_of(tenant)
+            for r in self.candidates(tenant, wanted)
             if (r.alias is None or r.alias not in been) and covers(r, wanted)
         ]
 
+    def candidates(self, tenant: str, wanted: Wanted) -> list[Registration]:
+        """The registrations that may be concerned, by id, found without looking at the others."""
+        held = self._by_tenant.get(tenant)
+        if held is None:
+            return []
+        now = datetime.now(UTC)
+        return [r for r in held.candidates(wanted) if _holds(r, now)]
+
+    def is_alone(self, tenant: str, entity_id: str, types: Iterable[str]) -> bool:
+        """Whether no source may hold a part of an entity."""
+        held = self._by_tenant.get(tenant)
+        if held is None:
+            return True
+        wanted = Wanted("", frozenset((entity_id,)), frozenset(types))
+        return not self.matching(tenant, wanted)
+
     def demand_room(self, tenant: str) -> None:
         """Raises `SourceLimit` where no more may be registered."""
-        if len(self._by_tenant.get(tenant, ())) >= REGISTRATIONS_MAX:
+        held = self._by_tenant.get(tenant)
+        if held is not None and len(held.by_id) >= REGISTRATIONS_MAX:
             raise SourceLimit(limit=REGISTRATIONS_MAX, what="registrations")
 
     def demand_no_clash(self, made: Registration) -> None:
         """Raises `SourceConflict` where two sources would be the only one (clause 4.3.6.3)."""
         if not made.is_proxy:
             return
-        for other in self.all_of(made.tenant):
+        for other in self._beside(made):
             if other.id == made.id or not other.is_proxy:
                 continue
             if "exclusive" in (made.mode, other.mode) and _overlap(made, other):
                 raise SourceConflict(reason=f"{other.id} is {other.mode} for the same already")
+
+    def _beside(self, made: Registration) -> list[Registration]:
+        """Those that may cover something that a registration covers."""
+        found: dict[str, Registration] = {}
+        for part in made.parts:
+            for one in part.entities or (Picked(frozenset()),):
+                ids = None if one.id is None else frozenset((one.id,))
+                wanted = Wanted("", ids, one.types or None, part.attrs)
+                found |= {r.id: r for r in self.candidates(made.tenant, wanted)}
+        return list(found.values())
 
     def note(self, made: Registration, ok: bool) -> None:
         """Count one request to a source (Table 5.2.9-2)."""

@@ -195,9 +195,11 @@ def search(
     # Ids of registrations are asked for as well; then no entity is meant.
     ids = question.wanted.ids or frozenset()
     named = {i for i in ids if registry.find(tenant, i) is not None}
+    whole = everything or bool(named)
+    asked_for = registry.all_of(tenant) if whole else registry.candidates(tenant, question.wanted)
     return [
         r
-        for r in registry.all_of(tenant)
+        for r in asked_for
         if (r.id in named if named else everything or question.concerns(r, terms, strict=True))
         and (tree is None or matches(tree, properties_of(r.doc), terms.expand))
     ]

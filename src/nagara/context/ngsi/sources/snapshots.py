@@ -1,61 +1,112 @@
-"""Snapshots: what some queries found at one moment, kept aside (clauses 4.3.7, 5.2.41, 5.16)."""
+"""Snapshots: what some queries found at one moment, kept aside (clauses 4.3.7, 5.16, 6.3.22)."""
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import quote
 
 import msgspec
-from litestar import Response, delete, get, patch, post
-from litestar.params import FromPath
+import structlog
+from litestar import Response
 
-from nagara.context.context import Context
 from nagara.context.errors import EntityNotFound
 from nagara.context.model import Entity
 from nagara.context.ngsi import ask
 from nagara.context.ngsi.ask import Asked
-from nagara.context.ngsi.fetch import Contexts
 from nagara.context.ngsi.query import LIMIT_MAX, is_counted, make_query
 from nagara.context.ngsi.read import is_uri
 from nagara.context.ngsi.sources.discovery import question_of
-from nagara.context.ngsi.sources.durations import seconds_of
+from nagara.context.ngsi.sources.elsewhere import Elsewhere
 from nagara.context.ngsi.sources.errors import (
     RegistrationExists,
     RegistrationInvalid,
     RegistrationNotFound,
     SourceConflict,
+    SourceFailed,
     SourceLimit,
 )
+from nagara.context.ngsi.sources.exchange import Exchange
 from nagara.context.ngsi.sources.forward import Asking
+from nagara.context.ngsi.sources.inquiries import QUERYING
 from nagara.context.ngsi.sources.merge import Told
 from nagara.context.ngsi.sources.operations import Act
 from nagara.context.ngsi.sources.queries import query_params
 from nagara.context.ngsi.sources.reads import Found, Reads
-from nagara.context.ngsi.tenants import Tenants
-from nagara.context.ngsi.terms import CORE, TermMap
-from nagara.guard.permission import allow
+from nagara.context.ngsi.sources.sharing import reworded
+from nagara.context.ngsi.sources.snapshot import (
+    PREPARING,
+    lifetime_of,
+    notification_of,
+    properties_of,
+    status_of,
+)
+from nagara.context.ngsi.sources.snapshot_history import answer_history
+from nagara.context.ngsi.sources.wording import Wire
+from nagara.context.ngsi.subscriptions.delivery import Delivery
+from nagara.context.ngsi.subscriptions.endpoint import read_endpoint
+from nagara.context.ngsi.subscriptions.letters import Box, Parcel
+from nagara.context.ngsi.terms import CORE, CORE_CONTEXT, TermMap
+from nagara.context.q import Node
+from nagara.context.q_match import matches
 from nagara.http.problem import language_of, problem_body
 from nagara.values.errors import Problem
-from nagara.values.time import format_instant
 
 BASE = "/ngsi-ld/v1/snapshots"
 SNAPSHOTS_MAX = 50  # of one tenant
 ENTITIES_MAX = 10_000  # of one snapshot: they are looked through one by one
-QUERIES_MAX = 20
-LIFETIME, LIFETIME_MAX = timedelta(days=1), timedelta(days=7)
-_SETTABLE = ("snapshotLifetime", "snapshotPriority", "endpoint", "receiverInfo")
+HISTORIES_MAX = 1_000  # evolutions of one snapshot
+FILLED_AT_ONCE = 2  # each may wait for sources, and holds what they tell
+_READS = ("retrieveEntity", "queryEntity", "queryBatch")
+_HISTORY = ("retrieveTemporal", "queryTemporal")
+log = structlog.get_logger("context.sources")
+
+
+def box_of(tenant: str, name: str) -> Box:
+    """The queue of what the endpoint of a snapshot is told."""
+    return ("snapshot", tenant, name)
 
 
 class Snapshots:
     """The snapshots of this broker."""
 
-    def __init__(self, context: Context, contexts: Contexts, reads: Reads) -> None:
-        self._context = context
-        self._contexts = contexts
+    def __init__(
+        self, exchange: Exchange, reads: Reads, elsewhere: Elsewhere, delivery: Delivery
+    ) -> None:
+        self._context = exchange.context
         self._reads = reads
+        self._elsewhere = elsewhere
+        self._delivery = delivery
+        self._work: asyncio.Queue[Callable[[], Coroutine[Any, Any, None]]] = asyncio.Queue()
+
+    async def load(self) -> None:
+        """Take up what is kept. One that was being prepared when the city ended has failed."""
+        async with self._context.db.acquire() as conn:
+            await conn.execute(
+                """update context.snapshot set doc = doc || '{"snapshotStatus": "failure"}'
+                   where doc->>'snapshotStatus' = $1""",
+                PREPARING,
+            )
+            rows = await conn.fetch(
+                "select tenant, doc from context.snapshot where doc ? 'endpoint'"
+            )
+        for row in rows:
+            self._serve(row["tenant"], row["doc"])
+
+    async def run(self) -> None:
+        """Runs for the life of the city: fills what was ordered."""
+        async with asyncio.TaskGroup() as tasks:
+            for _ in range(FILLED_AT_ONCE):
+                tasks.create_task(self._fill_ordered())
+
+    async def _fill_ordered(self) -> None:
+        while True:
+            work = await self._work.get()
+            try:
+                await work()
+            except Exception:  # it is told as a failure where it is asked for
+                log.exception("source.snapshot")
 
     async def row(self, tenant: str, name: str) -> Any:
         """What is kept of a snapshot that has not expired. Raises `RegistrationNotFound`."""
@@ -76,22 +127,38 @@ class Snapshots:
     async def make(
         self, request: Asked, asked: Asking, doc: dict[str, Any], terms: TermMap
     ) -> None:
-        """Run the queries and keep what they find. Raises `RegistrationExists`, `SourceLimit`."""
-        entities: dict[str, Entity] = {}
-        details = []
-        for query in doc.get("snapshotQueries", ()):
-            details.append(await self._run(request, asked, query, terms, entities))
-        doc["snapshotQueriesDetails"] = details
-        doc["snapshotTemporalQueriesDetails"] = [
-            {"resultStatus": "failure", "problemDetails": {
-                "type": "https://uri.etsi.org/ngsi-ld/errors/OperationNotSupported",
-                "title": "Snapshots hold no history",
-            }}
-            for _ in doc.get("snapshotTemporalQueries", ())
-        ]  # fmt: skip
-        doc["snapshotStatus"] = status_of(details + doc["snapshotTemporalQueriesDetails"])
+        """Order a snapshot: its queries are run behind the answer (clause 5.16.1.4). Raises
+        `RegistrationExists`, `SourceLimit`."""
+        await request.body()  # what is asked later asks for it again
+        doc["snapshotStatus"] = PREPARING
         await self._keep(asked.tenant, doc, request.user.name_for_audit)
-        await self._fill(asked.tenant, doc["id"], list(entities.values()))
+        self._serve(asked.tenant, doc)
+        self._work.put_nowait(lambda: self._prepare(request, asked, doc, terms))
+
+    async def _prepare(
+        self, request: Asked, asked: Asking, doc: dict[str, Any], terms: TermMap
+    ) -> None:
+        entities: dict[str, Entity] = {}
+        histories: dict[str, dict[str, Any]] = {}
+        details = []
+        past = []
+        status = "failure"
+        try:
+            for query in doc.get("snapshotQueries", ()):
+                details.append(await self._run(request, asked, query, terms, entities))
+            for query in doc.get("snapshotTemporalQueries", ()):
+                past.append(await self._run_past(request, asked, query, terms, histories))
+            status = status_of([*details, *past])
+            await self._fill(asked.tenant, doc["id"], list(entities.values()), histories)
+        finally:
+            made = {
+                "snapshotQueriesDetails": details,
+                "snapshotTemporalQueriesDetails": past,
+                "snapshotStatus": status,
+            }
+            row = await self.change(asked.tenant, doc["id"], made, None)
+            if row is not None and "endpoint" in doc:
+                await self._tell(asked.tenant, row)
 
     async def _run(
         self,
@@ -101,30 +168,54 @@ class Snapshots:
         terms: TermMap,
         entities: dict[str, Entity],
     ) -> dict[str, Any]:
-        params = query_params(request, query)
-        if params is None:
-            raise RegistrationInvalid(reason="snapshotQueries is a list of objects of type Query")
         try:
-            whole = [*params, ("limit", str(LIMIT_MAX))]
+            whole = [*_params(request, query), ("limit", str(LIMIT_MAX))]
             said = dict(whole)
             question = question_of(said, "queryEntity", terms, asked.tenant, request.user)
-            sources = self._reads.sources(asked, question, terms, ("queryEntity", "queryBatch"))
+            sources = self._reads.sources(asked, question, terms, QUERYING)
             found = await self._reads.collect(
                 request, asked, whole, terms, sources, question, query
             )
             made = self._reads.assemble(request, found, said, terms)
+            if len(entities.keys() | {e.id for e in made}) > ENTITIES_MAX:
+                raise SourceLimit(limit=ENTITIES_MAX, what="entities in a snapshot")
         except Problem as problem:
-            body = problem_body(problem, language_of(request), ngsi=True)
-            return {"resultStatus": "failure", "problemDetails": body}
+            return failure(request, problem)
         entities |= {e.id: e for e in made}
-        if len(entities) > ENTITIES_MAX:
-            raise SourceLimit(limit=ENTITIES_MAX, what="entities in a snapshot")
+        return {"resultStatus": "success" if made else "empty"}
+
+    async def _run_past(
+        self,
+        request: Asked,
+        asked: Asking,
+        query: Any,
+        terms: TermMap,
+        histories: dict[str, dict[str, Any]],
+    ) -> dict[str, Any]:
+        """History, with the times that the city gave, so that it can be asked for by them."""
+        try:
+            params = [(k, v) for k, v in _params(request, query) if k not in ("options", "format")]
+            params += [("limit", str(LIMIT_MAX)), ("options", "sysAttrs")]
+            found = await self._elsewhere.histories(request, asked, params, terms)
+            if found.refused is not None:
+                raise SourceFailed(source="this broker", reason=f"status {found.refused.status}")
+            made = found.merged()
+            if len(histories.keys() | {one["id"] for one in made}) > HISTORIES_MAX:
+                raise SourceLimit(limit=HISTORIES_MAX, what="histories in a snapshot")
+        except Problem as problem:
+            return failure(request, problem)
+        core = Wire(CORE, CORE_CONTEXT, False)
+        histories |= {one["id"]: reworded(one, terms, core) for one in made}
         return {"resultStatus": "success" if made else "empty"}
 
     async def _keep(self, tenant: str, doc: Mapping[str, Any], owner: str) -> None:
         now = datetime.now(UTC)
         async with self._context.db.acquire() as conn:
-            await conn.execute("delete from context.snapshot where expires_at <= $1", now)
+            gone = await conn.fetch(
+                "delete from context.snapshot where expires_at <= $1 returning tenant, id", now
+            )
+            for row in gone:
+                await self._delivery.forget(conn, box_of(row["tenant"], row["id"]))
             count = await conn.fetchval(
                 "select count(*) from context.snapshot where tenant = $1", tenant
             )
@@ -144,8 +235,10 @@ class Snapshots:
         if not done.endswith("1"):
             raise RegistrationExists(id=doc["id"])
 
-    async def _fill(self, tenant: str, name: str, entities: list[Entity]) -> None:
-        async with self._context.db.acquire() as conn:
+    async def _fill(
+        self, tenant: str, name: str, entities: list[Entity], histories: Mapping[str, Any]
+    ) -> None:
+        async with self._context.db.acquire() as conn, conn.transaction():
             await conn.executemany(
                 """insert into context.snapshot_entity (tenant, snapshot, id, types, body)
                    values ($1, $2, $3, $4, $5)""",
@@ -154,23 +247,88 @@ class Snapshots:
                     for e in entities
                 ],
             )
+            await conn.executemany(
+                """insert into context.snapshot_history (tenant, snapshot, id, types, body)
+                   values ($1, $2, $3, $4, $5)""",
+                [(tenant, name, i, _listed(body["type"]), body) for i, body in histories.items()],
+            )
+
+    def _serve(self, tenant: str, doc: Mapping[str, Any]) -> None:
+        if "endpoint" in doc:
+            reception = read_endpoint(doc["endpoint"], doc["id"])
+            headers = (("Content-Type", reception.accept), *reception.endpoint.headers)
+            endpoint = msgspec.structs.replace(reception.endpoint, headers=headers)
+            self._delivery.serve(box_of(tenant, doc["id"]), endpoint)
+
+    async def _tell(self, tenant: str, row: Any) -> None:
+        now = datetime.now(UTC)
+        body = notification_of(row["doc"], row["expires_at"], now)
+        parcel = Parcel(box_of(tenant, row["id"]), body["id"], msgspec.json.encode(body).decode())
+        async with self._context.db.acquire() as conn, conn.transaction():
+            queued = await self._delivery.put(conn, [parcel])
+        self._delivery.posted(queued)
+
+    async def change(
+        self, tenant: str, name: str, members: Mapping[str, Any], expires_at: datetime | None
+    ) -> Any:
+        """Change members of a snapshot, and when it expires; the row as it is then."""
+        async with self._context.db.acquire() as conn:
+            row = await conn.fetchrow(
+                """update context.snapshot set doc = doc || $3, modified_at = $4,
+                       expires_at = coalesce($5, expires_at)
+                   where tenant = $1 and id = $2 returning *""",
+                tenant,
+                name,
+                {**members, "id": name},
+                datetime.now(UTC),
+                expires_at,
+            )
+        if row is not None:
+            self._serve(tenant, row["doc"])
+        return row
+
+    async def remove(self, tenant: str, names: Sequence[str]) -> None:
+        """Forget snapshots, and what their endpoints were to be told."""
+        async with self._context.db.acquire() as conn, conn.transaction():
+            await conn.execute(
+                "delete from context.snapshot where tenant = $1 and id = any($2)",
+                tenant,
+                list(names),
+            )
+            for name in names:
+                await self._delivery.forget(conn, box_of(tenant, name))
+
+    async def purge(self, tenant: str, tree: Node | None) -> None:
+        """Forget all snapshots of a tenant that fulfil a query (clause 5.16.7)."""
+        async with self._context.db.acquire() as conn:
+            rows = await conn.fetch("select * from context.snapshot where tenant = $1", tenant)
+        gone = [
+            row["id"]
+            for row in rows
+            if tree is None or matches(tree, properties_of(row), lambda name: name)
+        ]
+        await self.remove(tenant, gone)
 
     async def clone(self, tenant: str, name: str, doc: dict[str, Any], owner: str) -> None:
         """A copy with the same entities. Raises `RegistrationNotFound`, `RegistrationExists`."""
         row = await self.row(tenant, name)
+        if row["doc"].get("snapshotStatus") == PREPARING:
+            raise SourceConflict(reason=f"{name} is still being prepared")
         await self._keep(tenant, {**row["doc"], **doc}, owner)
         async with self._context.db.acquire() as conn:
-            await conn.execute(
-                """insert into context.snapshot_entity (tenant, snapshot, id, types, body)
-                   select tenant, $3, id, types, body from context.snapshot_entity
-                   where tenant = $1 and snapshot = $2""",
-                tenant,
-                name,
-                doc["id"],
-            )
+            for table in ("snapshot_entity", "snapshot_history"):
+                await conn.execute(
+                    f"""insert into context.{table} (tenant, snapshot, id, types, body)
+                        select tenant, $3, id, types, body from context.{table}
+                        where tenant = $1 and snapshot = $2""",  # noqa: S608
+                    tenant,
+                    name,
+                    doc["id"],
+                )
 
-    async def entities(self, tenant: str, name: str, ids: tuple[str, ...]) -> list[Entity]:
-        """The entities of a snapshot, all or some, by id."""
+    async def _bodies(
+        self, table: str, tenant: str, name: str, ids: tuple[str, ...]
+    ) -> list[dict[str, Any]]:
         async with self._context.db.acquire() as conn:
             await conn.execute(
                 "update context.snapshot set last_used_at = $3 where tenant = $1 and id = $2",
@@ -179,202 +337,82 @@ class Snapshots:
                 datetime.now(UTC),
             )
             rows = await conn.fetch(
-                """select body from context.snapshot_entity where tenant = $1 and snapshot = $2
-                       and (cardinality($3::text[]) = 0 or id = any($3)) order by id""",
+                f"""select body from context.{table} where tenant = $1 and snapshot = $2
+                        and (cardinality($3::text[]) = 0 or id = any($3)) order by id""",  # noqa: S608
                 tenant,
                 name,
                 list(ids),
             )
-        return [msgspec.convert(row["body"], Entity) for row in rows]
+        return [row["body"] for row in rows]
 
     async def answer(
         self, request: Asked, asked: Asking, act: Act | None, name: str
     ) -> Response[Any]:
         """A request with the NGSILD-Snapshot header (6.3.22): read from what was kept."""
         await self.row(asked.tenant, name)
-        if act is None or act.operation not in ("retrieveEntity", "queryEntity", "queryBatch"):
-            raise SourceConflict(reason="a snapshot is only read: retrieve or query its entities")
-        terms = await ask.terms_of(request, self._contexts)
+        operation = act.operation if act is not None else ""
+        if act is None or operation not in (*_READS, *_HISTORY):
+            raise SourceConflict(reason="a snapshot is only read: its entities and their history")
+        terms = await ask.terms_of(request, self._reads.contexts)
         params: list[tuple[str, str]] | None = list(request.query_params.items())
-        if act.operation == "queryBatch":
-            sent = await ask.read_sent(request, self._contexts)
+        if request.method == "POST":
+            sent = await ask.read_sent(request, self._reads.contexts)
             terms, params = sent.terms, query_params(request, sent.body)
-        said: dict[str, Any] = {**dict(params or ()), "splitEntities": "true"}
+        said: dict[str, Any] = dict(params or ())
         if act.entity_id is not None:
             said = {**said, "id": act.entity_id}
+        headers = {"NGSILD-Snapshot": name}
+        if operation in _HISTORY:
+            ids = tuple(said["id"].split(",")) if said.get("id") else ()
+            bodies = await self._bodies("snapshot_history", asked.tenant, name, ids)
+            return answer_history(request, act, said, terms, bodies, headers)
+        return await self._answer_entities(request, asked, act, said, terms, headers)
+
+    async def _answer_entities(
+        self,
+        request: Asked,
+        asked: Asking,
+        act: Act,
+        said: dict[str, Any],
+        terms: TermMap,
+        headers: dict[str, str],
+    ) -> Response[Any]:
+        said = {**said, "splitEntities": "true"}
         wanted = make_query(said, terms, asked.tenant, request.user)
         question = question_of(said, "queryEntity", terms, asked.tenant, request.user)
         types = question.wanted.types
         found = Found({}, [])
-        for entity in await self.entities(asked.tenant, name, wanted.ids):
+        name = headers["NGSILD-Snapshot"]
+        for body in await self._bodies("snapshot_entity", asked.tenant, name, wanted.ids):
+            entity = msgspec.convert(body, Entity)
             if types is None or not types.isdisjoint(entity.types):
                 found.told[entity.id] = [Told(entity)]
         entities = self._reads.assemble(request, found, said, terms)
-        headers = {"NGSILD-Snapshot": name}
+        page = entities
         if act.entity_id is None:
             if is_counted(said):
                 headers["NGSILD-Results-Count"] = str(len(entities))
             page = entities[wanted.offset : wanted.offset + wanted.limit]
-            return await self._reads.respond(request, asked.tenant, said, terms, page, headers)
-        if not entities:
+        elif not entities:
             raise EntityNotFound(id=act.entity_id)
-        made = await self._reads.respond(request, asked.tenant, said, terms, entities, headers)
-        if ask.accept_of(request, geo=True) != ask.GEO_JSON:
+        made = await self._reads.respond(request, asked, said, terms, page, headers, [])
+        if act.entity_id is not None and ask.accept_of(request, geo=True) != ask.GEO_JSON:
             made.content = msgspec.json.encode(msgspec.json.decode(made.content)[0])
         return made
 
 
-def status_of(details: list[dict[str, Any]]) -> str:
-    """The status of a snapshot (Table 5.2.41-2) from those of its queries."""
-    said = {d["resultStatus"] for d in details}
-    if said == {"failure"}:
-        return "failure"
-    if "failure" in said:
-        return "partial"
-    return "success" if "success" in said else "empty"
+def failure(request: Asked, problem: Problem) -> dict[str, Any]:
+    """What became of a query that failed (clause 5.2.42)."""
+    body = problem_body(problem, language_of(request), ngsi=True)
+    return {"resultStatus": "failure", "problemDetails": body}
 
 
-def lifetime_of(doc: Mapping[str, Any]) -> timedelta:
-    """How long a snapshot is kept: what was suggested, within the limit."""
-    wished = seconds_of(doc.get("snapshotLifetime"))
-    if wished is None:
-        return LIFETIME
-    return min(timedelta(seconds=min(wished, 1e7)), LIFETIME_MAX)
+def _params(request: Asked, query: Any) -> list[tuple[str, str]]:
+    params = query_params(request, query)
+    if params is None:
+        raise RegistrationInvalid(reason="a query of a snapshot is an object of type Query")
+    return params
 
 
-def read_snapshot(body: Any, new_id: str, queries: bool) -> dict[str, Any]:
-    """The document of a payload. `queries`: it says what it shall hold.
-
-    Raises `RegistrationInvalid`.
-    """
-    if not isinstance(body, dict) or body.get("type", "Snapshot") != "Snapshot":
-        raise RegistrationInvalid(reason="it is an object of type Snapshot")
-    if queries and "type" not in body:
-        raise RegistrationInvalid(reason="its type is Snapshot")
-    doc: dict[str, Any] = {"id": body.get("id", new_id), "type": "Snapshot", "snapshotPriority": 5}
-    if not is_uri(doc["id"]):
-        raise RegistrationInvalid(reason="its id must be a URI")
-    doc |= {name: body[name] for name in _SETTABLE if name in body}
-    priority = doc["snapshotPriority"]
-    if type(priority) is not int or not 1 <= priority <= 10:
-        raise RegistrationInvalid(reason="snapshotPriority is 1 to 10")
-    if "snapshotLifetime" in doc and not seconds_of(doc["snapshotLifetime"]):
-        raise RegistrationInvalid(reason="snapshotLifetime is a duration as PT1H")
-    named = [n for n in ("snapshotQueries", "snapshotTemporalQueries") if n in body]
-    if bool(named) != queries:
-        raise RegistrationInvalid(reason="queries are said when a snapshot is made, and only then")
-    for name in named:
-        listed = body[name]
-        if not isinstance(listed, list) or not 0 < len(listed) <= QUERIES_MAX:
-            raise RegistrationInvalid(reason=f"{name} is a list of 1 to {QUERIES_MAX}")
-        for query in listed:
-            if not isinstance(query, dict) or ("temporalQ" in query) != ("Temporal" in name):
-                raise RegistrationInvalid(reason=f"{name} is a list of objects of type Query")
-        doc[name] = listed
-    return doc
-
-
-def shown(row: Any) -> dict[str, Any]:
-    """A snapshot as a client sees it."""
-    times = {
-        word: format_instant(row[name])
-        for word, name in (
-            ("createdAt", "created_at"),
-            ("modifiedAt", "modified_at"),
-            ("expiresAt", "expires_at"),
-            ("lastUsedAt", "last_used_at"),
-        )
-    }
-    doc = {k: v for k, v in row["doc"].items() if v != []}
-    return {**doc, **times}
-
-
-def snapshot_routes(context: Context, contexts: Contexts, snapshots: Snapshots) -> list[Any]:
-    """The routes of snapshots (6.36 to 6.38)."""
-    tenants = Tenants(context.db)
-    read, write = allow("source:read"), allow("source:write")
-    tags = ["NGSI-LD"]
-    one = BASE + "/{name:str}"
-
-    def new_id() -> str:
-        return f"urn:ngsi-ld:Snapshot:{secrets.token_hex(12)}"
-
-    def made(name: str) -> Response[None]:
-        place = f"{BASE}/{quote(name, safe=':')}"
-        return Response(None, status_code=201, headers={"Location": place})
-
-    @post(BASE, opt=write, tags=tags, summary="Make a snapshot")
-    async def create(request: Asked) -> Response[None]:
-        tenant = await tenants.existing(request)
-        sent = await ask.read_sent(request, contexts)
-        doc = read_snapshot(sent.body, new_id(), queries=True)
-        asked = Asking(tenant, {k.lower(): v for k, v in request.headers.items()})
-        await snapshots.make(request, asked, doc, sent.terms)
-        return made(doc["id"])
-
-    @delete(BASE, opt=write, tags=tags, status_code=204, summary="Delete all snapshots")
-    async def purge(request: Asked) -> Response[None]:
-        tenant = await tenants.existing(request)
-        async with context.db.acquire() as conn:
-            await conn.execute("delete from context.snapshot where tenant = $1", tenant)
-        return Response(None, status_code=204)
-
-    @post(one + "/clone", opt=write, tags=tags, summary="Copy a snapshot")
-    async def clone(request: Asked, name: FromPath[str]) -> Response[None]:
-        tenant = await tenants.existing(request)
-        body: Any = {}
-        if await request.body():
-            body = (await ask.read_sent(request, contexts)).body
-        doc = read_snapshot(body, new_id(), queries=False)
-        await snapshots.clone(tenant, name, doc, request.user.name_for_audit)
-        return made(doc["id"])
-
-    @get(one, opt=read, tags=tags, summary="Retrieve the status of a snapshot")
-    async def retrieve(request: Asked, name: FromPath[str]) -> Response[bytes]:
-        row = await snapshots.row(await tenants.existing(request), name)
-        return ask.answer(request, shown(row), CORE, ask.accept_of(request))
-
-    @patch(one, opt=write, tags=tags, summary="Change a snapshot's lifetime or priority")
-    async def change(request: Asked, name: FromPath[str]) -> Response[None]:
-        tenant = await tenants.existing(request)
-        row = await snapshots.row(tenant, name)
-        sent = await ask.read_sent(request, contexts)
-        if isinstance(sent.body, dict) and sent.body.get("id", name) != name:
-            raise RegistrationInvalid(reason="its id cannot be changed")
-        doc = read_snapshot({**_settable(row["doc"]), **_said(sent.body)}, name, queries=False)
-        expires = row["expires_at"]
-        if "snapshotLifetime" in _said(sent.body):
-            expires = datetime.now(UTC) + lifetime_of(doc)
-        async with context.db.acquire() as conn:
-            await conn.execute(
-                """update context.snapshot set doc = $3, modified_at = $4, expires_at = $5
-                   where tenant = $1 and id = $2""",
-                tenant,
-                name,
-                {**row["doc"], **doc, "id": name},
-                datetime.now(UTC),
-                expires,
-            )
-        return Response(None, status_code=204)
-
-    @delete(one, opt=write, tags=tags, status_code=204, summary="Delete a snapshot")
-    async def remove(request: Asked, name: FromPath[str]) -> Response[None]:
-        tenant = await tenants.existing(request)
-        await snapshots.row(tenant, name)
-        async with context.db.acquire() as conn:
-            await conn.execute(
-                "delete from context.snapshot where tenant = $1 and id = $2", tenant, name
-            )
-        return Response(None, status_code=204)
-
-    return [create, purge, clone, retrieve, change, remove]
-
-
-def _settable(doc: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: doc[name] for name in _SETTABLE if name in doc}
-
-
-def _said(body: Any) -> dict[str, Any]:
-    if not isinstance(body, dict):
-        raise RegistrationInvalid(reason="a change is a JSON object")
-    return {k: v for k, v in body.items() if k != "@context"}
+def _listed(said: Any) -> list[str]:
+    return [str(s) for s in said] if isinstance(said, list) else [str(said)]

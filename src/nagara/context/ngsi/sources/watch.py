@@ -16,10 +16,11 @@ from nagara.context.context import Context
 from nagara.context.ngsi.fetch import Contexts
 from nagara.context.ngsi.query import make_query
 from nagara.context.ngsi.read import is_uri
+from nagara.context.ngsi.sources.directory import Wanted
 from nagara.context.ngsi.sources.discovery import Question, during_of, types_of
 from nagara.context.ngsi.sources.errors import RegistrationInvalid
 from nagara.context.ngsi.sources.registration import Registration, render_doc
-from nagara.context.ngsi.sources.registry import Registry, Wanted
+from nagara.context.ngsi.sources.registry import Registry
 from nagara.context.ngsi.subscriptions.delivery import Delivery
 from nagara.context.ngsi.subscriptions.endpoint import Endpoint, read_endpoint
 from nagara.context.ngsi.subscriptions.letters import Box, Parcel, Standing

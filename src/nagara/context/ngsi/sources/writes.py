@@ -10,11 +10,10 @@ import msgspec
 from litestar import Response
 from msgspec import Struct
 
-from nagara.context.context import Context
 from nagara.context.ngsi import ask
 from nagara.context.ngsi.ask import Asked
-from nagara.context.ngsi.fetch import Contexts
 from nagara.context.ngsi.read import is_uri, read_attribute, read_attrs, read_entity
+from nagara.context.ngsi.sources.directory import Wanted
 from nagara.context.ngsi.sources.discovery import types_of
 from nagara.context.ngsi.sources.errors import (
     LoopDetected,
@@ -23,11 +22,11 @@ from nagara.context.ngsi.sources.errors import (
     SourceMissing,
     SourceTimeout,
 )
-from nagara.context.ngsi.sources.forward import HOPS_MAX, Asking, Forwarder, Reply, Sending
+from nagara.context.ngsi.sources.exchange import Exchange
+from nagara.context.ngsi.sources.forward import HOPS_MAX, Asking, Reply, Sending
 from nagara.context.ngsi.sources.inner import ask_here
 from nagara.context.ngsi.sources.operations import Act
 from nagara.context.ngsi.sources.registration import Registration
-from nagara.context.ngsi.sources.registry import Registry, Wanted
 from nagara.context.ngsi.sources.sharing import (
     NOT_ATTRS,
     Share,
@@ -69,22 +68,24 @@ class Part(Struct, frozen=True):
 class Writes:
     """Writes to here and to everywhere that is registered."""
 
-    def __init__(
-        self, context: Context, contexts: Contexts, registry: Registry, forwarder: Forwarder
-    ) -> None:
-        self._context = context
-        self._contexts = contexts
-        self._registry = registry
-        self._forwarder = forwarder
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
 
     def matching(
-        self, asked: Asking, act: Act, ids: frozenset[str] | None, types: frozenset[str] | None
+        self,
+        asked: Asking,
+        act: Act,
+        ids: frozenset[str] | None,
+        types: frozenset[str] | None,
+        words: Mapping[str, str] | None = None,
     ) -> list[Registration]:
-        """The sources of a write. Raises `LoopDetected` where it has been here before."""
+        """The sources of a write; `words`: of its attributes, with their names, where it has some.
+        Raises `LoopDetected` where it has been here before."""
+        attrs = frozenset(words.values()) if words else None
         sources = [
             s
-            for s in self._registry.matching(
-                asked.tenant, Wanted(act.operation, ids, types), asked.hops
+            for s in self._exchange.registry.matching(
+                asked.tenant, Wanted(act.operation, ids, types, attrs), asked.hops
             )
             if s.mode != "auxiliary"
             and (s.is_proxy or act.operation in s.operations)
@@ -92,8 +93,8 @@ class Writes:
             and s.managed is None  # those tell history alone
         ]
         hops = asked.hops
-        if sources and (self._registry.alias_of(asked.tenant) in hops or len(hops) > HOPS_MAX):
-            raise LoopDetected(alias=self._registry.alias_of(asked.tenant))
+        if sources and (self._exchange.alias_of(asked) in hops or len(hops) > HOPS_MAX):
+            raise LoopDetected(alias=self._exchange.alias_of(asked))
         return sources
 
     async def one(self, request: Asked, asked: Asking, act: Act) -> Response[Any] | None:
@@ -108,10 +109,10 @@ class Writes:
             return None
         assert entity_id is not None
         types = await self._types(asked, entity_id, body, terms, act.operation == "createEntity")
-        sources = self.matching(asked, act, frozenset((entity_id,)), types)
+        words = self._words(act, body, terms)
+        sources = self.matching(asked, act, frozenset((entity_id,)), types, words)
         if not sources:
             return None
-        words = self._words(act, body, terms)
         shares = share(act.operation, entity_id, types, words, sources)
         if not shares.there:
             return None
@@ -128,7 +129,7 @@ class Writes:
 
     async def purge(self, request: Asked, asked: Asking, act: Act) -> Response[Any] | None:
         """Deleting what fulfils a query (5.6.21), here and at every source that supports it."""
-        terms = await ask.terms_of(request, self._contexts)
+        terms = await ask.terms_of(request, self._exchange.contexts)
         params = [(k, v) for k, v in request.query_params.items()]
         types = types_of(dict(params).get("type"), terms)
         sources = [
@@ -146,15 +147,15 @@ class Writes:
 
     async def _sent(self, request: Asked, act: Act) -> tuple[Any, TermMap]:
         if act.operation in _BODILESS:
-            return None, await ask.terms_of(request, self._contexts)
-        sent = await ask.read_sent(request, self._contexts)
+            return None, await ask.terms_of(request, self._exchange.contexts)
+        sent = await ask.read_sent(request, self._exchange.contexts)
         return sent.body, sent.terms
 
     async def _types(
         self, asked: Asking, entity_id: str, body: Any, terms: TermMap, new: bool
     ) -> frozenset[str] | None:
         if not new:
-            stored = await self._context.find(entity_id, asked.tenant)
+            stored = await self._exchange.context.find(entity_id, asked.tenant)
             if stored is not None:
                 return frozenset(stored.types)
         said = body.get("type", body.get("@type")) if isinstance(body, dict) else None
@@ -189,7 +190,7 @@ class Writes:
     ) -> list[Part]:
         able = [s for s in shares if s.supported]
         work = [(s.source, await self.sending(request, act, body, terms, s)) for s in able]
-        replies = await self._forwarder.send_all(asked, work)
+        replies = await self._exchange.forwarder.send_all(asked, work)
         parts = [Part(s.source, r) for s, r in zip(able, replies, strict=True)]
         refused = Reply("answered", 409)
         return parts + [Part(s.source, refused, False) for s in shares if not s.supported]
@@ -199,13 +200,13 @@ class Writes:
     ) -> Sending:
         """The part of a write that one source gets, in the @context and form that it registered."""
         source = one.source
-        wire = await wire_of(source, terms, self._contexts)
+        wire = await wire_of(source, terms, self._exchange.contexts)
         registered = any(k == "jsonldContext" for k, _ in source.pairs)
         raw = request.scope.get("raw_path") or request.scope["path"].encode()
-        path = raw.decode("latin-1").partition("?")[0]
+        path = raw.decode("latin-1").partition("?")[0].rstrip("/")
         if registered and act.name is not None:
             word = quote(wire.terms.compact(terms.expand(act.name)), safe=":")
-            path = f"{path.rstrip('/').rpartition('/')[0]}/{word}"
+            path = f"{path.rpartition('/')[0]}/{word}"
         params = _without_local(request.query_params.items())
         if source.local_only:
             params.append(("local", "true"))

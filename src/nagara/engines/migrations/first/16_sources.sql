@@ -68,8 +68,44 @@ create table context.snapshot_entity (
     foreign key (tenant, snapshot) references context.snapshot (tenant, id) on delete cascade
 );
 
--- The name of this broker in Via, drawn once.
+-- The histories of a snapshot, as the temporal representation with canonical names.
+create table context.snapshot_history (
+    tenant      text        not null,
+    snapshot    text        not null,
+    id          text        not null,
+    types       text[]      not null,
+    body        jsonb       not null,
+    primary key (tenant, snapshot, id),
+    foreign key (tenant, snapshot) references context.snapshot (tenant, id) on delete cascade
+);
+
+-- The name of this broker in Via, drawn once, and the address under which it was last spoken to:
+-- where sources send their notifications.
 create table context.source_alias (
     one         boolean     primary key default true check (one),
-    alias       text        not null
+    alias       text        not null,
+    url         text
+);
+
+-- Copies of subscriptions at sources that are told to notify this broker (clause 5.8.1.4). A copy
+-- whose subscription or registration has gone stays until the source has been told.
+create table context.source_copy (
+    copy         text        primary key,   -- its id there, which nobody can guess
+    tenant       text        not null,
+    subscription text        not null,
+    registration text        not null,
+    address      jsonb       not null,      -- the registration as it was, to end the copy there
+    digest       text        not null,      -- of what was sent
+    made         boolean     not null default false,
+    ending       boolean     not null default false,
+    created_at   timestamptz not null
+);
+create index source_copy_subscription on context.source_copy (tenant, subscription);
+
+-- The brokers through which a subscription came here: copies of it go to none of them.
+create table context.subscription_via (
+    tenant       text        not null,
+    subscription text        not null,
+    via          text        not null,
+    primary key (tenant, subscription)
 );

@@ -66,6 +66,13 @@ class QueryInvalid(Problem):
     ngsi_type = "BadRequestData"
 
 
+class OptionUnknown(Problem):
+    """A word in `options` or `format` that no operation has (clauses 6.3.7, 6.3.20)."""
+
+    code = "option-unknown"
+    ngsi_type = "InvalidRequest"
+
+
 class QueryTooComplex(Problem):
     """A query beyond the limits."""
 

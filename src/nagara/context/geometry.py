@@ -40,8 +40,8 @@ def place(location: Any) -> Placed | None:
         lon, lat = _position(value.get("coordinates"))
         wkb = struct.pack("<BIdd", 1, 1, lon, lat)
         return f"({lon!r},{lat!r}),({lon!r},{lat!r})", wkb
-    geometry = read_geojson(value)
-    others = [read_geojson(i.get("value")) for i in instances_of(location) if i is not instance]
+    geometry = _read(value)
+    others = [_read(i.get("value")) for i in instances_of(location) if i is not instance]
     bounds = np.array([g.bounds for g in (geometry, *others)])
     west, south = map(float, bounds[:, :2].min(axis=0))
     east, north = map(float, bounds[:, 2:].max(axis=0))
@@ -53,7 +53,12 @@ def demand_geometry(value: Any) -> None:
     if isinstance(value, dict) and value.get("type") == "Point":
         _position(value.get("coordinates"))
     else:
-        read_geojson(value)
+        _read(value)
+
+
+def _read(value: Any) -> BaseGeometry:
+    """What is kept as it came: a ring that crosses itself is found by the areas it encloses."""
+    return read_geojson(value, mended=True)
 
 
 def _position(coordinates: Any) -> tuple[float, float]:
@@ -71,7 +76,7 @@ def _position(coordinates: Any) -> tuple[float, float]:
 
 @lru_cache(maxsize=256)
 def _shape(geojson: bytes) -> BaseGeometry:
-    made = read_geojson(msgspec.json.decode(geojson))
+    made = _read(msgspec.json.decode(geojson))
     if shapely.get_num_coordinates(made) > QUERY_POINTS_MAX:
         raise QueryTooComplex(what="points in its geometry", limit=QUERY_POINTS_MAX)
     shapely.prepare(made)
@@ -91,7 +96,7 @@ def fulfils(attrs: Attrs, geo: GeoQuery) -> bool:
     (clause 4.10, OGC Simple Features relations)."""
     for instance in instances_of(attrs.get(geo.geoproperty)):
         try:
-            here = read_geojson(instance.get("value"))
+            here = _read(instance.get("value"))
         except GeometryInvalid:
             continue  # another geoproperty than `location` may hold what is no geometry
         if bool(are_related(np.array([here]), geo)[0]):

@@ -236,6 +236,6 @@ def _related(rows: list[Any], relation: str, there: Any) -> list[int]:
 def _shape_of(said: str | None) -> Any:
     instance = default_instance(msgspec.json.decode(said)) if said else None
     try:
-        return None if instance is None else read_geojson(instance.get("value"))
+        return None if instance is None else read_geojson(instance.get("value"), mended=True)
     except GeometryInvalid:
         return None

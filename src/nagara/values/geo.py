@@ -23,8 +23,11 @@ class GeometryInvalid(Problem):
     ngsi_type = "BadRequestData"
 
 
-def read_geojson(value: Any) -> BaseGeometry:
+def read_geojson(value: Any, mended: bool = False) -> BaseGeometry:
     """The Shapely geometry of a GeoJSON geometry object.
+
+    `mended`: a ring that crosses itself is read as the areas that it encloses, for RFC 7946 says
+    nothing of it.
 
     Raises `GeometryInvalid` with the reason: wrong type, coordinates out of range, open ring,
     self-intersection.
@@ -45,6 +48,8 @@ def read_geojson(value: Any) -> BaseGeometry:
     if west < -180 or east > 180 or south < -90 or north > 90:
         raise GeometryInvalid(reason="longitude is -180 to 180 and comes first, latitude -90 to 90")
     if not geometry.is_valid:
+        if mended:
+            return shapely.make_valid(geometry)
         raise GeometryInvalid(reason=shapely.is_valid_reason(geometry))
     return geometry
 

@@ -11,7 +11,7 @@ from typing import Any
 from litestar import Request
 from msgspec import Struct
 
-from nagara.context.errors import QueryInvalid, QueryTooComplex
+from nagara.context.errors import OptionUnknown, QueryInvalid, QueryTooComplex
 from nagara.context.geometry import shape_of
 from nagara.context.model import GeoQuery, Query, Selector
 from nagara.context.ngsi.projection import JOIN_LEVEL_MAX, MEMBERS, Projection, read_projection
@@ -87,7 +87,7 @@ def read_view(params: Mapping[str, Any], terms: TermMap) -> View:
     unknown = set(options) | set(formats)
     unknown -= _OPTIONS
     if unknown:
-        raise wrong(",".join(sorted(unknown)), "no such option")
+        raise OptionUnknown(name=",".join(sorted(unknown))[:80])
     # 6.3.7: where both are there, format decides.
     forms = [_FORMS[word] for word in (*formats, *options) if word in _FORMS]
     form: Form = forms[0] if forms else "normalized"

@@ -313,19 +313,16 @@ def subscription_routes(
 
         @get("/{name:str}", opt=READ, summary="Retrieve a subscription")
         async def retrieve(self, request: Asked, name: FromPath[str]) -> Response[bytes]:
+            accept = ask.accept_of(request)  # whether it is there or not (clause 6.3.4)
             row = await store.load(request, await tenants.existing(request), name)
             terms = await ask.terms_of(request, contexts)
-            return ask.answer(
-                request,
-                shown(request, row, terms),
-                terms,
-                ask.accept_of(request),
-                headers=_preferred(request),
-            )
+            body = shown(request, row, terms)
+            return ask.answer(request, body, terms, accept, headers=_preferred(request))
 
         @patch("/{name:str}", opt=WRITE, summary="Change a subscription")
         async def change(self, request: Asked, name: FromPath[str]) -> Response[None]:
             tenant = await tenants.existing(request)
+            ask.media_type_of(request)
             row = await store.load(request, tenant, name)
             sent = await ask.read_sent(request, contexts)
             source = _source_of(request, sent.body)

@@ -108,7 +108,7 @@ def retrieve_routes(context: Context, contexts: Contexts) -> list[Any]:
 
 def demand_shown(entity: Entity, params: Mapping[str, Any], view: View, terms: TermMap) -> None:
     """Raise `EntityNotFound` where the entity is not of the type that was named (clause 5.7.1.4),
-    `AttributeNotFound` where it has nothing of what was asked for."""
+    `AttributeNotFound` where it has nothing of what was asked for, or all of it was left out."""
     if "type" in params and params["type"] != "*":
         types, types_all = types_of(params["type"], terms)
         if not are_types_meant(entity.types, (*((t,) for t in types), *types_all)):
@@ -117,6 +117,10 @@ def demand_shown(entity: Entity, params: Mapping[str, Any], view: View, terms: T
     if asked is not None and not asked & MEMBERS and not has_any(entity, asked):
         said = params.get("attrs") or params.get("pick") or ""
         raise AttributeNotFound(id=entity.id, attribute=str(said)[:200])
+    if view.drop is not None:
+        kept = {"id", "type", *entity.attrs, *(["scope"] if entity.scopes else ())}
+        if kept <= {name for name, inner in view.drop.terms if inner is None}:
+            raise AttributeNotFound(id=entity.id, attribute=str(params.get("omit"))[:200])
 
 
 async def answer_query(

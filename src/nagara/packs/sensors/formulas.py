@@ -235,4 +235,31 @@ FORMULAS = (
         source="Nagara default",
         frames=("ascf:FA3.2", "th-smart:living"),
     ),
+    Formula(
+        code="open-data-share",
+        name={
+            "th": "สัดส่วนชุดข้อมูลที่เปิดให้ทุกคน",
+            "en": "Open data sets",
+        },
+        meaning={
+            "th": "ชุดข้อมูลที่ทุกคนอ่านได้โดยไม่ต้องมีบัญชี หารด้วยชุดข้อมูลทั้งหมดที่ระบบของเมืองมี",
+            "en": (
+                "Data sets that everybody reads without an account, over all data sets that the "
+                "city's system holds. A data set is everything of one type."
+            ),
+        },
+        unit="%",
+        unit_code="P1",
+        numerator="datasets.open",
+        denominator="datasets.all",
+        factor=100.0,
+        direction="up",
+        source="U4SSC EC: ICT: PS: 1A",
+        frames=("ascf:FA1.2", "th-smart:governance"),
+        frequency="year",
+        caveat={
+            "th": "นับเฉพาะชุดข้อมูลที่อยู่ในระบบนี้ ไม่รวมที่เมืองเก็บไว้ที่อื่น",
+            "en": "Data sets in this system alone; what the city keeps elsewhere is not known.",
+        },
+    ),
 )

@@ -27,7 +27,8 @@ def tell_scopes(scopes: tuple[str, ...], now: datetime) -> dict[str, Any]:
     if not scopes:
         return {SCOPE: None}
     value: Any = scopes[0] if len(scopes) == 1 else list(scopes)
-    return {SCOPE: {"type": "Property", "value": value, "observedAt": format_instant(now)}}
+    stamp = format_instant(now)
+    return {SCOPE: {"type": "Property", "value": value, "observedAt": stamp, "modifiedAt": stamp}}
 
 
 def with_scopes(rows: list[Any], scopes: tuple[str, ...], now: datetime, row: Any) -> list[Any]:

@@ -161,6 +161,26 @@ async def test_a_name_that_is_none_is_refused(
     assert (await history.get(one)).status_code == 200
 
 
+async def test_an_address_with_an_empty_part_names_nothing(
+    history: httpx.AsyncClient, new_id: Callable[[], str]
+) -> None:
+    one = await made(history, vehicle(new_id()))
+    instance = "urn:ngsi-ld:Instance:1-0-0"
+    for method, path, status in (
+        ("POST", "/temporal/entities//attrs", 400),
+        ("DELETE", "/temporal/entities//attrs/speed", 400),
+        ("PATCH", f"/temporal/entities//attrs/speed/{instance}", 400),
+        ("DELETE", f"/temporal/entities//attrs/speed/{instance}", 400),
+        ("DELETE", f"{one}/attrs//{instance}", 400),
+        ("PATCH", f"{one}/attrs//{instance}", 405),
+        ("PATCH", f"{one}/attrs/speed/", 405),
+        ("DELETE", "/temporal/entities/", 405),
+    ):
+        answer = await history.request(method, path, json={})
+        assert answer.status_code == status, (method, path, answer.text)
+    assert len((await history.get(one)).json()["speed"]) == 3
+
+
 async def test_a_deleted_history_is_gone_and_can_be_told_anew(
     history: httpx.AsyncClient, new_id: Callable[[], str]
 ) -> None:

@@ -96,7 +96,9 @@ async def test_the_start_is_included_and_the_end_is_not(
         {"options": "aggregatedValues", "aggrMethods": "avg", "aggrPeriodDuration": "1 hour"},
         {"options": "aggregatedValues", "aggrMethods": "avg", "aggrPeriodDuration": "PT"},
         {"pick": "owner{name}"},
-        {"options": "sideways"},
+        {"pick": "speed", "omit": "speed"},
+        {"pick": "speed", "attrs": "fuelLevel"},
+        {"omit": "speed", "attrs": "fuelLevel"},
     ],
 )
 async def test_what_cannot_be_asked_is_refused_in_words(
@@ -107,6 +109,39 @@ async def test_what_cannot_be_asked_is_refused_in_words(
     assert answer.status_code == 400, answer.text
     assert answer.json()["type"].endswith("BadRequestData")
     assert answer.json()["title"]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"options": "sideways"},
+        {"format": "sideways"},
+        {"format": "temporalValues", "options": "aggregatedValues,sideways"},
+    ],
+)
+async def test_an_option_that_is_none_is_an_invalid_request(
+    history: httpx.AsyncClient, wrong: dict[str, str]
+) -> None:
+    for path in ("/temporal/entities/urn:x:1", "/temporal/entities"):
+        answer = await history.get(path, params={**ALL, "type": "T", **wrong})
+        assert answer.status_code == 400, answer.text
+        assert answer.json()["type"].endswith("InvalidRequest")
+        assert "sideways" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    "params", [{"attrs": "unknown"}, {"pick": "unknown"}, {"omit": "id,type,fuelLevel,speed"}]
+)
+async def test_an_entity_of_which_nothing_is_left_is_not_found(
+    history: httpx.AsyncClient, new_id: Callable[[], str], params: dict[str, str]
+) -> None:
+    one = await told(history, vehicle(new_id()))
+    answer = await history.get(one, params=params)
+    assert answer.status_code == 404, answer.text
+    assert answer.json()["type"].endswith("ResourceNotFound")
+    never = {"timerel": "before", "timeAt": "1990-01-01T00:00:00Z", "attrs": "speed"}
+    assert set((await history.get(one, params=never)).json()) == {"id", "type"}
+    assert set((await history.get(one, params={"pick": "id,unknown"})).json()) == {"id"}
 
 
 async def test_who_is_not_there_is_not_found(history: httpx.AsyncClient) -> None:
@@ -312,7 +347,10 @@ async def test_a_new_scope_is_an_instance_of_a_temporal_property(
     assert [i["value"] for i in found["scope"]] == ["/Old", "/New"]
     new = found["scope"][1]
     assert new["type"] == "Property"
-    assert set(new) <= {"type", "value", "createdAt", "modifiedAt", "observedAt"}
+    assert set(new) == {"type", "value", "createdAt", "modifiedAt", "observedAt"}
+    assert new["observedAt"] == new["modifiedAt"]  # 4.5.6
+    plain = (await history.get(f"/temporal/entities/{one}")).json()
+    assert set(plain["scope"][1]) == {"type", "value", "observedAt"}
 
 
 async def test_pick_and_omit_choose_members_too(
@@ -346,7 +384,7 @@ async def test_datasets_are_series_of_their_own(
         ],
     }
     await told(history, body)
-    asked = {**ALL, "id": body["id"], "options": "temporalValues"}
+    asked = {**ALL, "type": "Vehicle", "id": body["id"], "options": "temporalValues"}
 
     async def shown(datasets: str) -> Any:
         answer = await history.get("/temporal/entities", params={**asked, "datasetId": datasets})

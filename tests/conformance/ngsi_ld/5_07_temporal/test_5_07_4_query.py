@@ -157,6 +157,8 @@ async def test_scopes_hold_from_when_they_were_set_until_they_were_not(
         {},
         {**WINDOW},
         {**WINDOW, "attrs": "createdAt"},
+        {**WINDOW, "id": "urn:ngsi-ld:Entity:01,urn:ngsi-ld:Entity:02"},
+        {**WINDOW, "type": "Building", "pick": "a", "attrs": "b"},
         {"type": "Building"},
         {**WINDOW, "type": "Building", "pick": "owner{name}"},
         {**WINDOW, "type": "Building", "q": 'owner{name}=="x"'},

@@ -116,7 +116,7 @@ async def test_what_is_no_subscription_is_refused_in_words(
 
 async def test_a_context_that_cannot_be_had_is_told_so(ngsi: httpx.AsyncClient) -> None:
     refused = await ngsi.post(V1, json=body(jsonldContext="http://127.0.0.1:9/c.jsonld"))
-    assert refused.status_code == 503
+    assert refused.status_code == 504  # table 6.3.2-1
     assert refused.json()["type"].endswith("LdContextNotAvailable")
 
 

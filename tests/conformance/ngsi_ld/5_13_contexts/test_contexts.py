@@ -264,6 +264,16 @@ async def test_an_inline_context_is_hosted_for_the_link_of_the_answer(ngsi: Clie
     assert (await ngsi.delete(url)).status_code == 204
 
 
+async def test_documents_from_elsewhere_are_listed_in_a_tenant_that_is_not_there(
+    ngsi: Client,
+) -> None:
+    where = await add(ngsi, **{"NGSILD-Tenant": "tenc"})
+    listed = await ngsi.get(BASE, headers={"NGSILD-Tenant": "none-such"})
+    assert listed.status_code == 200
+    assert CORE_CONTEXT in listed.json()
+    assert where not in listed.text
+
+
 async def test_a_hosted_context_belongs_to_its_tenant(ngsi: Client) -> None:
     a, b = {"NGSILD-Tenant": "tena"}, {"NGSILD-Tenant": "tenb"}
     where = await add(ngsi, **a)

@@ -20,7 +20,7 @@ from nagara.context.ngsi.subscriptions.endpoint import Reception, read_endpoint
 from nagara.context.ngsi.subscriptions.happening import DEFAULT_TRIGGERS, Happening
 from nagara.context.ngsi.subscriptions.payload import wrong
 from nagara.context.ngsi.subscriptions.selector import Selector, read_selectors
-from nagara.context.ngsi.terms import CORE, ContextUnavailable, TermMap
+from nagara.context.ngsi.terms import CORE, TermMap
 from nagara.context.q import Node, parse_q, terms_of
 from nagara.context.q_match import matches, times_of
 from nagara.context.selection import Alternatives, are_scopes_meant, read_scope_query
@@ -38,12 +38,6 @@ _FORMS: dict[str, Form] = {
 }
 
 Key = tuple[str, str]  # tenant, id
-
-
-class NotificationContextUnavailable(ContextUnavailable):
-    """The @context of notifications could not be fetched (ETSI's conformance suite says 503)."""
-
-    status = 503
 
 
 class Shape(Struct, frozen=True):
@@ -134,10 +128,7 @@ async def read_subscription(
     if not isinstance(notification, dict):
         raise wrong(name, "it needs a notification with an endpoint")
     source = doc.get("@source")
-    try:
-        terms = await contexts.terms(doc.get("jsonldContext") or source, tenant)
-    except ContextUnavailable as problem:
-        raise NotificationContextUnavailable(**problem.params) from problem
+    terms = await contexts.terms(doc.get("jsonldContext") or source, tenant)
     q = doc.get("q") or None
     tree = parse_q(q) if q else None
     geo = make_query(dict(doc.get("geoQ") or {}), CORE, tenant, system("subscriptions")).geo

@@ -11,6 +11,7 @@ from msgspec import Struct
 from nagara.context.errors import QueryInvalid
 from nagara.context.history import Span, TimeProperty
 from nagara.context.ngsi.query import is_whole
+from nagara.context.ngsi.temporal.errors import OptionUnknown
 from nagara.context.ngsi.temporal.evolve import Shown
 from nagara.context.ngsi.terms import TermMap
 from nagara.context.q import parse_q
@@ -21,6 +22,10 @@ Method = Literal["totalCount", "distinctCount", "sum", "avg", "min", "max", "std
 METHODS: tuple[Method, ...] = get_args(Method)
 _PROPERTIES: tuple[TimeProperty, ...] = get_args(TimeProperty)
 LAST_MAX = 1_000_000
+OPTIONS = (
+    "normalized", "concise", "keyValues", "simplified", "sysAttrs", "count", "temporalValues",
+    "aggregatedValues",
+)  # fmt: skip
 _SYSTEM = frozenset({"id", "type", "scope", "createdAt", "modifiedAt", "deletedAt"})
 _DURATION = re.compile(
     r"P(?:(\d{1,9})Y)?(?:(\d{1,9})M)?(?:(\d{1,9})W)?(?:(\d{1,9})D)?"
@@ -140,9 +145,16 @@ def _last_n(params: dict[str, Any]) -> int | None:
 
 def demand_plain(params: dict[str, Any]) -> None:
     """Refuse what a temporal request cannot have: linked entities, an order by anything but id, a
-    filter of context sources that cannot be read (clauses 5.7.3.4, 5.7.4.4)."""
-    for name in ("pick", "omit", "attrs"):
-        if any("{" in part for part in listed(params.get(name))):
+    filter of context sources that cannot be read (clauses 5.7.3.4, 5.7.4.4), a projection that
+    contradicts itself (clause 4.21)."""
+    chosen = {name: listed(params.get(name)) for name in ("pick", "omit", "attrs")}
+    if chosen["attrs"] and (chosen["pick"] or chosen["omit"]):
+        raise _wrong("attrs", params["attrs"], "attrs goes neither with pick nor with omit")
+    both = sorted(set(chosen["pick"]) & set(chosen["omit"]))
+    if both:
+        raise _wrong("pick", ",".join(both), "it is in pick and in omit")
+    for name, parts in chosen.items():
+        if any("{" in part for part in parts):
             raise _wrong(name, params[name], "history has no linked entities")
     if "{" in re.sub(r'"[^"]*"', "", str(params.get("q") or "")):
         raise _wrong("q", params["q"], "history has no linked entities")
@@ -154,9 +166,10 @@ def demand_plain(params: dict[str, Any]) -> None:
 
 
 def is_wide(params: dict[str, Any]) -> bool:
-    """Whether nothing narrows a query: the names of system attributes do not (5.7.4.4)."""
+    """Whether nothing narrows a query: ids alone and the names of system attributes do not
+    (5.7.4.4)."""
     named = listed(params.get("attrs"))
-    narrow = any(params.get(n) for n in ("type", "q", "georel", "id", "idPattern", "scopeQ"))
+    narrow = any(params.get(n) for n in ("type", "q", "georel", "scopeQ"))
     picked = listed(params.get("pick"))
     narrow = narrow or any(n not in _SYSTEM for n in named + picked)
     return not narrow and str(params.get("local")).lower() != "true"
@@ -165,12 +178,10 @@ def is_wide(params: dict[str, Any]) -> bool:
 def shown_of(params: dict[str, Any], terms: TermMap) -> Shown:
     """What of an entity is shown. Raises `QueryInvalid`."""
     options = set(listed(params.get("options"))) | set(listed(params.get("format")))
-    unknown = options - {
-        "normalized", "concise", "keyValues", "simplified", "sysAttrs", "count", "temporalValues",
-        "aggregatedValues",
-    }  # fmt: skip
+    unknown = options.difference(OPTIONS)
     if unknown:
-        raise _wrong("options", ",".join(sorted(unknown)), "no such option")
+        said = ",".join(sorted(unknown))[:200]
+        raise OptionUnknown(name=said, known=", ".join(OPTIONS))
     named, picked = listed(params.get("attrs")), listed(params.get("pick"))
     datasets = listed(params.get("datasetId"))
     return Shown(

@@ -13,8 +13,13 @@ from msgspec import Struct
 
 from nagara.context.chronicle import SCOPE
 from nagara.context.context import Context
-from nagara.context.errors import EntityInvalid, EntityNotFound, QueryInvalid
-from nagara.context.history import Series, read_instances
+from nagara.context.errors import (
+    AttributeNotFound,
+    EntityInvalid,
+    EntityNotFound,
+    QueryInvalid,
+)
+from nagara.context.history import Series, Span, read_instances
 from nagara.context.history_aggregate import AGGREGATES_MAX, Periods, end_of, read_aggregates
 from nagara.context.history_query import find_subject, kinds_before
 from nagara.context.ngsi import ask
@@ -27,6 +32,7 @@ from nagara.context.ngsi.temporal.asked import (
     Temporal,
     demand_plain,
     is_wide,
+    listed,
     names_of,
     shown_of,
     temporal_of,
@@ -107,6 +113,7 @@ def consume_routes(context: Context, contexts: Contexts, page: int) -> list[Any]
                 raise EntityNotFound(id=entity_id)
             most = page_for(request, temporal, page)
             told = await tell(conn, [Chosen(row)], temporal, shown, terms, most, keep_empty=True)
+            await demand_some(conn, row["no"], told.body[0], shown, params)
         return said(request, told, told.body[0], terms, accept, {})
 
     async def answer(
@@ -116,7 +123,9 @@ def consume_routes(context: Context, contexts: Contexts, page: int) -> list[Any]
         temporal = temporal_of(dict(params), needed=True)
         if is_wide(dict(params)) and "selectors" not in params:
             raise QueryInvalid(
-                query="", position=0, reason="name at least one of type, attrs, q, georel or local"
+                query="",
+                position=0,
+                reason="name at least one of type, attrs, q, georel, scopeQ or local",
             )
         shown = shown_of(dict(params), terms)
         accept = ask.accept_of(request)
@@ -155,6 +164,24 @@ def said(
         return ask.answer(request, body, terms, accept, headers=headers)
     headers["Content-Range"] = told.content_range
     return ask.answer(request, body, terms, accept, status=206, headers=headers)
+
+
+async def demand_some(
+    conn: Conn, no: int, body: dict[str, Any], shown: Shown, params: Mapping[str, Any]
+) -> None:
+    """Raise `AttributeNotFound` where nothing is left of an entity, or where it never had any of
+    the attributes that were named (clause 5.7.3.4)."""
+    names = names_of(shown)
+    if body and (not names or not body.keys() <= {"id", "type", "createdAt", "modifiedAt"}):
+        return
+    if body:
+        if shown.picked and not body.keys().isdisjoint(listed(params.get("pick"))):
+            return  # a member of the entity itself was asked for
+        known, _ = await read_instances(conn, [no], names, Span(), 1)
+        if known:
+            return  # it has them, at another time
+    asked = params.get("attrs") or params.get("pick") or params.get("omit") or ""
+    raise AttributeNotFound(id=str(body.get("id", "")), attribute=str(asked)[:200])
 
 
 def params_in(body: Any, request: Asked, terms: TermMap) -> dict[str, Any]:

@@ -5,6 +5,13 @@ from __future__ import annotations
 from nagara.values.errors import Problem
 
 
+class OptionUnknown(Problem):
+    """A format or an option that history does not have (clauses 6.3.12, 6.3.20)."""
+
+    code = "option-unknown"
+    ngsi_type = "InvalidRequest"
+
+
 class TooManyResults(Problem):
     """More values than one answer has (clause 5.5.2 TooManyResults)."""
 

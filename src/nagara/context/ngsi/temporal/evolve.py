@@ -103,8 +103,11 @@ def normalized(
                 else _instance(packed, terms, view, templates)
             )
             if view.sys_attrs:
-                shown["createdAt"] = instant_text(packed.recorded)
-                shown["modifiedAt"] = shown.get("modifiedAt") or instant_text(packed.recorded)
+                written = instant_text(packed.recorded)
+                if name == SCOPE:  # said with it where it was set by the core API (4.5.6)
+                    written = shown.get("modifiedAt") or written
+                shown["createdAt"] = written
+                shown["modifiedAt"] = shown.get("modifiedAt") or written
             else:
                 shown.pop("modifiedAt", None)
             if name != SCOPE:

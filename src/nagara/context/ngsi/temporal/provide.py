@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
-from litestar import Response, delete, patch, post
+from litestar import Response, delete, patch, post, route
 from litestar.params import FromPath
 
 from nagara.context.context import Context
@@ -34,6 +34,12 @@ PATH = "/ngsi-ld/v1/temporal/entities"
 _ENTITY = f"{PATH}/{{entity_id:str}}"
 _ATTRIBUTE = f"{_ENTITY}/attrs/{{name:str}}"
 _INSTANCE = f"{_ATTRIBUTE}/{{instance_id:str}}"
+#: What a router makes of an address whose id is empty: `/entities//attrs/name`.
+_WITHOUT_ID = [
+    f"{PATH}/attrs",
+    f"{PATH}/attrs/{{name:str}}",
+    f"{PATH}/attrs/{{name:str}}/{{instance_id:str}}",
+]
 
 
 def provide_routes(context: Context, contexts: Contexts) -> list[Any]:
@@ -127,6 +133,8 @@ def provide_routes(context: Context, contexts: Contexts) -> list[Any]:
     async def forget_attribute(
         request: Asked, entity_id: FromPath[str], name: FromPath[str]
     ) -> Response[None]:
+        if b"/attrs//" in (request.scope.get("raw_path") or b""):
+            raise EntityInvalid(id=entity_id[:200], reason="the address names no attribute")
         tenant = await tenants.existing(request)
         terms = await ask.terms_of(request, contexts)
         canonical = attribute_of(name, terms, entity_id)
@@ -203,6 +211,10 @@ def provide_routes(context: Context, contexts: Contexts) -> list[Any]:
         sent = await ask.read_sent(request, contexts)
         return await change(request, entity_id, name, instance_id, sent.terms, sent.body)
 
+    @route(_WITHOUT_ID, http_method=["POST", "PATCH", "DELETE"], opt=WRITE, include_in_schema=False)
+    async def without_id() -> Response[None]:
+        raise EntityInvalid(id="", reason="an id is a URI, and the address has none")
+
     @delete(_INSTANCE, opt=WRITE, status_code=204, tags=tags, summary="Delete an instance")
     async def forget_instance(
         request: Asked, entity_id: FromPath[str], name: FromPath[str], instance_id: FromPath[str]
@@ -210,7 +222,7 @@ def provide_routes(context: Context, contexts: Contexts) -> list[Any]:
         terms = await ask.terms_of(request, contexts)
         return await change(request, entity_id, name, instance_id, terms, None)
 
-    return [tell, forget, append, forget_attribute, modify, forget_instance]
+    return [tell, forget, append, forget_attribute, modify, forget_instance, without_id]
 
 
 def attribute_of(name: str, terms: TermMap, entity_id: str) -> str:

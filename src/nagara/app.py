@@ -116,19 +116,10 @@ class Application:
         kept = timedelta(days=settings.history_days) if settings.history_days else None
         self.context = Context(db, audit.append, kept)
         self.shelf = Shelf(db)
-        call_hosts = frozenset(settings.call_hosts)
-        self.contexts = Contexts(settings.open, call_hosts, self.shelf)
-        self.notifier = Notifier(
-            self.context,
-            self.contexts,
-            lambda url: demand_public(url, call_hosts, allow_loopback=settings.open),
-        )
-        self.sources = Sources(
-            self.context,
-            self.contexts,
-            lambda url: demand_public(url, call_hosts, allow_loopback=settings.open),
-            self.notifier,
-        )
+        self.call_hosts = frozenset(settings.call_hosts)
+        self.contexts = Contexts(settings.open, self.call_hosts, self.shelf)
+        self.notifier = Notifier(self.context, self.contexts, self._check_call)
+        self.sources = Sources(self.context, self.contexts, self._check_call, self.notifier)
         self.floor = Floor(self.context, db, city, self.guard, settings.data / "files")
         self.rooms: list[Room] = []
         self.first_administrator: Credentials | None = None
@@ -213,8 +204,7 @@ class Application:
 
     async def _check_call(self, url: str) -> str:
         """The address of a URL that the city may call (`guard.outbound`)."""
-        hosts = frozenset(self.settings.call_hosts)
-        return await demand_public(url, hosts, allow_loopback=self.settings.open)
+        return await demand_public(url, self.call_hosts, allow_loopback=self.settings.open)
 
     def _facts(self) -> Facts:
         settings = self.settings

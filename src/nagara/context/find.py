@@ -23,8 +23,6 @@ from nagara.context.store import COLUMNS, Conn, Held, held_from
 from nagara.context.where import Where, box_of, conditions
 from nagara.values.time import parse_instant
 
-_Where = Where  # the name under which other modules of the context know it
-
 __all__ = ["LIMIT_MAX", "decode_cursor", "encode_cursor", "fulfils", "query_page"]
 
 #: The largest page: about 2 MB of entities. A caller who wants more follows the cursor.

@@ -15,7 +15,7 @@ from shapely.geometry.base import BaseGeometry
 
 from nagara.context.errors import QueryTooComplex
 from nagara.context.model import Attrs, GeoQuery, default_instance, instances_of
-from nagara.values.geo import EARTH_RADIUS_M, GeometryInvalid, distance_m, read_geojson
+from nagara.values.geo import GeometryInvalid, distance_m, read_geojson
 
 Placed = tuple[str, bytes]  # a box as PostgreSQL writes it, WKB
 
@@ -146,14 +146,3 @@ def distance_between_m(a: Any, b: Any) -> float:
 
 def _shrunk(geometry: BaseGeometry, shrink: float) -> Any:
     return shapely.transform(geometry, lambda c: c * np.array([shrink, 1.0]))
-
-
-def within_m_of_point(lon: float, lat: float, lons: Any, lats: Any) -> Any:
-    """Distances in metres of many points from one, on the sphere of `nagara.values.geo`."""
-    lon_a, lat_a = math.radians(lon), math.radians(lat)
-    lon_b, lat_b = np.radians(lons), np.radians(lats)
-    half = (
-        np.sin((lat_b - lat_a) / 2) ** 2
-        + math.cos(lat_a) * np.cos(lat_b) * np.sin((lon_b - lon_a) / 2) ** 2
-    )
-    return 2 * EARTH_RADIUS_M * np.arcsin(np.sqrt(half))

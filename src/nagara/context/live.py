@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from nagara.context.log import Tail
 from nagara.context.model import Change
@@ -23,13 +23,9 @@ class Live:
     def __len__(self) -> int:
         return len(self._watchers)
 
-    def subscribe(
-        self,
-        types: Sequence[str] = (),
-        predicate: Callable[[Change], bool] | None = None,
-    ) -> Watcher:
-        """An async iterator of changes from now on; use it as a context manager."""
-        return Watcher(self, frozenset(types), predicate)
+    def subscribe(self, types: Sequence[str] = ()) -> Watcher:
+        """One who hears of changes from now on; use it as a context manager."""
+        return Watcher(self, frozenset(types))
 
     def _hand_out(self, changes: Sequence[Change]) -> None:
         for watcher in self._watchers:
@@ -56,15 +52,9 @@ class Live:
 class Watcher:
     """One who watches. `overrun` is true once changes were left out because of slowness."""
 
-    def __init__(
-        self,
-        live: Live,
-        types: frozenset[str],
-        predicate: Callable[[Change], bool] | None,
-    ) -> None:
+    def __init__(self, live: Live, types: frozenset[str]) -> None:
         self._live = live
         self._types = types
-        self._predicate = predicate
         self._waiting: list[Change] = []
         self._woken = asyncio.Event()
         self.overrun = False
@@ -81,8 +71,6 @@ class Watcher:
         """Called by `Live`: keep what is wanted."""
         for change in changes:
             if self._types and self._types.isdisjoint(change.types):
-                continue
-            if self._predicate is not None and not self._predicate(change):
                 continue
             if len(self._waiting) >= Live.WAITING_MAX:
                 self.overrun = True

@@ -193,7 +193,7 @@ class Screen(Watcher):
     """One who watches over HTTP: keeps what it hears as it will be sent."""
 
     def __init__(self, live: Live, stream: LiveStream, hearing: Hearing) -> None:
-        super().__init__(live, frozenset(), None)
+        super().__init__(live, frozenset())
         self._stream, self._hearing = stream, hearing
         self._digests: list[Digest] = []
         self._count = 0

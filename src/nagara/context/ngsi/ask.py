@@ -18,7 +18,6 @@ from nagara.context.ngsi.query import (  # noqa: F401 - the names under which ot
     is_whole,
     make_query,
     query_of,
-    view_of,
     whole,
 )
 from nagara.context.ngsi.read import has_nul

@@ -13,8 +13,7 @@ from urllib.parse import urljoin, urlsplit
 import httpx
 
 from nagara.context.ngsi.contexts.compiled import compile_terms
-from nagara.context.ngsi.contexts.core import DATA_INTEGRITY, core_context, data_integrity
-from nagara.context.ngsi.contexts.core import core_version as core_version
+from nagara.context.ngsi.contexts.core import DATA_INTEGRITY, data_integrity
 from nagara.context.ngsi.contexts.shelf import PATH, Shelf, implicit_id, kept_id
 from nagara.context.ngsi.read import has_nul
 from nagara.context.ngsi.terms import CORE, ContextInvalid, ContextUnavailable, TermMap, is_core
@@ -300,12 +299,6 @@ def hosted_id(url: str) -> str | None:
     _, found, local = url.partition(PATH)
     local = local.rpartition("/")[2]  # a client may have put the path behind its own base twice
     return local if found and re.fullmatch(r"[0-9a-f]{32}", local) else None
-
-
-def core_document(url: str) -> Document | None:
-    """The text of a core context by its URL; None for any other URL."""
-    version = core_version(url)
-    return None if version is None else {"@context": core_context(version)}
 
 
 def _leads_to(answer: httpx.Response, url: str) -> str | None:

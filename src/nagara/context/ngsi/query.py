@@ -75,11 +75,6 @@ def params_of(request: Request[Actor, Any, Any]) -> dict[str, Any]:
 # --- how it shall look -------------------------------------------------------------------------
 
 
-def view_of(request: Request[Actor, Any, Any], terms: TermMap) -> View:
-    """How the entities of an answer shall look. Raises `QueryInvalid`."""
-    return read_view(params_of(request), terms)
-
-
 def read_view(params: Mapping[str, Any], terms: TermMap) -> View:
     """The view of parameters by the standard's names."""
     options = listed(params.get("options"))

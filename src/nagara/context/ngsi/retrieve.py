@@ -255,22 +255,3 @@ def page_links(request: Asked, wanted: Query, has_more: bool, accept: str) -> li
         )
         made.append(f'<{request.url.path.rstrip("/")}?{said}>; rel="{rel}";type="{accept}"')
     return made
-
-
-def render_page(
-    request: Asked,
-    entities: list[Entity],
-    terms: TermMap,
-    view: View,
-    accept: str,
-    headers: dict[str, str],
-) -> Response[bytes]:
-    """Entities as a list, or as a GeoJSON feature collection."""
-    if accept == ask.GEO_JSON:
-        where = request.query_params.get("geometryProperty")
-        name = terms.expand(where) if where else "location"
-        features = [render_feature(e, terms, view, name) for e in entities]
-        body: Any = {"type": "FeatureCollection", "features": features}
-    else:
-        body = [render(e, terms, view) for e in entities]
-    return ask.answer(request, body, terms, accept, headers=headers)

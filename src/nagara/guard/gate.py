@@ -211,21 +211,23 @@ class Gate:
 
     def held(self, secret: str) -> Actor | None:
         """Whose secret it is, where the last look at the database is fresh enough."""
-        held = self._cache.get(hash_of(secret))
-        fresh = held is not None and 0 <= self.wall().timestamp() - held[1] < CACHED_S
-        return held[0] if held is not None and fresh else None
+        return self._fresh(hash_of(secret), self.wall().timestamp())
 
     def forget_all(self) -> None:
         """Believe nobody without asking again: after anything was revoked or changed."""
         self._cache.clear()
 
+    def _fresh(self, key: bytes, now_s: float) -> Actor | None:
+        held = self._cache.get(key)
+        return held[0] if held is not None and 0 <= now_s - held[1] < CACHED_S else None
+
     async def _look_up(
         self, key: bytes, find: Callable[..., Awaitable[Actor | None]], *offered: str
     ) -> Actor | None:
         now_s = self.wall().timestamp()
-        held = self._cache.get(key)
-        if held is not None and 0 <= now_s - held[1] < CACHED_S:
-            return held[0]
+        known = self._fresh(key, now_s)
+        if known is not None:
+            return known
         actor = await find(*offered)
         if actor is None:
             self._cache.pop(key, None)

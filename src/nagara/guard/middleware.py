@@ -73,10 +73,7 @@ class Doorkeeper(ASGIMiddleware):
 
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
         """Set the actor or refuse."""
-        said = {
-            name: value.decode("latin-1") for name, value in scope["headers"] if name in _WANTED
-        }
-        asked = _Asked(said, self._address(scope, said.get(b"x-forwarded-for")))
+        asked = self._asked(scope)
         socket = scope["type"] == ScopeType.WEBSOCKET
         unsafe = socket or scope.get("method") not in _SAFE
         gate = self._gate
@@ -84,7 +81,9 @@ class Doorkeeper(ASGIMiddleware):
             actor = self._open_actor(asked)
         else:
             actor = await self._identify(scope, asked)
-            self._take(scope, actor, asked)
+            wait_s = self._take(actor, asked)
+            if wait_s > 0:
+                raise held_back(scope, TooManyRequests, wait_s)
         if unsafe and asked.get(b"authorization") is None:
             self._demand_same_origin(asked)
             if asked.secret is not None and not scope["route_handler"].opt.get(ORIGIN_ONLY):
@@ -106,11 +105,8 @@ class Doorkeeper(ASGIMiddleware):
         None where anything needs a second look: the request then takes the long way through
         `handle`, which alone refuses. What is counted is counted once, by whoever lets him in.
         """
-        said = {
-            name: value.decode("latin-1") for name, value in scope["headers"] if name in _WANTED
-        }
-        asked = _Asked(said, self._address(scope, said.get(b"x-forwarded-for")))
-        gate = self._gate
+        asked = self._asked(scope)
+        said, gate = asked.said, self._gate
         unsafe = scope.get("method") not in _SAFE
         if unsafe and (b"origin" in said or b"sec-fetch-site" in said or b"cookie" in said):
             return None
@@ -126,12 +122,15 @@ class Doorkeeper(ASGIMiddleware):
             actor = ANONYMOUS
         if actor is None or not may(actor, permission):
             return None
-        if not gate.open_mode:
-            buckets = gate.buckets.get(actor.kind)
-            key = actor.id if actor.is_known else asked.address
-            if buckets is not None and buckets.take(key, gate.wall().timestamp()) > 0:
-                return None
+        if not gate.open_mode and self._take(actor, asked) > 0:
+            return None
         return actor
+
+    def _asked(self, scope: Scope) -> _Asked:
+        said = {
+            name: value.decode("latin-1") for name, value in scope["headers"] if name in _WANTED
+        }
+        return _Asked(said, self._address(scope, said.get(b"x-forwarded-for")))
 
     async def _identify(self, scope: Scope, asked: _Asked) -> Actor:
         authorization = asked.get(b"authorization")
@@ -163,14 +162,13 @@ class Doorkeeper(ASGIMiddleware):
             raise CredentialRefused()
         return actor
 
-    def _take(self, scope: Scope, actor: Actor, asked: _Asked) -> None:
-        key = actor.id if actor.is_known else asked.address
+    def _take(self, actor: Actor, asked: _Asked) -> float:
+        """Count a request of the caller: the seconds that he has to wait, 0 where he need not."""
         buckets = self._gate.buckets.get(actor.kind)
         if buckets is None:
-            return
-        wait_s = buckets.take(key, self._gate.wall().timestamp())
-        if wait_s > 0:
-            raise held_back(scope, TooManyRequests, wait_s)
+            return 0.0
+        key = actor.id if actor.is_known else asked.address
+        return buckets.take(key, self._gate.wall().timestamp())
 
     def _open_actor(self, asked: _Asked) -> Actor:
         """Everybody on this machine. A page of another site that resolves its name to this

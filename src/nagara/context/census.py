@@ -52,21 +52,18 @@ class Tally:
     def step(self, tenant: str, before: State, after: State, touched: Iterable[str]) -> None:
         """One operation: an entity as it was and as it is; `touched`: attributes it is about."""
         if before.exists and after.exists and before.types == after.types:
-            if before.attrs.keys() == after.attrs.keys():
-                for name in touched:
-                    was, now = _kind(before.attrs.get(name)), _kind(after.attrs.get(name))
-                    if was != now:
-                        self.counts[tenant, after.types, name, was] -= 1
-                        self.counts[tenant, after.types, name, now] += 1
-                return
-            for name in before.attrs.keys() ^ after.attrs.keys():
-                sign = 1 if name in after.attrs else -1
-                held = (after if sign > 0 else before).attrs[name]
-                self.counts[tenant, after.types, name, _kind(held)] += sign
-            for name in before.attrs.keys() & set(touched):
-                if name in after.attrs and _kind(before.attrs[name]) != _kind(after.attrs[name]):
-                    self.counts[tenant, after.types, name, _kind(before.attrs[name])] -= 1
-                    self.counts[tenant, after.types, name, _kind(after.attrs[name])] += 1
+            if before.attrs.keys() != after.attrs.keys():
+                for name in before.attrs.keys() ^ after.attrs.keys():
+                    sign = 1 if name in after.attrs else -1
+                    held = (after if sign > 0 else before).attrs[name]
+                    self.counts[tenant, after.types, name, _kind(held)] += sign
+            for name in set(touched):
+                if name not in before.attrs or name not in after.attrs:
+                    continue
+                was, now = _kind(before.attrs[name]), _kind(after.attrs[name])
+                if was != now:
+                    self.counts[tenant, after.types, name, was] -= 1
+                    self.counts[tenant, after.types, name, now] += 1
             return
         for state, sign in ((before, -1), (after, 1)):
             if state.exists:

@@ -65,31 +65,6 @@ class Codec(Struct, frozen=True):
     decode: Callable[[bytes, Mapping[str, Any]], list[Reading]]
 
 
-class Uplink(Struct, frozen=True):
-    """What a network server says of one frame that it forwards.
-
-    `device` is the device's own identifier (a LoRaWAN EUI: 16 lower-case hex digits).
-    """
-
-    device: str
-    frame: bytes
-    port: int | None = None
-    counter: int | None = None
-    observed_at: datetime | None = None
-
-
-class Envelope(Struct, frozen=True):
-    """Opens the message of a network server. Pure: raises `PayloadUnreadable`.
-
-    With it one connection of the city serves all devices behind a network server; a device whose
-    profile names the envelope has its payloads opened by its codec.
-    """
-
-    name: str
-    meaning: str
-    open: Callable[[bytes, Mapping[str, Any]], Uplink]
-
-
 class QualityLimits(Struct, frozen=True):
     """Limits of the checks for one attribute, with their reason. Units as `unit_code`."""
 
@@ -183,7 +158,6 @@ class Pack(Struct, frozen=True):
     name: str
     nouns: tuple[Noun, ...] = ()
     codecs: tuple[Codec, ...] = ()
-    envelopes: tuple[Envelope, ...] = ()
     quality: tuple[QualityLimits, ...] = ()
     rules: tuple[ThresholdRule, ...] = ()
     formulas: tuple[Formula, ...] = ()

@@ -88,7 +88,6 @@ def test_a_layers_steps_rise_and_the_last_has_no_end(pack: Pack) -> None:
 def test_no_two_packs_name_the_same_thing() -> None:
     for slot, name in (
         ("codecs", "name"),
-        ("envelopes", "name"),
         ("rules", "id"),
         ("formulas", "code"),
         ("simulators", "name"),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from nagara.pack import Noun, Pack
 from nagara.packs.sensors import cayenne, csv_line, elsys, json_members, senml, wyres
-from nagara.packs.sensors.envelope import ENVELOPES
 from nagara.packs.sensors.formulas import FORMULAS
 
 PACK = Pack(
@@ -27,6 +26,5 @@ PACK = Pack(
         elsys.CODEC,
         wyres.CODEC,
     ),
-    envelopes=ENVELOPES,
     formulas=FORMULAS,
 )

@@ -14,7 +14,8 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from nagara.pack import Envelope, Uplink
+from msgspec import Struct
+
 from nagara.packs.sensors.errors import (
     CodecOptionInvalid,
     EnvelopeNotUplink,
@@ -28,6 +29,19 @@ from nagara.packs.sensors.parts import Options, json_of, moment_of, quoted
 _EUI = re.compile(r"[0-9A-Fa-f]{16}")
 
 Members = Mapping[str, Any]
+
+
+class Uplink(Struct, frozen=True):
+    """What a network server says of one frame that it forwards.
+
+    `device` is the device's own identifier (a LoRaWAN EUI: 16 lower-case hex digits).
+    """
+
+    device: str
+    frame: bytes
+    port: int | None = None
+    counter: int | None = None
+    observed_at: datetime | None = None
 
 
 def opened(payload: bytes, options: Options) -> Uplink:
@@ -212,11 +226,3 @@ OPENERS: dict[str, Callable[[bytes, Options], Uplink]] = {
     "helium": open_helium,
     "auto": open_any,
 }
-_MEANINGS = {
-    "chirpstack-v3": "ChirpStack 3, event up",
-    "chirpstack-v4": "ChirpStack 4, event up",
-    "ttn-v3": "The Things Stack 3, uplink message",
-    "helium": "Helium console, uplink",
-    "auto": "Whichever of these it is",
-}
-ENVELOPES = tuple(Envelope(name, _MEANINGS[name], opener) for name, opener in OPENERS.items())

@@ -113,8 +113,8 @@ class Program(Struct, frozen=True):
         if base is None:
             base = {}
             if sighting.name is not None:
-                languages = dict.fromkeys(self.city.languages, sighting.name)
-                base["name"] = {"type": "LanguageProperty", "languageMap": languages}
+                names = names_of(self.city, sighting.name, sighting.district)
+                base["name"] = {"type": "LanguageProperty", "languageMap": names}
             if sighting.location is not None:
                 base["location"] = point_at(*sighting.location)
             if sighting.district is not None:
@@ -175,6 +175,19 @@ def make_program(
     simulators = [s for pack in packs for s in pack.simulators]
     bases = {station.code: air_station_attributes(station) for station in city.air_stations}
     return Program(city, schedule, read_tracks(city, kit_data), simulators, bases)
+
+
+def names_of(city: City, name: str, district: str | None) -> dict[str, str]:
+    """A name that an archive gives in the city's own language, for readers of each.
+
+    Nobody has written it in another language, and nothing is transliterated by guess: the others
+    read the name as it is, behind the district in their own words.
+    """
+    own, *others = city.languages
+    where = None if district is None else city.get_district(district).name
+    return {own: name} | {
+        language: f"{where[language]} · {name}" if where else name for language in others
+    }
 
 
 def _ticket(

@@ -8,7 +8,7 @@ from nagara.values.errors import Problem
 class OptionUnknown(Problem):
     """A format or an option that history does not have (clauses 6.3.12, 6.3.20)."""
 
-    code = "option-unknown"
+    code = "history-option-unknown"
     ngsi_type = "InvalidRequest"
 
 

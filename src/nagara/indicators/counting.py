@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from nagara.city.model import City
 from nagara.context import Context, Entity, Query
+from nagara.context.census import read_census
 from nagara.engines.database import Database
+from nagara.guard.identity import ANONYMOUS
+from nagara.guard.policy import visible_types
 from nagara.indicators import alert_facts, case_facts, day_facts
 from nagara.indicators.ground import Ground
 from nagara.indicators.measures import (
@@ -105,6 +108,8 @@ class Counting:
                 found[one] = self._people_where(stations)
             elif isinstance(one, GroundSet) and one.word.startswith("devices."):
                 found[one] = await self._devices(one.word)
+            elif isinstance(one, GroundSet) and one.word.startswith("datasets."):
+                found[one] = await self._datasets(one.word)
             else:
                 found[one] = await asyncio.to_thread(self.ground.tally, one)
         return found
@@ -162,6 +167,14 @@ class Counting:
             rows[self.district_of(entity)] += counts
         return Tally(dict(rows), sum(rows.values()))
 
+    async def _datasets(self, word: str) -> Tally:
+        """Types of entities that the city holds: all, and those that a stranger reads."""
+        open_ = visible_types(ANONYMOUS).allows
+        seen = open_ if word == "datasets.open" else _anything
+        async with self._db.acquire() as conn:
+            count = len((await read_census(conn, "", seen)).entities)
+        return Tally({}, float(count), additive=False)
+
     def _following(
         self,
         one: PeopleSet | GroundSet | CaseSet,
@@ -211,6 +224,10 @@ def _days_of(period: Period, now: datetime, first: datetime | None) -> float:
     until = min(period.end or now, now)
     start = max(period.start or first or until, first or until)
     return max((until - start).total_seconds() / 86_400, 1 / 24)
+
+
+def _anything(_types: Iterable[str]) -> bool:
+    return True
 
 
 def _follows(one: Set) -> bool:

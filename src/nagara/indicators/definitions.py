@@ -21,7 +21,16 @@ from nagara.pack import Formula, Localised
 
 OWN_SET = "nagara"
 Evidence = Literal["confirmed", "unconfirmed", "unverified"]
-_TABLES = ("u4ssc", "sdg-11", "iso-37120", "iso-37122", "iso-37123", "documents", "th-standards")
+_TABLES = (
+    "u4ssc",
+    "sdg-11",
+    "iso-37120",
+    "iso-37122",
+    "iso-37123",
+    "documents",
+    "th-standards",
+    "world",
+)
 _RULE = re.compile(r"(range|ordered|at_most)\(([^)]*)\)|(sum100|population)")
 
 
@@ -64,6 +73,7 @@ class Definition(Struct, frozen=True):
     version: int = 1
     formula: Formula | None = None
     people: bool = False
+    parts: Mapping[str, Localised] = {}  # numerator and denominator by language, where tables have
 
     @property
     def kept_unit(self) -> str:
@@ -235,6 +245,11 @@ def _of_row(table: str, row: Mapping[str, str]) -> Definition:
         frames=tuple(row["frames"].split()),
         reference=row["reference"],
         people=people,
+        parts={
+            name: {"en": row[name], "th": row[f"{name}_th"]}
+            for name in ("numerator", "denominator")
+            if row[name]
+        },
     )
 
 
@@ -242,7 +257,11 @@ def _meaning(row: Mapping[str, str]) -> Localised:
     top, bottom, factor = row["numerator"], row["denominator"], float(row["factor"] or 1)
     times = "" if factor == 1 else f", times {factor:,.0f}"
     english = f"{top} over {_lower(bottom)}{times}." if bottom else f"{top}."
-    return {"en": english, "th": f"{row['name_th']}: {english}"}
+    thai = row["numerator_th"]
+    if bottom:
+        thai += f" หารด้วย{row['denominator_th']}"
+        thai += "" if factor == 1 else f" คูณ {factor:,.0f}"
+    return {"en": english, "th": thai}
 
 
 def _lower(text: str) -> str:

@@ -171,6 +171,8 @@ GROUND_WORDS = frozenset(
         "districts.with_reports",
         "devices.all",
         "devices.enabled",
+        "datasets.all",
+        "datasets.open",
     }
 )
 

@@ -158,6 +158,7 @@ def definition_out(one: Definition, library: Library) -> dict[str, Any]:
         "unit": one.unit,
         "unitCode": one.unit_code or None,
         "numerator": one.numerator,
+        "parts": one.parts,
         "denominator": one.denominator or None,
         "factor": one.factor,
         "direction": one.direction,

@@ -135,26 +135,27 @@ FORMULAS = (
         frames=("ascf:FA4.1", "th-smart:environment"),
     ),
     Formula(
-        code="air-people-above-standard",
+        code="air-people-above-15",
         name={
-            "th": "ประชากรในเขตที่ PM2.5 เฉลี่ยเกินมาตรฐาน",
-            "en": "Residents whose district is above the PM2.5 standard",
+            "th": "ประชากรในเขตที่ PM2.5 เฉลี่ยเกิน 15 มคก./ลบ.ม.",
+            "en": "Residents whose district is above 15 µg/m³ of PM2.5",
         },
         meaning={
-            "th": "ประชากรของเขตที่ค่าเฉลี่ยเกิน 37.5 มคก./ลบ.ม. หารด้วยประชากรของเขตที่มีค่า",
+            "th": "ประชากรของเขตที่ค่าเฉลี่ยเกิน 15 มคก./ลบ.ม. หารด้วยประชากรของเขตที่มีค่า",
             "en": (
-                "Residents of districts whose mean was above 37.5 µg/m³, over the "
+                "Residents of districts whose mean was above 15 µg/m³, over the "
                 "residents of districts with readings."
             ),
         },
         unit="%",
         unit_code="P1",
-        numerator="people.above(37.5).AirQualityObserved.pm25",
+        numerator="people.above(15).AirQualityObserved.pm25",
         denominator="people.measured.AirQualityObserved.pm25",
         factor=100.0,
         direction="down",
-        source=PCD,
+        source="OECD Environment Statistics, Exposure to PM2.5",
         frames=("ascf:FA4.1", "th-smart:environment"),
+        frequency="year",
     ),
     Formula(
         code="air-spread",

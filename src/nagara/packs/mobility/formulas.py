@@ -119,6 +119,31 @@ FORMULAS = (
         caveat=STRAIGHT,
     ),
     Formula(
+        code="park-people-300m",
+        name={
+            "th": "ประชากรในระยะ 300 ม. จากสวนสาธารณะ",
+            "en": "Residents within 300 m of a park",
+        },
+        meaning={
+            "th": "ประชากรที่อยู่ห่างจากขอบสวนสาธารณะไม่เกิน 300 เมตรเป็นเส้นตรง หารด้วยประชากรทั้งหมด",
+            "en": (
+                "Residents within 300 m of the boundary of a park in a straight line, over all "
+                "residents."
+            ),
+        },
+        unit="%",
+        unit_code="P1",
+        numerator="people.within(300).park",
+        denominator="people.all",
+        factor=100.0,
+        direction="up",
+        source="WHO Regional Office for Europe: green space accessibility",
+        frames=("ascf:FA4.1", "th-smart:environment"),
+        distance="straight",
+        frequency="year",
+        caveat=STRAIGHT,
+    ),
+    Formula(
         code="park-people-walk",
         name={
             "th": "ประชากรที่เดินถึงสวน",

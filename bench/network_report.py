@@ -20,15 +20,19 @@ API = "/api/v1/network"
 REPORT_YEAR, REPORT_ROWS = 2031, 134
 
 _MEMBERS = """
-insert into network.member (code, name, country, joined_year, source, at, lon, lat)
+insert into network.member (code, name, country, joined_year, source, at, told, lon, lat)
 select 'c-' || lpad(n::text, 4, '0'), jsonb_build_object('en', 'City ' || n),
     (array['BN','KH','ID','LA','MY','MM','PH','SG','TH','TL','VN'])[1 + n % 11], 2006, 'bench',
-    now(), 100 + n % 40 / 2.0, n % 20 from generate_series(1, $1::int) as n
+    now(), 1, 100 + n % 40 / 2.0, n % 20 from generate_series(1, $1::int) as n
 """
 _TITLES = """
 insert into network.title (member, folded, name, first_year, last_year, project)
-select code, 'project ' || p, 'Project ' || p, 2006, 2025, 'urn:bench:' || code || ':' || p
-from network.member cross join generate_series(1, 20) as p
+select code, lower(name), name, 2006, 2025, 'urn:bench:' || code || ':' || p
+from (
+    select code, p, 'Project ' || p || case code || p when 'c-001311' then ' Aquifer' else '' end
+        as name
+    from network.member cross join generate_series(1, 20) as p
+) as named
 """
 _ROWS = """
 insert into network.row (year, title, member, country, focus, status, name, file, line)
@@ -87,6 +91,11 @@ async def _fill(conn: Connection, cities: int) -> int:
     await conn.execute(_TITLES, timeout=600)
     await conn.execute(_ROWS, timeout=600)
     await conn.execute(_REPORT, REPORT_ROWS, REPORT_YEAR, timeout=600)
+    await conn.execute(
+        "select network.count_years(array(select generate_series(2006, $1)))",
+        REPORT_YEAR,
+        timeout=600,
+    )
     for table in ("network.member", "network.title", "network.row"):
         await conn.execute(f"vacuum (analyze) {table}", timeout=600)
     found: int = await conn.fetchval("select count(*) from network.row")
@@ -104,6 +113,9 @@ def _questions(city: City, turns: int) -> dict[str, float]:
         "projects of a year and focus area": f"{API}/projects?year=2015&focus=FA3&limit=200",
         "projects of a country by status": f"{API}/projects?country=LA&status=completed&limit=200",
         "projects by a word": f"{API}/projects?q=project%2019&limit=200",
+        "projects by a rare word": f"{API}/projects?q=aquifer&limit=200",
+        "projects by a word that none has": f"{API}/projects?q=zz&limit=200",
+        "status by focus area": f"{API}/status?year=2025",
         "matches": f"{API}/matches",
     }
     found = {}

@@ -24,6 +24,7 @@ import get_by_id
 import history
 import idle_memory
 import mqtt_to_commit
+import network_report
 import patch
 import query_entities
 import sensor_to_screen
@@ -43,6 +44,7 @@ BENCHES: dict[str, Bench] = {
     "history": history.bench,
     "temporal": temporal.bench,
     "subscriptions": subscriptions.bench,
+    "network": network_report.bench,
 }
 RESULTS = HERE / "results"
 WIDTH_MIN = 150

@@ -6,7 +6,8 @@ that the READMEs show are made small and put into `docs/images/`.
     .venv/bin/python scripts/screenshots.py [--only ops,desk] [--lang th] [--picked]
         [--base URL --data DIR]
 
-With --base and --data the pictures are taken of a demo that runs already.
+With --base and --data the pictures are taken of a demo that runs already. Those of /network are of
+a hub of its own, with the tables of the archives where they are, else with made ones.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ from e2e.browser import (  # noqa: E402
     words,
 )
 from e2e.demo_city import DemoCity, poll  # noqa: E402
+from e2e.network_hub import NetworkHub  # noqa: E402
 from engine_fixtures import free_port  # noqa: E402
 
 OUT = ROOT / "screenshots"
@@ -50,8 +52,25 @@ PATIENCE_MS = 60_000
 LONG_PX = 2600
 LIGHTS = [100.5018, 13.7563]  # the middle of the city, where the made-up report is
 
-#: Places of /network that everybody may open; the work of its offices needs a hub of its own.
-NETWORK = ("members", "status", "projects", "report", "compare", "chairs", "offers", "practices")
+#: Places of /network with the account that opens them; all on a hub of its own.
+NETWORK = (
+    ("members", None),
+    ("status", None),
+    ("projects", None),
+    ("city/th-bkk", None),
+    ("report", None),
+    ("compare/th-bkk,th-phuket", None),
+    ("chairs", None),
+    ("offers", None),
+    ("practices", None),
+    ("todo", "secretariat"),
+    ("matches", "secretariat"),
+    ("returns", "secretariat"),
+    ("returns/return-2026-th-bkk", "chief"),
+    ("joining", "national-th"),
+    ("matching", "partner"),
+    ("meetings", "secretariat"),
+)
 
 SECTIONS = (
     "counters",
@@ -76,6 +95,10 @@ PICKED = {
     "follow-th": ("follow-one", "th", "light", "phone"),
     "desk-en": ("desk-case", "en", "dark", "desk"),
     "desk-th": ("desk-case", "th", "dark", "desk"),
+    "measure-en": ("measure", "en", "dark", "desk"),
+    "measure-th": ("measure", "th", "dark", "desk"),
+    "network-en": ("network-members", "en", "light", "desk"),
+    "network-th": ("network-members", "th", "light", "desk"),
 }
 
 
@@ -179,7 +202,14 @@ def views(tracking_code: str) -> list[View]:
         View("measure-plans", "/measure#/plans", "chief"),
         View("measure-work", "/measure#/work", "steward"),
         *admin,
-        *(View(f"network-{place}", f"/network#/{place}") for place in NETWORK),
+    ]
+
+
+def network_views() -> list[View]:
+    """The places of /network, as those who have them open see them."""
+    return [
+        View("network-" + place.partition(",")[0].replace("/", "-"), f"/network#/{place}", account)
+        for place, account in NETWORK
     ]
 
 
@@ -205,7 +235,11 @@ def take(page: Page, base: str, view: View, target: Path) -> None:
 
 
 def draw(
-    browser: Browser, city: DemoCity, chosen: list[View], languages: list[str], picked: bool
+    browser: Browser,
+    city: DemoCity | NetworkHub,
+    chosen: list[View],
+    languages: list[str],
+    picked: bool,
 ) -> list[str]:
     """All pictures; gives the names of those that could not be taken, with the reason."""
     failed: list[str] = []
@@ -242,7 +276,7 @@ def draw(
     return failed
 
 
-def signed_in(browser: Browser, city: DemoCity, account: str) -> dict[str, object]:
+def signed_in(browser: Browser, city: DemoCity | NetworkHub, account: str) -> dict[str, object]:
     """The cookies of an account: it signs in once, for the city counts log-ins."""
     context = browser.new_context(base_url=city.base)
     answer = context.request.post(
@@ -299,6 +333,18 @@ def pick() -> None:
 
 
 @contextlib.contextmanager
+def network_hub() -> Iterator[NetworkHub]:
+    """A hub for the pictures: the network's own tables if they are there."""
+    folder = Path(tempfile.mkdtemp(prefix="nagara-hub-"))
+    tables = ROOT.parent / "shared" / "data" / "asean"
+    try:
+        with NetworkHub(folder, free_port(), tables if tables.is_dir() else None) as hub:
+            yield hub
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
 def running(arguments: argparse.Namespace) -> Iterator[DemoCity]:
     """The demo that is pointed at, or one started for the pictures."""
     if arguments.base:
@@ -327,13 +373,20 @@ def main() -> int:
         say("There is no Chromium here: apt-get install chromium")
         return 1
     OUT.mkdir(exist_ok=True)
-    with running(arguments) as city, sync_playwright() as playwright:
-        if not arguments.base:
-            poll(lambda: alerts_of(city) > 2, "the demo's alerts")
+    wanted, languages = tuple(arguments.only.split(",")), arguments.lang.split(",")
+    failed: list[str] = []
+    with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=ARGUMENTS)
-        wanted = tuple(arguments.only.split(","))
-        chosen = [v for v in views(made_up_report(city)) if v.name.startswith(wanted)]
-        failed = draw(browser, city, chosen, arguments.lang.split(","), arguments.picked)
+        hub_views = [v for v in network_views() if v.name.startswith(wanted)]
+        if not all(name.startswith("network") for name in wanted):
+            with running(arguments) as city:
+                if not arguments.base:
+                    poll(lambda: alerts_of(city) > 2, "the demo's alerts")
+                chosen = [v for v in views(made_up_report(city)) if v.name.startswith(wanted)]
+                failed += draw(browser, city, chosen, languages, arguments.picked)
+        if hub_views:
+            with network_hub() as hub:
+                failed += draw(browser, hub, hub_views, languages, arguments.picked)
         browser.close()
     pick()
     for line in failed:

@@ -1,158 +1,36 @@
-"""The network's screens as the secretariat, a national representative, a chief officer and a
-partner see them, on a hub of its own with made members and rows."""
+"""The network's screens as the secretariat, a national representative, a chief officer, a partner
+and the shepherd see and use them, on a hub of its own with made members and rows."""
 
 from __future__ import annotations
 
-import os
-import re
-import signal
-import subprocess
-import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import closing
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, BrowserContext, Page, expect
+from playwright.async_api import Browser, BrowserContext, Locator, Page, expect
 
 from e2e.browser import DESK, LANGUAGES, SMALLEST, words
 from e2e.conftest import PATIENCE_MS
-from e2e.demo_city import COMMAND, LOOK_S, ROOT, START_S, STOP_S, CityFailed
+from e2e.network_hub import NetworkHub
 from engine_fixtures import free_port
 
 pytestmark = pytest.mark.e2e
 
-PEOPLE = {
-    "secretariat": ("secretariat", None),
-    "national": ("national", "country:SG"),
-    "chief": ("chief", "city:th-bkk"),
-    "partner": ("partner", "partner:adb"),
-}
-#: Made: two cities, two years, one name spelt otherwise in the second.
-FILES = {
-    "ascn_members.csv": "city,country_iso2,joined_year,pilot_2018\n"
-    "Bangkok,TH,2018,yes\nSingapore,SG,2018,yes\n",
-    "ascn_me_projects_2022_2025.csv": "report_year,country_iso2,city,project,focus_area,"
-    "status_in_appendix\n"
-    "2024,TH,Bangkok,Canal Water Monitoring,Quality Environment,ongoing_or_planning\n"
-    "2024,SG,Singapore,Hospital Queue Forecast,Health & Well-being,completed\n"
-    "2025,TH,Bangkok,Canal Water Monitoring Stations,Quality Environment,ongoing_or_planning\n"
-    "2025,SG,Singapore,Digital Identity,Civic & Social,completed\n",
-    "ascn_reports_printed.csv": "report_year,report_date,cities,projects,measure,value_printed,"
-    "unit,note\n2025,2025-09-30,2,2,status: completed,2,projects,\n",
-}
-
-
-@dataclass
-class Hub:
-    """A running hub and the words of its people."""
-
-    base: str
-    passwords: dict[str, str] = field(default_factory=dict)
-
-    def as_account(self, name: str) -> httpx.Client:
-        """A client of the API, signed in."""
-        client = httpx.Client(base_url=self.base, timeout=60)
-        said = {"username": name, "password": self.passwords[name]}
-        answer = client.post("/api/v1/session", json=said)
-        answer.raise_for_status()
-        client.headers["X-CSRF-Token"] = answer.json()["csrf"]
-        return client
-
-
-def _run(*arguments: object) -> str:
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("NAGARA_")}
-    done = subprocess.run(
-        [str(COMMAND), *map(str, arguments)],
-        cwd=ROOT,
-        env=environment | {"LANG": "C.UTF-8"},
-        capture_output=True,
-        text=True,
-        timeout=START_S,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
-def _begin(hub: Hub) -> None:
-    """A year is open, a city says what it needs, somebody offers it, a meeting is called."""
-    with closing(hub.as_account("secretariat")) as office:
-        opened = office.post("/api/v1/network/returns/open", json={"year": 2026, "cities": []})
-        opened.raise_for_status()
-        offer = {
-            "partner": "adb", "kind": "funding", "title": "Clean water for cities",
-            "words": "For canals and drainage.", "focusAreas": ["FA4"], "source": "made",
-        }  # fmt: skip
-        office.post("/api/v1/network/offers", json=offer).raise_for_status()
-    with closing(hub.as_account("chief")) as chief:
-        need = {
-            "city": "th-bkk", "country": "TH", "title": "Canal water quality",
-            "words": "Canals smell in the dry season.", "focusArea": "FA4",
-            "kinds": ["funding"],
-        }  # fmt: skip
-        made = chief.post("/api/v1/network/needs", json=need)
-        made.raise_for_status()
-        proposed = chief.post(f"/api/v1/network/needs/{made.json()['id']}/matches", json={})
-        proposed.raise_for_status()
+#: Long enough for a part of an application.
+TEXT = "Canals flood every year; everybody shall get through the city when it rains hard. " * 4
 
 
 @pytest.fixture(scope="module")
-def hub(make_city_root: Callable[[], Path]) -> Iterator[Hub]:
+def hub(make_city_root: Callable[[], Path]) -> Iterator[NetworkHub]:
     """A hub with accounts, members, rows and work in progress."""
-    root, port = make_city_root(), free_port()
-    made = Hub(f"http://127.0.0.1:{port}")
-    folder = root.with_name(root.name + "-rows")
-    folder.mkdir()
-    for name, text in FILES.items():
-        (folder / name).write_text(text, encoding="utf-8")
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("NAGARA_")}
-    process = subprocess.Popen(
-        [str(COMMAND), "up", "--kit", "ascn", "--data", str(root), "--port", str(port)],
-        cwd=ROOT,
-        env=environment | {"LANG": "C.UTF-8"},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        _wait_until_serving(made.base, process)
-        _run("network", "load", folder, "--data", root)
-        for name, (role, department) in PEOPLE.items():
-            office = ("--department", department) if department else ()
-            said = _run("user", "add", name, "--role", role, *office, "--data", root)
-            found = re.search(rf"^{name}\s+(\S+)$", said, re.MULTILINE)
-            assert found, said
-            made.passwords[name] = found[1]
-        _begin(made)
+    with NetworkHub(make_city_root(), free_port()) as made:
         yield made
-    finally:
-        process.send_signal(signal.SIGINT)
-        try:
-            process.wait(STOP_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
-def _wait_until_serving(base: str, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + START_S
-    while True:
-        if process.poll() is not None or time.monotonic() > deadline:
-            raise CityFailed("The hub did not serve.")
-        try:
-            if httpx.get(f"{base}/api/v1/network/years", timeout=5).status_code == 200:
-                return
-        except httpx.HTTPError:
-            pass
-        time.sleep(LOOK_S)
 
 
 @pytest_asyncio.fixture
-async def visit(browser: Browser, hub: Hub) -> AsyncIterator[Callable[..., Any]]:
+async def visit(browser: Browser, hub: NetworkHub) -> AsyncIterator[Callable[..., Any]]:
     """People at the network's screens; afterwards no script has failed."""
     contexts: list[BrowserContext] = []
     faults: list[str] = []
@@ -171,7 +49,7 @@ async def visit(browser: Browser, hub: Hub) -> AsyncIterator[Callable[..., Any]]
         context.set_default_timeout(PATIENCE_MS)
         context.on("weberror", lambda error: faults.append(str(error.error)))
         if account is not None:
-            said = {"username": account, "password": hub.passwords[account]}
+            said = {"username": account, "password": hub.secrets[account]}
             answer = await context.request.post("/api/v1/session", data=said)
             assert answer.ok, await answer.text()
         page = await context.new_page()
@@ -230,7 +108,8 @@ async def test_a_stranger_reads_figures_beside_what_was_printed(visit: Any) -> N
 async def test_the_secretariat_decides_whether_two_names_are_one_project(visit: Any) -> None:
     page = await visit("matches", "secretariat")
     await expect(page.get_by_text("Canal Water Monitoring Stations")).to_be_visible()
-    await page.get_by_role("button", name=words("en", "network.identities.same")).first.click()
+    pair = page.locator("li").filter(has_text="Canal Water Monitoring Stations")
+    await pair.last.get_by_role("button", name=words("en", "network.identities.same")).click()
     await expect(
         page.get_by_text(words("en", "network.identities.confirmed")).first
     ).to_be_visible()
@@ -258,5 +137,266 @@ async def test_a_national_representative_sees_his_country_and_may_not_open_a_yea
 async def test_a_partner_reads_the_reasons_and_accepts(visit: Any) -> None:
     page = await visit("matching", "partner")
     await expect(page.locator(".reasons li").first).to_be_visible()
-    await page.get_by_role("button", name=words("en", "network.matching.accept.partner")).click()
+    await press(page, "network.matching.accept.partner")
     await expect(page.get_by_text(words("en", "network.matching.accepted")).first).to_be_visible()
+
+
+# --- each office at its work ---------------------------------------------------------------------
+
+
+async def do(page: Page, act: str, said: str = "") -> None:
+    """Press an act of a process, say why if it is asked, and wait until it is done."""
+    await page.get_by_role("button", name=act, exact=True).first.click()
+    box = page.get_by_role("dialog")
+    if said:
+        await box.get_by_label(words("en", "network.process.words")).fill(said)
+    await confirm(box, act)
+
+
+async def confirm(box: Locator, button: str) -> None:
+    """Press the last button of a dialog; it closes once the network has taken it."""
+    await box.locator("footer").get_by_role("button", name=button, exact=True).click()
+    await expect(box).to_have_count(0)
+
+
+async def choose(box: Locator, label: str, value: str) -> None:
+    """Choose from a list by the code behind it."""
+    await box.get_by_label(words("en", label), exact=True).select_option(value)
+
+
+async def write(box: Locator | Page, label: str, text: str) -> None:
+    """Fill a question of a form."""
+    await box.get_by_label(words("en", label)).first.fill(text)
+
+
+async def press(page: Page | Locator, key: str) -> None:
+    """Press a button by its words."""
+    await page.get_by_role("button", name=words("en", key), exact=True).first.click()
+
+
+async def test_a_city_applies_is_reviewed_decided_on_and_certified(
+    visit: Any, hub: NetworkHub
+) -> None:
+    page = await visit("joining", "applicant")
+    await press(page, "network.joining.begin")
+    box = page.get_by_role("dialog")
+    await write(box, "network.joining.city", "Hat Yai")
+    await write(box, "network.joining.code", "th-hdy")
+    await choose(box, "network.country", "TH")
+    await confirm(box, words("en", "network.joining.begin.do"))
+    submit = page.get_by_role("button", name="Submit", exact=True)
+    await expect(submit).to_be_disabled()
+    texts = page.locator("main textarea")
+    await expect(texts).to_have_count(5)
+    for n in range(5):
+        await texts.nth(n).fill(TEXT)
+    await press(page, "network.save")
+    await do(page, "Submit")
+    where = page.url.partition("#/")[2]
+    await do(await visit(where, "national-th"), "Endorse")
+    office = await visit(where, "secretariat")
+    await do(office, "Found complete")
+    reviewer = await visit(where, "shepherd")
+    for lane in range(3):
+        await (
+            reviewer.get_by_role("button", name=words("en", "network.lanes.review"))
+            .nth(lane)
+            .click()
+        )
+        box = reviewer.get_by_role("dialog")
+        await box.get_by_label(words("en", "network.verdict.fit"), exact=True).check()
+        await confirm(box, words("en", "network.save"))
+    await office.reload()
+    await do(office, "Put before the members")
+    for country in ("national", "national-th"):
+        seat = await visit(where, country)
+        await press(seat, "network.positions.take")
+        box = seat.get_by_role("dialog")
+        await box.get_by_label(words("en", "network.position.agree"), exact=True).check()
+        await confirm(box, words("en", "network.save"))
+    await office.reload()
+    await expect(office.get_by_text(words("en", "network.positions.reached"))).to_be_visible()
+    await do(office, "Admit by consensus")
+    await expect(office.get_by_text(words("en", "network.certificate.genuine"))).to_be_visible()
+    anybody = await visit("members")
+    await expect(anybody.locator("main").get_by_text("Hat Yai").first).to_be_visible()
+
+
+async def test_a_return_goes_from_the_city_to_the_country_to_the_secretariat(
+    visit: Any, hub: NetworkHub
+) -> None:
+    where = "returns/return-2026-th-bkk"
+    page = await visit(where, "chief")
+    await page.get_by_role("button", name=words("en", "network.lines.change.short")).first.click()
+    box = page.get_by_role("dialog")
+    await write(box, "network.lines.reason", "Not counted yet.")
+    await confirm(box, words("en", "network.save"))
+    found = hub.do("chief", "GET", f"/{where}")
+    lines = [
+        {"key": line["key"], "value": None, "reason": "Not counted yet."}
+        for line in found["lines"]
+        if line["value"] is None and not line["reason"]
+    ]
+    parts = {part["code"]: TEXT for part in found["parts"]}
+    hub.do(
+        "chief", "PATCH", f"/{where}", {"version": found["version"], "lines": lines, "parts": parts}
+    )
+    await page.reload()
+    await do(page, "Send to the national representative")
+    country = await visit("todo", "national-th")
+    await country.locator(f"main a[href*='{where}']").click()
+    await do(country, "Forward without objection")
+    office = await visit(where, "secretariat")
+    await do(office, "Accept and lock")
+    await page.reload()
+    await expect(page.get_by_text("Accepted").first).to_be_visible()
+    await expect(
+        page.get_by_role("button", name=words("en", "network.lines.change.short"))
+    ).to_have_count(0)
+
+
+async def test_a_call_is_opened_applied_to_agreed_signed_and_delivered(
+    visit: Any, hub: NetworkHub
+) -> None:
+    partner = await visit("offers", "partner")
+    await press(partner, "network.offer.new")
+    box = partner.get_by_role("dialog")
+    await write(box, "network.offer.title", "Canal fund 2026")
+    await write(box, "network.offer.opensOn", "2026-01-01")
+    await write(box, "network.offer.closesOn", "2099-12-31")
+    await box.get_by_label(words("en", "network.country.TH"), exact=True).check()
+    await confirm(box, words("en", "network.save"))
+    await expect(partner.get_by_role("heading", name="Canal fund 2026")).to_be_visible()
+    (need,) = hub.do("chief", "GET", "/needs")["items"]
+    chief = await visit(f"matching/need/{need['id']}", "chief")
+    call = chief.locator("li").filter(has_text="Canal fund 2026").first
+    await expect(
+        call.get_by_text(words("en", "network.calls.eligible"), exact=True)
+    ).to_be_visible()
+    await call.get_by_role("button", name=words("en", "network.calls.apply")).click()
+    await confirm(chief.get_by_role("dialog"), words("en", "network.calls.apply"))
+    await partner.goto("/network#/matching")
+    await choose(partner.locator("main"), "network.state", "accepted-by-city")
+    match = partner.locator("ul.matches > li").filter(has_text="Canal fund 2026")
+    await press(match, "network.matching.accept.partner")
+    await expect(match).to_have_count(0)
+    await choose(chief.locator("main"), "network.state", "agreed")
+    await press(
+        chief.locator("ul.matches > li").filter(has_text="Canal fund 2026"), "network.agreement.new"
+    )
+    box = chief.get_by_role("dialog")
+    await write(box, "network.agreement.endsOn", "2099-12-31")
+    await box.get_by_label(words("en", "network.agreement.output.n").replace("{n}", "1")).fill(
+        "Twenty gauges"
+    )
+    await write(box, "network.process.due", "2099-06-30")
+    await confirm(box, words("en", "network.agreement.draft"))
+    await do(chief, "Sign for the city")
+    await partner.goto("/network#/todo")
+    await partner.locator("main a[href*='/agreements/']").first.click()
+    await do(partner, "Sign for the partner")
+    await do(partner, "Put into force")
+    await chief.reload()
+    await press(chief, "network.agreement.delivered")
+    box = chief.get_by_role("dialog")
+    await write(box, "network.agreement.evidence", "Minutes 12/2026")
+    await confirm(box, words("en", "network.save"))
+    await expect(chief.get_by_text("Minutes 12/2026").first).to_be_visible()
+
+
+async def test_a_meeting_has_agenda_papers_positions_and_actions(
+    visit: Any, hub: NetworkHub, tmp_path: Path
+) -> None:
+    (meeting,) = hub.do("secretariat", "GET", "/meetings")["items"]
+    page = await visit(f"meetings/{meeting['id']}", "secretariat")
+    box = page.get_by_role("dialog")
+    await press(page, "network.meeting.add.agenda")
+    await write(box, "network.meeting.name", "Work plan")
+    await confirm(box, words("en", "network.save"))
+    paper = tmp_path / "plan.txt"
+    for version in ("first", "second"):
+        paper.write_text(version, encoding="utf-8")
+        await press(page, "network.meeting.add.paper")
+        await choose(box, "network.meeting.item", "1")
+        await box.locator("input[type=file]").set_input_files(paper)
+        await confirm(box, words("en", "network.save"))
+    await expect(page.locator("a[href*='plan.txt?version=1']")).to_be_visible()
+    for seat in ("SG", "TH"):
+        await press(page, "network.meeting.add.attendance")
+        await choose(box, "network.country", seat)
+        await confirm(box, words("en", "network.save"))
+    await press(page, "network.meeting.begin")
+    await press(page, "network.meeting.add.decisions")
+    await choose(box, "network.meeting.item", "1")
+    await write(box, "network.words", "The plan is adopted.")
+    await box.get_by_label("Singapore").select_option("agree")
+    await confirm(box, words("en", "network.save"))
+    await expect(page.get_by_text("Singapore: Agree")).to_be_visible()
+    await press(page, "network.meeting.add.actions")
+    await write(box, "network.words", "Send the figures.")
+    await choose(box, "network.meeting.owner", "country:SG")
+    await write(box, "network.process.due", "2026-12-20")
+    await confirm(box, words("en", "network.save"))
+    mine = await visit("meetings", "national")
+    await press(mine, "network.meeting.reportDone")
+    box = mine.get_by_role("dialog")
+    await write(box, "network.meeting.doneWords", "Sent.")
+    await confirm(box, words("en", "network.save"))
+    await expect(mine.get_by_text("Send the figures.")).to_have_count(0)
+
+
+async def test_the_secretariat_splits_announces_freezes_and_another_confirms(
+    visit: Any, hub: NetworkHub
+) -> None:
+    page = await visit("matches", "secretariat")
+    pair = page.locator("li").filter(has_text="Riverside Wetlands").filter(has_text="Gates and")
+    await pair.first.get_by_role(
+        "button", name=words("en", "network.identities.split"), exact=True
+    ).click()
+    box = page.get_by_role("dialog")
+    await box.get_by_role("checkbox").first.check()
+    await confirm(box, words("en", "network.identities.split"))
+    await expect(page.get_by_text("Gates and Wetlands")).to_have_count(0)
+    await page.goto("/network#/chairs")
+    await press(page, "network.notice.new")
+    await choose(box, "network.of", "TH")
+    await write(box, "network.notice.office", "Director of planning")
+    await write(box, "network.from", "2027-01-01")
+    await confirm(box, words("en", "network.notice.announce"))
+    other = await visit("chairs", "deputy")
+    await press(other, "network.notice.confirm")
+    await expect(
+        other.get_by_text(words("en", "network.notice.confirmed"), exact=True).first
+    ).to_be_visible()
+    await page.goto("/network#/report/2025")
+    await press(page, "network.route.freeze")
+    stage = words("en", "network.stage.consultative-meeting")
+    onward = words("en", "network.route.to").replace("{stage}", stage)
+    await page.get_by_role("button", name=onward).click()
+    await confirm(box, words("en", "network.process.do"))
+    await expect(page.locator(".steps").get_by_text(stage)).to_be_visible()
+
+
+async def test_a_city_tells_what_worked_and_needs_proof_to_publish(
+    visit: Any, hub: NetworkHub
+) -> None:
+    page = await visit("practices", "chief")
+    await press(page, "network.practices.new")
+    box = page.get_by_role("dialog")
+    await write(box, "network.practices.name", "Gauges in canals")
+    await write(box, "network.practices.story", "Twenty gauges along two canals.")
+    await write(box, "network.practices.measure", "Hours of warning")
+    for key, said in (("before", "1"), ("after", "6"), ("unit", "h"), ("asOf", "2026-05-01")):
+        await write(box, f"network.practices.{key}", said)
+    await write(box, "network.sourceWord", "City")
+    await confirm(box, words("en", "network.practices.save"))
+    publish = page.get_by_role("button", name=words("en", "network.practices.publish"))
+    await publish.click()
+    await expect(page.get_by_text("a published project of the city").first).to_be_visible()
+    await press(page, "network.practices.change")
+    await box.get_by_role("checkbox").first.check()
+    await confirm(box, words("en", "network.practices.save"))
+    await publish.click()
+    await expect(
+        page.get_by_role("button", name=words("en", "network.practices.withdraw"))
+    ).to_be_visible()

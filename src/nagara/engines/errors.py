@@ -114,6 +114,13 @@ class DataNewer(Problem):
     status = 409
 
 
+class TablesNotReady(Problem):
+    """The city that runs in the folder has other tables than this version works with."""
+
+    code = "tables-not-ready"
+    status = 503
+
+
 class MigrationFailed(Problem):
     """A migration's SQL was refused; nothing of it was kept."""
 

@@ -15,9 +15,15 @@ import asyncpg
 import msgspec
 
 from nagara.engines.database import DATABASE, Database
-from nagara.engines.errors import DatabaseUnreachable, EngineUrlWrong, FolderBusy, FolderEmpty
+from nagara.engines.errors import (
+    DatabaseUnreachable,
+    EngineUrlWrong,
+    FolderBusy,
+    FolderEmpty,
+    TablesNotReady,
+)
 from nagara.engines.folder import Folder, FolderLock
-from nagara.engines.migrate import migrate
+from nagara.engines.migrate import NEWEST, find_revision, migrate
 from nagara.engines.nats import (
     CITY_ACCOUNT,
     PAYLOAD_BYTES_MAX,
@@ -140,6 +146,7 @@ async def attach(data: Path, postgres_url: str = "") -> AsyncIterator[Attached]:
         if lock is None and not postgres_url:
             database = await Database.local(await _socket_folder(folder)).open()
             stack.push_async_callback(database.close)
+            await _wait_until_migrated(database)
             yield Attached(folder, database, True, None)
             return
         folder = Folder.make(data, owner)
@@ -169,6 +176,20 @@ async def _take_lock_unless_up(folder: Folder) -> FolderLock | None:
         if busy.params["purpose"] == "up":
             return None
         raise
+
+
+async def _wait_until_migrated(database: Database) -> None:
+    """A city that starts just now may not have its tables yet; one that was started by another
+    version never will have ours. Raises `TablesNotReady`."""
+    deadline = asyncio.get_running_loop().time() + COMMAND_S_MAX
+    while True:
+        async with database.acquire() as conn:
+            found = await find_revision(conn)
+        if found == NEWEST:
+            return
+        if asyncio.get_running_loop().time() > deadline:
+            raise TablesNotReady(found=found or "–", known=NEWEST)
+        await asyncio.sleep(0.2)
 
 
 async def _socket_folder(folder: Folder) -> Path:

@@ -52,6 +52,7 @@ PERMISSIONS: Mapping[str, str] = {
     "indicator:read": "See indicators and what they were counted from.",
     "indicator:target": "Set targets of indicators.",
     "indicator:write": "Enter and upload values of indicators.",
+    "inbox:read": "See what waits for one's own office in the network.",
     "ingest:write": "Push readings over HTTP.",
     "kit:load": "Load a city kit.",
     "live:read": "Follow changes as they happen.",

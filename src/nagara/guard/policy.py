@@ -89,6 +89,7 @@ _TABLE: Mapping[str, str] = {
     "indicator:read": _EVERYBODY,
     "indicator:target": "chief administrator",
     "indicator:write": "staff steward administrator",
+    "inbox:read": _NETWORK + " steward partner",
     "ingest:write": "steward administrator device",
     "kit:load": "administrator",
     "live:read": _EVERYBODY,
@@ -129,8 +130,8 @@ _TABLE: Mapping[str, str] = {
     "source:read": "steward administrator",
     "source:write": "steward administrator",
     "station:read": _EVERYBODY,
-    "subscription:read": "steward administrator partner",
-    "subscription:write": "steward administrator partner",
+    "subscription:read": "steward administrator partner secretariat",
+    "subscription:write": "steward administrator partner secretariat",
     "tenant:read": "administrator",
     "tenant:write": "administrator",
     "token:read": "administrator",
@@ -166,7 +167,7 @@ def may_give(giver_roles: Iterable[str], role: str) -> bool:
 
 # --- which entity types a role sees through the standard APIs ---------------------------------
 
-DataClass = Literal["public", "case-wide", "engine-room", "unclassified"]
+DataClass = Literal["public", "case-wide", "engine-room", "network-office", "unclassified"]
 
 #: Class of the types we know. A type that is not here is `unclassified`: seen by few, so that a
 #: new noun is closed until somebody thinks about it.
@@ -187,6 +188,8 @@ TYPE_CLASS: Mapping[str, DataClass] = {
     "HistoricalLocation": "public",
     "Indicator": "public",
     "Location": "public",
+    "NetworkMember": "public",
+    "NetworkProcess": "network-office",
     "ObservedProperty": "public",
     "IndicatorValue": "public",
     "PointOfInterest": "public",
@@ -205,6 +208,8 @@ _CLASS_SEEN_BY: Mapping[DataClass, str] = {
     # room: the standard APIs know no department.
     "case-wide": _CASE_WIDE,
     "engine-room": _ENGINE_ROOM,
+    # Where applications and returns stand is its own offices' until it is decided.
+    "network-office": "administrator secretariat",
     "unclassified": "steward administrator",
 }
 
@@ -274,7 +279,10 @@ def _seen(said: tuple[str, ...], classes: Mapping[str, DataClass]) -> TypeFilter
 
 #: Types whose entities the city's rooms keep, beside rows of their own. Written past a room, an
 #: entity and its rows part: a deleted case would still be due, an indicator would be falsified.
-KEPT_BY_ROOMS = frozenset({"Alert", "Case", "Device", "Indicator", "IndicatorValue", "Project"})
+KEPT_BY_ROOMS = frozenset(
+    {"Alert", "Case", "Device", "Indicator", "IndicatorValue", "NetworkMember"}
+    | {"NetworkProcess", "Project"}
+)
 
 
 def demand_free(types: Iterable[str]) -> None:

@@ -68,6 +68,13 @@ class MatchSettled(Problem):
     status = 409
 
 
+class SplitAlone(Problem):
+    """A project that was split became several: one name alone is a change of name."""
+
+    code = "network-split-alone"
+    status = 422
+
+
 class MatchWithoutBook(Problem):
     """This installation keeps no book of projects."""
 

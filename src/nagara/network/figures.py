@@ -119,10 +119,11 @@ def count(
     city_names: Mapping[str, Words],
     country_names: Mapping[str, Words],
     members: int,
+    parts: Mapping[int, Sequence[int]] | None = None,
 ) -> Figures:
     """Count a year. `before`: the rows of the last year that has some; `seen_earlier`: titles of
     years before that; `ended`: project, or title, → how it ended; `members`: how many
-    belonged in the year by the register."""
+    belonged in the year by the register; `parts`: titles that one was split into."""
     focus = _cells(FOCUS_AREAS, (row.focus for row in rows), len(rows), keep=True)
     by_country = _cells(country_names, (row.country for row in rows), len(rows))
     by_city = _cells(city_names, (row.member for row in rows), len(rows))
@@ -144,7 +145,9 @@ def count(
             tuple(FOCUS_AREAS),
             tuple(tuple(pairs[land, area] for area in FOCUS_AREAS) for land in lands),
         ),
-        became=what_became(before, rows, seen_earlier, ended, lambda _: True) if before else None,
+        became=what_became(before, rows, seen_earlier, ended, lambda _: True, parts)
+        if before
+        else None,
         rows=tuple(_line(row) for row in rows),
         city_names={code: dict(city_names.get(code, {"en": code})) for code in sorted(named)},
         country_names={code: dict(names) for code, names in country_names.items()},
@@ -158,8 +161,11 @@ def what_became(
     seen_earlier: frozenset[int],
     ended: Mapping[str, str],
     wanted: Callable[[str], bool],
+    parts: Mapping[int, Sequence[int]] | None = None,
 ) -> Became:
-    """What became of each row of a year by another, and what is new there."""
+    """What became of each row of a year by another, and what is new there.
+
+    `parts`: titles that one was split into."""
     by_title = {row.title: row for row in rows}
     by_project = {row.project: row for row in rows if row.project}
     year, to = before[0].year if before else 0, rows[0].year if rows else 0
@@ -169,7 +175,10 @@ def what_became(
         kind, later = became(row, by_project, by_title, how)
         if later is not None:
             met.add(later.title)
-        fates.append(_fate(row, year, to, kind, later.name if later else None))
+        split = [by_title[one] for one in (parts or {}).get(row.title, ()) if one in by_title]
+        met.update(part.title for part in split)
+        names = [one.name for one in ([later] if later else split)]
+        fates.append(_fate(row, year, to, kind, " · ".join(names) or None))
     projects_before = {row.project for row in before if row.project}
     for row in rows:
         if row.title not in met and (row.project is None or row.project not in projects_before):

@@ -10,13 +10,15 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from nagara.engines.database import Connection, Database
+from nagara.context.room import Floor
+from nagara.engines.database import Connection
 from nagara.guard import audit
 from nagara.guard.audit import AuditEntry
 from nagara.network import kept
 from nagara.network.archive import Found
 from nagara.network.likeness import Proposal, propose, rows_as_titles
 from nagara.network.model import Member, Row
+from nagara.network.register import tell_members
 from nagara.network.tables import shepherds
 from nagara.vocab.project import ProjectBook, Status, YearNote, fold_name
 
@@ -37,13 +39,9 @@ class Loaded(Struct, frozen=True):
 class Loader:
     """The use case of `nagara network load`."""
 
-    def __init__(
-        self,
-        db: Database,
-        book: ProjectBook | None,
-        wall: Callable[[], datetime],
-    ) -> None:
-        self._db, self._book, self._wall = db, book, wall
+    def __init__(self, floor: Floor, book: ProjectBook | None) -> None:
+        self._floor, self._db, self._book = floor, floor.db, book
+        self._wall = floor.guard.wall
 
     async def load(self, found: Found, by: str, tell: Progress) -> Loaded:
         """Keep everything found, propose matches, give identities to what is certain."""
@@ -61,6 +59,7 @@ class Loader:
             digest = audit.digest_of([msgspec.json.encode(found.rows)])
             entry = AuditEntry(by, "network:load", f"rows:{len(found.rows)}", digest)
             await audit.record(conn, now, entry)
+        await tell_members(self._floor)
         named, undecided = await self.give_identities({row.member for row in found.rows}, by, tell)
         return Loaded(members, rows, proposed, named, undecided)
 
@@ -79,6 +78,7 @@ class Loader:
                 for row in rows[start : start + BATCH]
             ]
             changed += await kept.put_rows(conn, part)
+        await kept.count_years(conn, sorted({row.year for row in rows}))
         return changed
 
     async def _propose(self, conn: Connection, members: set[str], tell: Progress) -> int:

@@ -34,6 +34,7 @@ BecameKind = Literal[
     "renamed",
     "completed",
     "merged",
+    "split",
     "cancelled",
     "vanished",
     "new",
@@ -171,8 +172,8 @@ def became(
     same = later_titles.get(row.title)
     if same is None and row.project:
         same = later.get(row.project)
-    if ended == "merged":
-        return "merged", same
+    if ended == "merged" or (ended == "split" and same is None):
+        return ended, same  # type: ignore[return-value]  # both are kinds
     if same is not None:
         if same.status == "completed" and row.status != "completed":
             return "completed", same

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 import msgspec
@@ -96,10 +96,10 @@ class Reports:
             names = {m.code: m.name for m in await kept.list_members(conn, limit=None)}
             members = await kept.count_members(conn, year)
             printed = await kept.list_printed(conn, year)
-        ended = await self._ended(earlier, year) if earlier else {}
+        ended, parts = await self._ended(earlier, year) if earlier else ({}, {})
 
         def work() -> Figures:
-            made = count(year, rows, before, seen, ended, names, countries(), members)
+            made = count(year, rows, before, seen, ended, names, countries(), members, parts)
             return msgspec.structs.replace(made, differences=compare(made, printed))
 
         return await asyncio.to_thread(work)
@@ -116,18 +116,25 @@ class Reports:
             if earlier >= later:
                 raise errors.FilterInvalid(field="from", got=str(earlier), why=f"< {later}")
             seen = await kept.titles_before(conn, earlier)
-        ended = await self._ended(earlier, later)
-        return what_became(before, rows, seen, ended, lambda one: kind in (None, one))
+        ended, parts = await self._ended(earlier, later)
+        return what_became(before, rows, seen, ended, lambda one: kind in (None, one), parts)
 
-    async def _ended(self, earlier: int, later: int) -> Mapping[str, str]:
-        """Projects of the earlier year that the book says have ended by the later one."""
+    async def _ended(
+        self, earlier: int, later: int
+    ) -> tuple[Mapping[str, str], Mapping[int, Sequence[int]]]:
+        """Projects of the earlier year that the book says have ended by the later one, and the
+        titles that each was split into."""
         async with self._db.acquire() as conn:
-            merged = await kept.merged_titles(conn)
+            settled = await kept.ended_titles(conn)
         # The book gives a merged project's notes to the one that took it in: what was decided
         # about the names is known here.
-        found = {title_key(title): "merged" for title in merged}
+        found = {title_key(title): kind for title, _, kind in settled}
+        parts: dict[int, list[int]] = {}
+        for title, part, kind in settled:
+            if kind == "split":
+                parts.setdefault(title, []).append(part)
         if self._book is None:
-            return found
+            return found, parts
         after: str | None = None
         while True:
             records, after = await self._book.list_projects(
@@ -137,7 +144,7 @@ class Reports:
                 if one.state in ENDED and (one.ended_year is None or one.ended_year <= later):
                     found[one.id] = one.state
             if after is None:
-                return found
+                return found, parts
 
     # --- on its way -------------------------------------------------------------------------
 

@@ -139,7 +139,35 @@ def member_routes(network: Network) -> list[HTTPRouteHandler]:
             "next": None,
         }
 
-    return [members, member, put_member, years, summary]
+    @get(f"{API}/status", opt=allow("network:read"))
+    async def status(request: Asked, year: FromQuery[int | None] = None) -> dict[str, Any]:
+        """How many projects of a year stand where: by country, focus area and status together."""
+        async with network.db.acquire() as conn:
+            known = {r["year"]: r for r in await kept.years(conn)}
+            wanted = year_asked(year) or max(known, default=network.today().year)
+            found = await kept.status_of_year(conn, wanted)
+        language = language_of(request)
+        return {
+            "year": wanted,
+            "years": sorted(known),
+            "projects": known[wanted]["rows"] if wanted in known else 0,
+            "cities": known[wanted]["cities"] if wanted in known else 0,
+            "items": [
+                {
+                    "country": r["country"],
+                    "countryName": shapes.country_name(r["country"], language),
+                    "focus": r["focus"],
+                    "focusName": focus_in(r["focus"], language),
+                    "status": r["status"],
+                    "statusName": status_in(r["status"], language),
+                    "count": r["n"],
+                }
+                for r in found
+            ],
+            "next": None,
+        }
+
+    return [members, member, put_member, years, summary, status]
 
 
 def project_routes(network: Network, reports: Reports) -> list[HTTPRouteHandler]:
@@ -228,7 +256,7 @@ def project_routes(network: Network, reports: Reports) -> list[HTTPRouteHandler]
         """Confirm or reject a proposal."""
         made = await network.settle_match(
             min(match_id, 2**62), data.decision == "confirm", data.kind, clean(data.note) or "",
-            request.user,
+            request.user, [min(max(one, 0), 2**62) for one in data.others[:PAGE_MAX]],
         )  # fmt: skip
         async with network.db.acquire() as conn:
             names = await names_of(conn, [made.member])

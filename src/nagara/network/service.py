@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, Literal
 
@@ -14,12 +15,22 @@ from nagara.guard.audit import AuditEntry
 from nagara.guard.identity import Actor
 from nagara.network import errors, kept
 from nagara.network.loading import Loader, note_of
-from nagara.network.model import MEMBER_STATUSES, YEAR_MAX, YEAR_MIN, Member, Term, demand_term
+from nagara.network.model import (
+    MEMBER_STATUSES,
+    YEAR_MAX,
+    YEAR_MIN,
+    Member,
+    Row,
+    Term,
+    demand_term,
+)
+from nagara.network.register import tell_members
 from nagara.network.tables import countries
-from nagara.vocab.project import FOCUS_AREAS, ProjectBook
+from nagara.vocab.project import FOCUS_AREAS, ProjectBook, fold_name
 
 TEXT_CHARACTERS_MAX = 2_000
 _CODE_CHARACTERS_MAX = 80
+SPLIT_MIN = 2  # into one is a change of name
 
 
 class Network:
@@ -27,7 +38,7 @@ class Network:
 
     def __init__(self, floor: Floor, book: ProjectBook | None) -> None:
         self._floor, self.db, self.book = floor, floor.db, book
-        self.loader = Loader(floor.db, book, floor.guard.wall)
+        self.loader = Loader(floor, book)
 
     def today(self) -> date:
         """The hub's day."""
@@ -58,6 +69,7 @@ class Network:
             await self._audit(conn, actor, "network:member", member.code, member)
             found = await kept.find_member(conn, member.code)
         assert found is not None
+        await tell_members(self._floor)
         return found
 
     # --- offices ----------------------------------------------------------------------------
@@ -130,12 +142,20 @@ class Network:
     # --- matches ----------------------------------------------------------------------------
 
     async def settle_match(
-        self, match_id: int, confirm: bool, kind: str, note: str, actor: Actor
+        self,
+        match_id: int,
+        confirm: bool,
+        kind: str,
+        note: str,
+        actor: Actor,
+        others: Sequence[int] = (),
     ) -> kept.Match:
         """Say whether a later title is an earlier project under another name (`renamed`), took it
-        in (`merged`), or is another. Identities follow in the book of projects.
+        in (`merged`), is one of several that it became (`split`; `others`: the proposals of the
+        other parts), or is another. Identities follow in the book of projects.
 
-        Raises `MatchUnknown`, `MatchSettled`, `MatchWithoutBook`, and the book's Problems.
+        Raises `MatchUnknown`, `MatchSettled`, `MatchWithoutBook`, `SplitAlone`, and the book's
+        Problems.
         """
         book, by = self.book, actor.name_for_audit
         if book is None:
@@ -146,14 +166,19 @@ class Network:
                 raise errors.MatchUnknown(id=match_id)
             if match.state != "proposed":
                 raise errors.MatchSettled(id=match_id, why=match.state)
-            if confirm:
+            settled = {match_id: match.later}
+            if confirm and kind == "split":
+                settled |= dict(await kept.open_parts(conn, match.earlier, others))
+                await self._split(conn, match, list(settled.values()), by)
+            elif confirm:
                 await self._join(conn, match, kind, by)
             state = "confirmed" if confirm else "rejected"
-            await kept.settle_match(
-                conn, match_id, state, kind if confirm else None, note[:TEXT_CHARACTERS_MAX], by,
-                self.now(),
-            )  # fmt: skip
-            await self._audit(conn, actor, f"network:{state}", f"match:{match_id}", [kind, note])
+            for one in settled:
+                await kept.settle_match(
+                    conn, one, state, kind if confirm else None, note[:TEXT_CHARACTERS_MAX], by,
+                    self.now(),
+                )  # fmt: skip
+                await self._audit(conn, actor, f"network:{state}", f"match:{one}", [kind, note])
         await self.loader.give_identities({match.member}, by, _silently)
         async with self.db.acquire() as conn:
             found = await kept.find_match(conn, match_id)
@@ -165,11 +190,7 @@ class Network:
         assert self.book is not None
         if match.earlier_project is None:
             raise errors.MatchSettled(id=match.id, why="earlier-undecided")
-        rows = [
-            row
-            for row in await kept.rows_of_members(conn, [match.member])
-            if row.title == match.later
-        ]
+        rows = await self._rows_of(conn, match.member, [match.later])
         year, source = match.later_first, rows[0].file if rows else ""
         if kind == "renamed":
             if match.later_project not in (None, match.earlier_project):
@@ -187,6 +208,33 @@ class Network:
             into = records[0].id
             await kept.set_project(conn, [match.later], [into])
         await self.book.merge(match.earlier_project, into, year, source, by)
+
+    async def _split(
+        self, conn: Connection, match: kept.Match, titles: Sequence[int], by: str
+    ) -> None:
+        """The earlier project ends; each later title is a project that was split from it."""
+        assert self.book is not None
+        if match.earlier_project is None:
+            raise errors.MatchSettled(id=match.id, why="earlier-undecided")
+        if len(titles) < SPLIT_MIN:
+            raise errors.SplitAlone(id=match.id)
+        rows = await self._rows_of(conn, match.member, titles)
+        if any(row.project is not None for row in rows):
+            raise errors.MatchSettled(id=match.id, why="later-has-identity")
+        names = {row.title: row.name for row in rows}
+        source = rows[0].file if rows else ""
+        parts = await self.book.split(
+            match.earlier_project, list(names.values()), match.later_first, source, by
+        )
+        by_name = {fold_name(part.name): part.id for part in parts}
+        found = {title: by_name[fold_name(name)] for title, name in names.items()}
+        for row in rows:
+            await self.book.note_year(found[row.title], note_of(row), by)
+        await kept.set_project(conn, list(found), list(found.values()))
+
+    async def _rows_of(self, conn: Connection, member: str, titles: Sequence[int]) -> list[Row]:
+        rows = await kept.rows_of_members(conn, [member])
+        return [row for row in rows if row.title in titles]
 
     async def _audit(
         self, conn: Connection, actor: Actor, act: str, subject: str, said: Any

@@ -66,8 +66,9 @@ class MatchDecision(Struct, frozen=True, rename="camel", forbid_unknown_fields=T
     """How a proposal is settled."""
 
     decision: Literal["confirm", "reject"]
-    kind: Literal["renamed", "merged"] = "renamed"
+    kind: Literal["renamed", "merged", "split"] = "renamed"
     note: str = ""
+    others: list[int] = []  # proposals of the other parts, where it was split
 
 
 class DraftBody(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
@@ -153,12 +154,16 @@ def match_out(
             "name": match.earlier_name,
             "firstYear": match.earlier_first,
             "lastYear": match.earlier_last,
+            "focus": match.earlier_focus,
+            "focusName": focus_in(match.earlier_focus, language) if match.earlier_focus else None,
             "project": match.earlier_project,
         },
         "later": {
             "name": match.later_name,
             "firstYear": match.later_first,
             "lastYear": match.later_last,
+            "focus": match.later_focus,
+            "focusName": focus_in(match.later_focus, language) if match.later_focus else None,
             "project": match.later_project,
         },
         "score": round(match.score, 3),

@@ -89,11 +89,7 @@ def measure_in(measure: str, language: str) -> str:
         found = find_focus_area(name)
         words = focus_in(found, language) if found else say("total", language)
         return f"{say('focus', language)}: {words}"
-    return {
-        "cities": say("city", language),
-        "projects": say("count", language),
-        "members": say("city", language),
-    }.get(measure, measure)
+    return texts(language).get(f"measure-{measure}", measure)
 
 
 def unit_in(unit: str, language: str) -> str:

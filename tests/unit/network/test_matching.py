@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from nagara.guard.identity import Actor
 from nagara.network import kept
-from nagara.network.errors import MatchSettled, MatchUnknown
+from nagara.network.errors import MatchSettled, MatchUnknown, SplitAlone
 from nagara.network.likeness import Named, likeness, propose, rarity
 from unit.network.conftest import silently
 
@@ -94,6 +94,35 @@ async def test_a_merged_project_is_told_as_merged(network, made_folder, read):
     assert (record.state, record.merged_into) == ("merged", made.later_project)
     fates = {f.name: f.kind for f in (await network.reports.became(2023, 2024, None)).items}
     assert fates["Bus Lanes on Silom"] == "merged"
+
+
+async def test_a_project_that_was_split_goes_on_as_its_parts(network, made_folder, read):
+    rows = made_folder / "ascn_me_projects_2022_2025.csv"
+    more = (
+        "2023,LA,Vientiane,Riverside Flood Gates and Wetlands,Quality Environment,not_listed",
+        "2024,LA,Vientiane,Riverside Flood Gates,Quality Environment,ongoing_or_planning",
+        "2024,LA,Vientiane,Riverside Wetlands,Quality Environment,completed",
+    )
+    rows.write_text(rows.read_text("utf-8") + "\n".join(more) + "\n", encoding="utf-8")
+    service = network.network
+    await service.loader.load(read(made_folder), "system:test", silently)
+    parts = [m for m in await matches(network) if m.earlier_name.startswith("Riverside")]
+    assert len(parts) == 2
+    assert {m.later_focus for m in parts} == {"FA4"}
+    with pytest.raises(SplitAlone):
+        await service.settle_match(parts[0].id, True, "split", "", CLERK)
+    made = await service.settle_match(parts[0].id, True, "split", "", CLERK, [parts[1].id])
+    assert (made.state, made.kind) == ("confirmed", "split")
+    record = await service.book.find(made.earlier_project)
+    assert record.state == "split"
+    part = await service.book.find(made.later_project)
+    assert (part.split_from, [n.year for n in part.years]) == (record.id, [2024])
+    found = await network.reports.became(2023, 2024, None)
+    fates = {f.name: f for f in found.items}
+    told = fates["Riverside Flood Gates and Wetlands"]
+    assert told.kind == "split"
+    assert set(told.later_name.split(" · ")) == {"Riverside Flood Gates", "Riverside Wetlands"}
+    assert "Riverside Wetlands" not in fates, "a part is not new"
 
 
 async def test_what_nobody_proposed_cannot_be_settled(network):

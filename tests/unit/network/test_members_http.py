@@ -24,6 +24,7 @@ from nagara.http.problem import EXCEPTION_HANDLERS
 from nagara.network.archive import read_folder
 from nagara.network.room import assemble
 from nagara.plans.room import assemble as assemble_plans
+from nagara.vocab import member as noun
 from unit.network.conftest import MEMBERS, PRINTED, ROWS, silently
 
 API = "/api/v1/network"
@@ -33,7 +34,8 @@ PEOPLE = (("clerk", "secretariat"), ("other", "secretariat"), ("chief", "chief")
 class Hub:
     """The hub's room over HTTP, with a client for each person."""
 
-    def __init__(self) -> None:
+    def __init__(self, context: Context) -> None:
+        self.context = context
         self.clients: dict[str, httpx.AsyncClient] = {}
 
     async def ask(self, who: str, method: str, path: str, status: int = 200, **said: Any) -> Any:
@@ -66,7 +68,7 @@ async def hub(
             on_app_init=[guard.on_app_init],
             exception_handlers=dict(EXCEPTION_HANDLERS),
         )
-        made = Hub()
+        made = Hub(context)
         for n, (name, role) in enumerate((*PEOPLE, ("stranger", ""))):
             client = httpx.AsyncClient(
                 transport=httpx.ASGITransport(app, client=("127.0.0.1", 9200 + n)),
@@ -101,6 +103,11 @@ async def test_anybody_reads_members_projects_and_reports(hub: Hub) -> None:
     assert {m["code"]: m["projects"] for m in summary["items"]} == {
         "th-bkk": 2, "la-vientiane": 2, "tl-dili": 0,
     }  # fmt: skip
+    standing = await hub.ask("stranger", "GET", "/status?year=2024")
+    assert (standing["projects"], sum(i["count"] for i in standing["items"])) == (4, 4)
+    for asked, names in (("bus LANES", 2), ("bu", 2), ("zz", 0), ("e", 8), ("100%", 0)):
+        found = await hub.ask("stranger", "GET", "/projects", params={"q": asked})
+        assert len(found["items"]) == names, asked
     silent = await hub.ask("stranger", "GET", "/projects?status=none")
     assert {row["year"] for row in silent["items"]} == {2023}
     for form, begins in (("pdf", b"%PDF"), ("html", b"<!doctype"), ("xlsx", b"PK")):
@@ -146,6 +153,9 @@ async def test_a_member_is_corrected_by_version(hub: Hub) -> None:
     }  # fmt: skip
     made = await hub.ask("clerk", "PUT", "/members/id-semarang", json=said)
     assert made["version"] == 1
+    entity = await hub.context.find("urn:ngsi-ld:NetworkMember:ascn:id-semarang")
+    assert entity is not None
+    assert (entity.value(noun.STATUS), entity.value(noun.COUNTRY)) == ("member", "ID")
     await hub.ask("clerk", "PUT", "/members/id-semarang", 409, json=said)
     wrong = {**said, "version": 1, "country": "ZZ", "location": [500, 0]}
     answer = await hub.ask("clerk", "PUT", "/members/id-semarang", 422, json=wrong)

@@ -12,9 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub_fixtures import Hub
+from nagara.network.register import tell_members
 from nagara.network.work.certificates import Seal
 from nagara.network.work.definitions import check, read_definitions
 from nagara.network.work.model import Definition
+from nagara.vocab import member
 
 TEXT = "น้ำท่วมทุกปี เมืองต้องการให้ทุกคนเดินทางได้แม้ฝนตกหนัก " * 6
 PARTS = ("vision", "solutions", "infrastructure", "data_platform", "sustainability")
@@ -129,6 +131,42 @@ async def test_consensus_makes_a_certificate_that_can_be_checked(
     assert after["withdrawn"]
 
 
+async def test_who_is_admitted_is_a_member_and_an_entity_until_it_leaves(hub: Hub) -> None:
+    await admit(hub, "Admitted")
+    assert await register(hub) == ("member", None)
+    at = await admit(hub, "Leaving")
+    await hub.say("chief", "POST", f"{at}/acts/leave", json={"words": "To another network."})
+    assert await register(hub) == ("left", hub.town.now.year)
+    await admit(hub, "Back")
+    assert await register(hub) == ("member", None)
+
+
+async def admit(hub: Hub, title: str) -> str:
+    """The address of an application of Bangkok to which all who hold a seat agreed."""
+    at = await before_members(hub, title)
+    seats = (await hub.say("chief", "GET", at))["consensus"]["seats"]
+    for seat in seats:
+        now = await hub.say(seat.lower(), "PUT", f"{at}/position", json={"position": "agree"})
+    spoke = [one["who"] for one in now["positions"]]
+    assert len(set(spoke)) == len(seats), "who spoke for a country is kept beside it"
+    await hub.say("secretariat", "POST", f"{at}/acts/admit", json={})
+    return at
+
+
+async def register(hub: Hub) -> tuple[str, int | None]:
+    """What the register says of Bangkok, told by its entity as well."""
+    await tell_members(hub.town.floor)
+    async with hub.town.floor.db.acquire() as conn:
+        row = await conn.fetchrow(
+            "select status, left_year from network.member where code = 'th-bkk'"
+        )
+    entity = await hub.town.context.find("urn:ngsi-ld:NetworkMember:th-bkk:th-bkk")
+    assert entity is not None
+    told = (entity.value(member.STATUS), entity.value(member.LEFT_YEAR))
+    assert told == (row["status"], row["left_year"])
+    return told
+
+
 async def test_silence_is_no_objection_and_is_recorded_as_such(hub: Hub) -> None:
     at = await before_members(hub, "Silent")
     await hub.say("my", "PUT", f"{at}/position", json={"position": "agree"})
@@ -212,7 +250,8 @@ async def test_thailand_s_programme_is_the_same_mechanism_with_other_data(hub: H
     await hub.say("th", "POST", f"{at}/acts/submit", json={})
     await hub.say("secretariat", "POST", f"{at}/acts/complete", json={})
     for lane in ("plan", "digital"):
-        await hub.say("shepherd", "PUT", f"{at}/reviews/{lane}", json={"verdict": "fit"})
+        await hub.say("shepherd", "PUT", f"{at}/reviews/{lane}", 403, json={"verdict": "fit"})
+        await hub.say("th", "PUT", f"{at}/reviews/{lane}", json={"verdict": "fit"})
     await hub.say("secretariat", "POST", f"{at}/acts/to-committee", json={})
     done = await hub.say("th", "POST", f"{at}/acts/recognise", json={"words": "Meeting 3"})
     assert done["state"] == "recognised"

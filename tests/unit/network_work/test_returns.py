@@ -6,9 +6,13 @@ from datetime import date
 from typing import Any
 
 from hub_fixtures import Hub
+from nagara.guard.identity import Actor
+from nagara.guard.policy import visible_types
 from nagara.network.work.model import Line
 from nagara.network.work.returns import merged
+from nagara.network.work.telling import tell_processes
 from nagara.network.work.values import Point
+from nagara.vocab import network_process as noun
 from nagara.vocab import project
 
 WORDS = {
@@ -158,3 +162,27 @@ async def test_peers_share_classes_that_say_their_source(hub: Hub) -> None:
     await hub.say(
         "stranger", "GET", "/comparison/peers", 400, params={"city": "my-kl", "same": "x"}
     )
+
+
+async def test_a_due_time_that_is_over_can_be_subscribed_to_like_anything_else(hub: Hub) -> None:
+    await hub.say("secretariat", "POST", "/returns/open", json={"year": 2022})
+    await tell(hub)
+    context = hub.town.context
+    found = await context.find("urn:ngsi-ld:NetworkProcess:th-bkk:return-2022-sg-sg")
+    assert found is not None
+    assert found.value(noun.WAITING_FOR) == ["city:sg-sg"]
+    assert (found.value(noun.OVERDUE), found.value(noun.REMINDERS)) == (False, 0)
+    await hub.pass_(40)
+    await hub.pass_(10)
+    await tell(hub)
+    late = await context.find(found.id)
+    assert late is not None
+    assert late.value(noun.OVERDUE) is True
+    assert late.value(noun.REMINDERS) >= 1
+    assert visible_types(Actor("account", "s", "s", ("secretariat",))).allows([noun.TYPE])
+    for role in ("steward", "chief", "anonymous", "partner"):
+        assert not visible_types(Actor("account", "x", "x", (role,))).allows([noun.TYPE])
+
+
+async def tell(hub: Hub) -> None:
+    await tell_processes(hub.town.floor, hub.work.processes.definitions)

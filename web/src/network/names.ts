@@ -83,6 +83,8 @@ export const BECAME_LOOKS: Record<Became, { tone: Tone; icon: IconName }> = {
   returned: { tone: 'watch', icon: 'undo' },
 }
 
+export const PROJECT_STAGES = ['idea', 'concept', 'preparation', 'financing', 'procurement', 'delivery', 'operation'] as const
+
 /** Data's own words, else the code made readable. */
 export function nameOf(text: Words, code = ''): string {
   return words(text) || code

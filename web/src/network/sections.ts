@@ -17,7 +17,7 @@ export const SECTIONS: readonly Section[] = [
     key: 'todo',
     icon: 'inbox',
     group: 'work',
-    needs: ['return:read', 'application:read', 'need:read', 'meeting:read'],
+    needs: ['inbox:read'],
     load: () => import('./sections/Todo.svelte'),
   },
   { key: 'members', icon: 'map', group: 'look', needs: [], load: () => import('./sections/Members.svelte') },

@@ -262,6 +262,7 @@ export interface ReturnProgress {
 
 export interface Need {
   id: string
+  version: number
   city: string
   country: string
   title: string
@@ -278,12 +279,18 @@ export interface Need {
 
 export interface Offer {
   id: string
+  version: number
+  state: string
   partner: string
   kind: string
   title: Words
   words: Words
   focusAreas: string[]
   countries: string[]
+  stages?: string[]
+  sizes?: string[]
+  climates?: string[]
+  incomes?: string[]
   opensOn: Day | null
   closesOn: Day | null
   city: string | null
@@ -309,7 +316,10 @@ export interface NeedMatch {
   need: string | Need
   offer: string | Offer
   city: string
+  country: string
   partner: string
+  needTitle?: string | null
+  offerTitle?: string | null
   score: number
   reasons: { code: string; points: number; words: Words }[]
   state: 'proposed' | 'accepted-by-city' | 'accepted-by-partner' | 'agreed' | 'declined'
@@ -318,6 +328,8 @@ export interface NeedMatch {
 
 export interface Practice {
   id: string
+  version: number
+  state: string
   city: string
   country: string
   language: string
@@ -358,7 +370,7 @@ export interface Meeting {
   }[]
   attendance: { seat: string; present: string | null }[]
   quorum: { of: number; in: number; present: number; needed: number; reached: boolean } | null
-  decisions: { n: number; item: number; words: string; positions: { seat: string; position: string; words?: string }[]; at: Instant }[]
+  decisions: { n: number; item: number; words: string; positions: Record<string, { position: string; words?: string }>; at: Instant }[]
   actions: MeetingAction[]
   version: number
 }
@@ -380,4 +392,12 @@ export interface SummaryMember extends Member {
   projects: number
   byFocus: Record<string, number>
   byStatus: Record<string, number>
+}
+
+/** How many projects of a year stand where. */
+export interface StatusCounts {
+  year: number
+  projects: number
+  cities: number
+  items: { country: string; focus: string; status: Status; count: number }[]
 }

@@ -13,13 +13,14 @@ from msgspec.structs import replace
 
 from nagara.guard.permission import allow
 from nagara.network.work import errors, shapes, timing
+from nagara.network.work.changing import Decided, Opening
 from nagara.network.work.checks import demand_side, demand_text
 from nagara.network.work.inbox import Told
 from nagara.network.work.kept import PAGE, Wanted
 from nagara.network.work.model import Definition, Process
 from nagara.network.work.process_routes import API, Acting, Asked, StateOf, demand_kind
 from nagara.network.work.rights import offices_of
-from nagara.network.work.service import Decided, Opening, Processes
+from nagara.network.work.service import Processes
 
 PROCESS = ("agreement",)
 OUTPUTS_MAX = 50

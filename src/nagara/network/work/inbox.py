@@ -7,7 +7,15 @@ from typing import Any
 
 from msgspec import Struct
 
-from nagara.network.work.model import ActKind, Definition, Process, Step
+from nagara.network.work.model import (
+    ActKind,
+    Definition,
+    Process,
+    Step,
+    acts_from,
+    lane_done,
+    waiting_seats,
+)
 from nagara.network.work.rights import Offices
 
 
@@ -30,9 +38,9 @@ def has_to_act(told: Told) -> bool:
         process.doc.positions
     ):
         return True
-    if state.reviews and "reviewer" in sides:
+    if state.reviews:
         said = {r.country for reviews in process.doc.reviews.values() for r in reviews}
-        if sides["reviewer"] not in said:
+        if any(side in sides and sides[side] not in said for side in definition.reviewers):
             return True
     if not state.ended and set(state.editors) & set(sides):
         return True
@@ -67,9 +75,40 @@ def waiting_states(definitions: Sequence[Definition], offices: Offices) -> list[
             mine = (
                 any(sides & set(act.by) for act in acts)
                 or sides & set(state.editors)
-                or (state.reviews and "reviewer" in sides)
+                or (state.reviews and sides & set(one.reviewers))
                 or (state.positions and "national" in sides)
             )
             if mine and not state.ended:
                 found.append(f"{one.code}:{state.code}")
+    return found
+
+
+def waiting_for(process: Process, definition: Definition) -> list[dict[str, Any]]:
+    """Who has to do what now: office, for whom it is held, and the act."""
+    state = definition.state(process.state)
+    of = {
+        "city": process.city,
+        "national": process.country,
+        "partner": process.partner,
+        "secretariat": "network",
+    }
+    found: list[dict[str, Any]] = []
+    if state.positions:
+        seats = waiting_seats(process.doc)
+        found += [{"office": "national", "of": seat, "act": "position"} for seat in seats]
+    reviews = process.doc.reviews
+    if state.reviews and any(
+        not lane_done(lane, reviews.get(lane.code, ())) for lane in definition.lanes
+    ):
+        foreign = f"not {process.country}"
+        found += [
+            {"office": side, "of": of.get(side, foreign), "act": "review"}
+            for side in definition.reviewers
+        ]
+    found += [
+        {"office": side, "of": of.get(side), "act": act.code}
+        for act in acts_from(definition, process.state)
+        for side in act.by
+        if side in of and "words" not in act.needs
+    ]
     return found

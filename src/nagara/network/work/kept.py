@@ -22,6 +22,9 @@ _LIST = ", ".join(_COLUMNS)
 _MARKS = ", ".join(f"${n}" for n in range(1, len(_COLUMNS) + 1))
 _SETS = ", ".join(f"{name} = ${n}" for n, name in enumerate(_COLUMNS, 1) if n > 1)
 _SELECT = f"select {_LIST} from network_work.process "  # noqa: S608 - columns of a type of ours
+_UNTOLD = _SELECT.replace("doc", "doc - 'parts' - 'lines' as doc")  # who reviewed is told
+#: Lists leave the long texts and lines where they are.
+_LISTED = _SELECT.replace("doc", "doc - 'parts' - 'lines' - 'reviews' as doc")
 
 
 class Wanted(Struct, frozen=True):
@@ -118,6 +121,22 @@ async def next_due(conn: Connection) -> datetime | None:
     return found
 
 
+async def list_untold(conn: Connection, limit: int) -> list[Process]:
+    """Processes whose entity is behind, by id."""
+    rows = await conn.fetch(f"{_UNTOLD}where told < version order by id limit {int(limit)}")
+    return [_process(row) for row in rows]
+
+
+async def set_told(conn: Connection, found: Sequence[Process]) -> None:
+    """Remember which version each entity tells."""
+    await conn.execute(
+        "update network_work.process p set told = v.version"
+        " from unnest($1::text[], $2::int[]) as v(id, version) where p.id = v.id"
+        " and p.told < v.version",
+        [process.id for process in found], [process.version for process in found],
+    )  # fmt: skip
+
+
 class _Where:
     """Conditions with their arguments, numbered as they come."""
 
@@ -191,10 +210,6 @@ async def count_states(
         *where.arguments,
     )
     return [(row["state"], row["n"], row["late"]) for row in rows]
-
-
-#: Lists leave the long texts and lines where they are.
-_LISTED = _SELECT.replace("doc", "doc - 'parts' - 'lines' - 'reviews' as doc")
 
 
 def _values(process: Process) -> tuple[Any, ...]:

@@ -11,11 +11,12 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from nagara.network.work.changing import Opening
 from nagara.network.work.matching import Offer, OfferKind
 from nagara.network.work.members import list_members, list_places
 from nagara.network.work.needs import OFFERS
 from nagara.network.work.process_routes import PROGRAMMES, place_id
-from nagara.network.work.service import Opening, Processes
+from nagara.network.work.service import Processes
 
 FILE_BYTES_MAX = 5_000_000
 COLUMNS = ("name", "class", "kind_or_topic", "source")

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from nagara.engines.database import Connection
+from nagara.network import kept
+from nagara.network.model import Member
+from nagara.network.work.model import Process
 
 
 class Belongs(Struct, frozen=True):
@@ -66,6 +71,22 @@ async def list_places(conn: Connection, country: str) -> list[Place]:
         country,
     )
     return [Place(**dict(row)) for row in rows]
+
+
+async def enrol(conn: Connection, process: Process, certificate: str, at: datetime) -> None:
+    """Who was admitted belongs from now on; who was a member before keeps its first year."""
+    known = await kept.find_member(conn, process.city)
+    member = known or Member(process.city, {"en": process.title}, process.country, at.year)
+    source = member.source or f"certificate {certificate}"
+    made = replace(member, status="member", left_year=None, source=source)
+    await kept.put_member(conn, made, at)
+
+
+async def let_go(conn: Connection, process: Process, at: datetime) -> None:
+    """Who leaves stays in the register, as one that left in a year."""
+    known = await kept.find_member(conn, process.city)
+    if known is not None:
+        await kept.put_member(conn, replace(known, status="left", left_year=at.year), at)
 
 
 def _belongs(row: object) -> Belongs:

@@ -94,9 +94,13 @@ class Definition(Struct, frozen=True, rename="camel", forbid_unknown_fields=True
     acts: tuple[ActKind, ...]
     parts: tuple[PartKind, ...] = ()
     lanes: tuple[Lane, ...] = ()
+    #: Who reviews the lanes: people of other countries, or those who run a country's own programme.
+    reviewers: tuple[Side, ...] = ("reviewer",)
     seats: Literal["members", "none"] = "none"
     #: Where a place named in a phase stands before it applied.
     named: str | None = None
+    #: Whether a certificate makes its city a member of the network, and its end ends that.
+    enrols: bool = False
 
     def state(self, code: str) -> StateKind:
         """The state of a code; definitions are checked when they are read."""
@@ -114,15 +118,18 @@ class Review(Struct, frozen=True):
     verdict: Verdict
     words: str
     at: datetime
+    who: str | None = None
 
 
 class Position(Struct, frozen=True):
-    """Where a seat stands. `by_silence`: it said nothing until the time ran out."""
+    """Where a seat stands. `by_silence`: it said nothing until the time ran out; `who`: the account
+    that spoke for it."""
 
     position: PositionKind
     words: str
     at: datetime
     by_silence: bool = False
+    who: str | None = None
 
 
 class Line(Struct, frozen=True, rename="camel"):

@@ -88,8 +88,7 @@ class Exchange:
         offices = offices_of(actor)
         if offer.city is not None and offer.city != offer.partner:
             raise errors.WorkInvalid(name="city", reason="a city offers under its own code")
-        if offer.partner not in offices.cities:  # a city offers what it has learned, as a twin
-            offices.demand_partner(offer.partner)
+        offices.demand_partner(offer.partner)
         check_texts(offer.title, offer.words, offer.focus, None)
         _demand_kinds((offer.kind,))
         for amount in (offer.amount_min, offer.amount_max):

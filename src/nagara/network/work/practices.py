@@ -24,7 +24,7 @@ from nagara.network.work import errors, kept
 from nagara.network.work.checks import demand_place, demand_text
 from nagara.network.work.kept import PAGE
 from nagara.network.work.needs import Exchange, check_texts
-from nagara.network.work.process_routes import API, Asked
+from nagara.network.work.process_routes import API, Asked, StateOf
 from nagara.network.work.rights import offices_of
 from nagara.network.work.rows import Table, out
 from nagara.network.work.shapes import page
@@ -32,6 +32,7 @@ from nagara.vocab import project
 
 WORDS_MAX = 20_000
 RESULTS_MAX, PROJECTS_MAX = 20, 20
+STATES = ("draft", "published", "withdrawn")
 #: A question longer than this is a text; its first characters find as much.
 QUESTION_CHARACTERS_MAX = 200
 #: Share of a question's runs that a text must have.
@@ -221,18 +222,27 @@ def practice_routes(knowledge: Knowledge) -> list[HTTPRouteHandler]:
 
     @get(f"{API}/practices", opt=allow("practice:read"))
     async def listed(
+        request: Asked,
+        stands: StateOf = None,
         q: FromQuery[str | None] = None,
         city: FromQuery[str | None] = None,
         focus: FromQuery[str | None] = None,
         after: FromQuery[str | None] = None,
         limit: FromQuery[int] = PAGE,
     ) -> dict[str, Any]:
-        """Published practices: the newest, or the best for a question."""
-        conditions = [("city = ?", city), ("focus = ?", focus)]
+        """Published practices: the newest, or the best for a question. `state=draft`: those that
+        the caller's own office is still writing."""
+        if stands is not None and stands not in STATES:
+            raise errors.WorkInvalid(name="state", reason=", ".join(STATES))
+        conditions: list[tuple[str, Any]] = [("city = ?", city), ("focus = ?", focus)]
         if q and q.strip():
             found = await knowledge.search(q, conditions, kept.page_size(limit))
             return {"items": [_out(p) | {"score": s} for s, p in found], "next": None}
-        conditions.append(("state = ?", "published"))
+        conditions.append(("state = ?", stands or "published"))
+        if stands not in (None, "published") and not offices_of(request.user).network:
+            offices = offices_of(request.user)
+            mine = sorted(offices.cities | offices.countries)
+            conditions.append(("(city = any(?::text[]) or country = any(?::text[]))", mine))
         async with knowledge.db.acquire() as conn:
             rows = await PRACTICES.page(conn, conditions, after, limit, newest=True)
         return page([_out(p) for p in rows], limit)

@@ -12,11 +12,12 @@ from msgspec import Struct, field
 from nagara.guard.identity import Actor
 from nagara.guard.permission import allow
 from nagara.network.work import certificates, errors, shapes
+from nagara.network.work.changing import Opening
 from nagara.network.work.kept import PAGE, Wanted
 from nagara.network.work.members import list_places
 from nagara.network.work.model import Process
 from nagara.network.work.returns import Correction, Due, Returns
-from nagara.network.work.service import Opening, Processes
+from nagara.network.work.service import Processes
 
 Asked = Request[Actor, Any, Any]
 API = "/api/v1/network"
@@ -111,7 +112,7 @@ def definition_routes(processes: Processes) -> list[HTTPRouteHandler]:
         """One process as data."""
         return shapes.definition(processes.definitions.get(code))
 
-    @get(f"{API}/inbox", opt=allow("application:read"))
+    @get(f"{API}/inbox", opt=allow("inbox:read"))
     async def inbox(request: Asked) -> dict[str, Any]:
         """What waits for the caller's office, soonest due first."""
         found = await processes.inbox(request.user)

@@ -13,12 +13,13 @@ from msgspec.structs import replace
 from nagara.context import Entity, Query
 from nagara.guard.identity import Actor
 from nagara.network.work import errors, kept
+from nagara.network.work.changing import Opening
 from nagara.network.work.checks import demand_text
 from nagara.network.work.inbox import Told
 from nagara.network.work.members import list_members
 from nagara.network.work.model import Line, Process
 from nagara.network.work.rights import offices_of
-from nagara.network.work.service import Opening, Processes
+from nagara.network.work.service import Processes
 from nagara.network.work.values import Point, ValueBook
 from nagara.values.time import format_instant
 from nagara.vocab import project

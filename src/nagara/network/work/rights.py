@@ -64,9 +64,10 @@ class Offices(Struct, frozen=True):
             raise WorkNotYours(office="secretariat", of="network")
 
     def demand_partner(self, partner: str) -> tuple[str, str]:
-        """The office that writes for an organisation. Raises `WorkNotYours`."""
+        """The office that writes for an organisation, or for a city that offers what it learned
+        as a twin. Raises `WorkNotYours`."""
         sides: dict[Any, str] = {}
-        if partner in self.partners:
+        if partner in self.partners | self.cities:
             sides["partner"] = partner
         if self.network:
             sides["secretariat"] = "network"

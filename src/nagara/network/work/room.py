@@ -12,6 +12,7 @@ from msgspec import Struct
 from nagara.context import Task
 from nagara.context.room import Floor
 from nagara.guard.keyring import load_key, secrets_folder
+from nagara.network.register import tell_members
 from nagara.network.work.agreements import agreement_routes
 from nagara.network.work.certificates import Seal
 from nagara.network.work.comparison import comparison_routes
@@ -25,6 +26,7 @@ from nagara.network.work.practices import Knowledge, practice_routes
 from nagara.network.work.process_routes import application_routes, definition_routes, return_routes
 from nagara.network.work.returns import Returns
 from nagara.network.work.service import Processes
+from nagara.network.work.telling import tell_processes
 from nagara.network.work.values import NoValues, ValueBook
 
 #: Due times are days; looked at this often, for the clock may have been set.
@@ -51,6 +53,8 @@ def assemble_work(floor: Floor, values: ValueBook | None = None) -> Work:
     async def tend_for_ever() -> None:
         while True:
             wait = await processes.tend()
+            await tell_members(floor)  # also those who were admitted just now
+            await tell_processes(floor, processes.definitions)
             wait_s = LOOK_EVERY_S
             if wait is not None:
                 wall_s = floor.context.clock.wall_delay(max(wait, timedelta()))

@@ -2,94 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Callable, Mapping
 from typing import Any
 
-import msgspec
-from msgspec import Struct
 from msgspec.structs import replace
 
-from nagara.context.room import Floor
-from nagara.engines.database import Connection
-from nagara.guard import audit
-from nagara.guard.audit import AuditEntry
 from nagara.guard.identity import Actor
 from nagara.network.work import certificates, errors, kept, timing
-from nagara.network.work.certificates import Seal
+from nagara.network.work.changing import Changing, Decided, Opening
 from nagara.network.work.checks import (
     PART_CHARACTERS_MAX,
-    TITLE_CHARACTERS_MAX,
     WORDS_CHARACTERS_MAX,
     demand_fields,
     demand_later,
-    demand_place,
     demand_possible,
     demand_side,
     demand_text,
 )
-from nagara.network.work.definitions import Definitions
 from nagara.network.work.inbox import Told, has_to_act, waiting_states
 from nagara.network.work.model import (
-    ActKind,
-    Body,
     Definition,
     Line,
     Position,
     PositionKind,
     Process,
     Review,
-    Step,
     Verdict,
     lacks,
 )
 from nagara.network.work.rights import offices_of
 
-#: Processes that the clock moves in one go; the rest a moment later.
-TEND_MAX = 200
 #: Looked through for an inbox, the soonest due: those of other offices among them are left out.
 INBOX_LOOKED_MAX = 100
 
 
-class Opening(Struct, frozen=True):
-    """What a process begins with. `id` None: numbered by kind and year."""
-
-    process: str
-    city: str
-    country: str
-    title: str
-    phase: str | None = None
-    year: int | None = None
-    partner: str | None = None
-    fields: dict[str, Any] = {}
-    lines: tuple[Line, ...] = ()
-    state: str | None = None
-    id: str | None = None
-
-
-#: What is decided on a process that is read and locked: the process, its steps, the act done.
-Decided = tuple[Process, list[Step], ActKind | None]
-
-
-class Processes:
-    """The use cases around processes. `members`: countries that hold a seat now."""
-
-    def __init__(
-        self,
-        floor: Floor,
-        definitions: Definitions,
-        seal: Seal,
-        members: Callable[[Connection], Awaitable[Sequence[str]]],
-    ) -> None:
-        self.floor = floor
-        self.db = floor.db
-        self.definitions = definitions
-        self.seal = seal
-        self._members = members
-
-    def now(self) -> datetime:
-        """The city's time."""
-        return self.floor.context.clock.now()
+class Processes(Changing):
+    """The use cases around processes."""
 
     # --- opening ----------------------------------------------------------------------------
 
@@ -106,49 +54,6 @@ class Processes:
             made = await self.open_in(conn, opening, actor.name_for_audit, side, sides[side])
         if made is None:
             raise errors.WorkTaken(id=str(opening.id))
-        return made
-
-    async def open_in(
-        self, conn: Connection, opening: Opening, who: str, office: str, of: str
-    ) -> Process | None:
-        """Begin a process in a transaction; None where there is one of its id."""
-        definition = self.definitions.get(opening.process)
-        demand_text("title", opening.title, TITLE_CHARACTERS_MAX, empty=False)
-        demand_place(opening.city, opening.country)
-        demand_fields(opening.fields)
-        now = self.now()
-        number = opening.id
-        if number is None:
-            n = await kept.next_number(conn, f"{definition.code}-{now.year}")
-            number = f"{definition.code}-{now.year}-{n:04}"
-        blank = Process(
-            number,
-            definition.code,
-            1,
-            opening.title.strip(),
-            opening.city,
-            opening.country.upper(),
-            opening.year,
-            opening.phase,
-            opening.partner,
-            "",
-            False,
-            False,
-            now,
-            now,
-            None,
-            None,
-            False,
-            1,
-            Body(fields=dict(opening.fields), lines=opening.lines),
-        )
-        state = opening.state or definition.begins
-        made = timing.entered(definition, blank, state, now, self.floor.city.calendar)
-        if not await kept.insert(conn, made):
-            return None
-        step = Step(1, now, "open", None, state, who, office, of, automatic=office == "clock")
-        await kept.add_steps(conn, made.id, [step])
-        await self._audit(conn, who, "open", made)
         return made
 
     # --- reading ----------------------------------------------------------------------------
@@ -283,7 +188,7 @@ class Processes:
     async def review(
         self, process_id: str, lane: str, verdict: Verdict, words: str, actor: Actor
     ) -> Process:
-        """Say what one's country thinks of a lane; said again, the newer holds.
+        """Say what one's office thinks of a lane; said again, the newer holds.
 
         Raises `OwnCountry`, `WorkLocked`, `WordsMissing`, `WorkInvalid`.
         """
@@ -295,17 +200,18 @@ class Processes:
         def decide(definition: Definition, process: Process) -> Decided:
             if lane not in {one.code for one in definition.lanes}:
                 raise errors.WorkInvalid(name=lane[:40], reason="no such lane")
-            if process.country in offices.countries | offices.guided:
+            foreign = "reviewer" in definition.reviewers
+            if foreign and process.country in offices.countries | offices.guided:
                 raise errors.OwnCountry(country=process.country)
             sides = offices.of(process)
             if not definition.state(process.state).reviews:
                 raise errors.WorkLocked(id=process.id, state=process.state)
-            country = demand_side(sides, ("reviewer",), process)[1]
+            side, country = demand_side(sides, definition.reviewers, process)
             now = self.now()
             others = (r for r in process.doc.reviews.get(lane, ()) if r.country != country)
-            reviews = (*others, Review(country, verdict, words.strip(), now))
+            reviews = (*others, Review(country, verdict, words.strip(), now, actor.name_for_audit))
             body = replace(process.doc, reviews=process.doc.reviews | {lane: reviews})
-            who = {"who": actor.name_for_audit, "office": "reviewer", "of": country}
+            who = {"who": actor.name_for_audit, "office": side, "of": country}
             said = timing.step(
                 process, f"review:{lane}:{verdict}", process.state, now,
                 words=words.strip() or None, **who,
@@ -333,7 +239,7 @@ class Processes:
             if not seats:
                 raise errors.WorkNotYours(office="national", of=", ".join(process.doc.seats))
             now = self.now()
-            taken = Position(position, words.strip(), now)
+            taken = Position(position, words.strip(), now, who=actor.name_for_audit)
             body = replace(process.doc, positions=process.doc.positions | {seats[0]: taken})
             who = {"who": actor.name_for_audit, "office": "national", "of": seats[0]}
             said = timing.step(
@@ -343,60 +249,3 @@ class Processes:
             return replace(process, doc=body, step_count=said.n), [said], None
 
         return await self.change(process_id, actor, "position", decide)
-
-    # --- the clock --------------------------------------------------------------------------
-
-    async def tend(self) -> timedelta | None:
-        """Remind, let lapse, take silence for consent; city time until the next, None: nothing."""
-        async with self.db.acquire() as conn:
-            due = await kept.list_due(conn, self.now(), TEND_MAX)
-        for process_id in due:
-            await self.change(process_id, None, "clock", self._tick)
-        async with self.db.acquire() as conn:
-            following = await kept.next_due(conn)
-        return None if following is None else following - self.now()
-
-    def _tick(self, definition: Definition, process: Process) -> Decided:
-        return timing.tick(definition, process, self.now(), self.floor.city.calendar)
-
-    async def change(
-        self,
-        process_id: str,
-        actor: Actor | None,
-        act: str,
-        decide: Callable[[Definition, Process], Decided],
-        version: int | None = None,
-    ) -> Process:
-        """Read and lock, decide, write, all in one transaction."""
-        async with self.db.acquire() as conn, conn.transaction():
-            await conn.execute(
-                "select 1 from network_work.process where id = $1 for update", process_id[:200]
-            )
-            found = await kept.find(conn, process_id[:200])
-            if found is None or not (actor is None or offices_of(actor).sees(found)):
-                raise errors.WorkUnknown(what="process", id=process_id[:80])
-            if version is not None and version != found.version:
-                raise errors.WorkChanged(id=found.id)
-            definition = self.definitions.get(found.process)
-            made, steps, done = decide(definition, found)
-            if not steps:
-                return found
-            if made.state != found.state and definition.state(made.state).positions:
-                seats = tuple(await self._members(conn)) if definition.seats == "members" else ()
-                made = replace(made, doc=replace(made.doc, seats=seats))
-            made = replace(made, version=found.version + 1)
-            await kept.update(conn, made, found.version)
-            await kept.add_steps(conn, made.id, steps)
-            if done is not None and done.effect == "certify":
-                hub = self.floor.city.code
-                await certificates.issue(conn, self.seal, definition, made, self.now(), hub)
-            elif done is not None and done.effect == "withdraw-certificate":
-                await certificates.withdraw(conn, made.id, self.now())
-            who = timing.CLOCK if actor is None else actor.name_for_audit
-            await self._audit(conn, who, act, made)
-            return made
-
-    async def _audit(self, conn: Connection, who: str, act: str, process: Process) -> None:
-        digest = audit.digest_of([msgspec.json.encode(process)])
-        entry = AuditEntry(who, f"network:{act}", f"process:{process.id}", digest)
-        await audit.record(conn, self.floor.guard.wall(), entry)

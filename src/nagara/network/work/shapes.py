@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from nagara.network.work import say
-from nagara.network.work.inbox import Told
+from nagara.network.work.inbox import Told, waiting_for
 from nagara.network.work.kept import page_size
 from nagara.network.work.model import (
     ActKind,
@@ -72,7 +72,8 @@ def head(told: Told) -> dict[str, Any]:
 
 def with_acts(told: Told) -> dict[str, Any]:
     """A process as the inbox shows it: with what the caller may do."""
-    return head(told) | {"acts": _acts(told), "whose": _whose(told), "may": _may(told)}
+    whose = waiting_for(told.process, told.definition)
+    return head(told) | {"acts": _acts(told), "whose": whose, "may": _may(told)}
 
 
 def whole(told: Told) -> dict[str, Any]:
@@ -96,6 +97,7 @@ def whole(told: Told) -> dict[str, Any]:
                 "words": taken.words,
                 "at": instant(taken.at),
                 "bySilence": taken.by_silence,
+                "who": taken.who,
             }
             for seat, taken in sorted(p.doc.positions.items())
         ],
@@ -182,28 +184,10 @@ def _act(told: Told, act: ActKind) -> dict[str, Any]:
     }
 
 
-def _whose(told: Told) -> list[dict[str, Any]]:
-    p, d = told.process, told.definition
-    state = d.state(p.state)
-    found: list[dict[str, Any]] = []
-    if state.positions:
-        found += [{"office": "national", "of": s, "act": "position"} for s in waiting_seats(p.doc)]
-    if state.reviews and any(not lane_done(x, p.doc.reviews.get(x.code, ())) for x in d.lanes):
-        found.append({"office": "reviewer", "of": f"not {p.country}", "act": "review"})
-    of = {"city": p.city, "national": p.country, "partner": p.partner, "secretariat": "network"}
-    found += [
-        {"office": side, "of": of.get(side), "act": act.code}
-        for act in acts_from(d, p.state)
-        for side in act.by
-        if side in of and "words" not in act.needs
-    ]
-    return found
-
-
 def _may(told: Told) -> dict[str, Any]:
     p, d = told.process, told.definition
     state, sides = d.state(p.state), told.offices.of(p)
-    review = state.reviews and "reviewer" in sides
+    review = state.reviews and bool(set(d.reviewers) & set(sides))
     return {
         "edit": bool(set(state.editors) & set(sides)),
         "review": [x.code for x in d.lanes] if review else [],
@@ -238,7 +222,13 @@ def _lane(lane: Any, p: Process) -> dict[str, Any]:
         "reviewsMin": lane.reviews_min,
         "done": lane_done(lane, reviews),
         "reviews": [
-            {"country": r.country, "verdict": r.verdict, "words": r.words, "at": instant(r.at)}
+            {
+                "country": r.country,
+                "verdict": r.verdict,
+                "words": r.words,
+                "at": instant(r.at),
+                "who": r.who,
+            }
             for r in reviews
         ],
     }

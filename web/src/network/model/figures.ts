@@ -1,5 +1,5 @@
 /** Counting rows of reports for the charts: pure. */
-import type { Became, Row, Status } from '../types'
+import type { Became, Status } from '../types'
 
 /** Statuses in the order in which a bar is read; `none`: the report does not say it. */
 export const STATUS_ORDER = [
@@ -18,15 +18,19 @@ export interface Counted {
   total: number
 }
 
-/** Rows by a group and by status, groups in the order asked for, those without a row left out or at nought. */
-export function countBy(rows: readonly Row[], groupOf: (row: Row) => string, order: readonly string[] = []): Counted[] {
+/** Rows, or counts of them, by a group and by status, groups in the order asked for, those without a row left out or at nought. */
+export function countBy<R extends { status: Status; count?: number }>(
+  rows: readonly R[],
+  groupOf: (row: R) => string,
+  order: readonly string[] = [],
+): Counted[] {
   const found = new Map<string, Counted>(order.map((id) => [id, { id, parts: {}, total: 0 }]))
   for (const row of rows) {
     const id = groupOf(row)
     const group = found.get(id) ?? { id, parts: {}, total: 0 }
     const key = statusKey(row.status)
-    group.parts[key] = (group.parts[key] ?? 0) + 1
-    group.total += 1
+    group.parts[key] = (group.parts[key] ?? 0) + (row.count ?? 1)
+    group.total += row.count ?? 1
     found.set(id, group)
   }
   return [...found.values()]

@@ -17,8 +17,11 @@ create table network.member (
     focus       text[]  not null default '{}', -- codes of focus areas the city says it works on
     source      text    not null,
     version     int     not null default 1,
+    told        int     not null default 0,    -- the version that its entity tells
     at          timestamptz not null
 );
+-- Those whose entity does not say yet what the register says.
+create index member_untold on network.member (code) where told < version;
 create index member_country on network.member (country, code);
 create index member_joined on network.member (joined_year, code);
 
@@ -86,6 +89,15 @@ create table network.title (
 );
 create index title_project on network.title (project);
 
+-- Every run of three characters of a name: by them a word of a name is looked up.
+create function network.grams(name text) returns text[]
+    language sql immutable strict parallel safe
+    as $$
+        select coalesce(array_agg(distinct substr(name, n, 3)), '{}')
+        from generate_series(1, length(name) - 2) as n
+    $$;
+create index title_grams on network.title using gin (network.grams(folded));
+
 -- A row of a yearly report, as it was printed.
 create table network.row (
     year    int    not null,
@@ -104,6 +116,21 @@ create index row_of on network.row (year, country, member, title);
 create index row_page on network.row ((-year), country, member, title);
 create index row_focus on network.row (year, focus, status);
 create index row_title on network.row (title, year);
+
+-- Rows and cities of each year, counted anew when rows of the year were written.
+create table network.year (
+    year   int primary key,
+    rows   int not null,
+    cities int not null
+);
+create function network.count_years(years int[]) returns void
+    language sql
+    as $$
+        insert into network.year (year, rows, cities)
+        select year, count(*), count(distinct member) from network.row
+        where year = any(years) group by year
+        on conflict (year) do update set rows = excluded.rows, cities = excluded.cities
+    $$;
 
 -- Whether one title went on as another; proposed by likeness, settled by a person.
 create table network.match (

@@ -27,8 +27,11 @@ create table network_work.process (
     next_at    timestamptz,                 -- when the clock has to look at it
     overdue    boolean     not null,
     step_count int         not null,
-    doc        jsonb       not null
+    doc        jsonb       not null,
+    told       int         not null default 0 -- the version that its entity tells
 );
+-- Those whose entity does not say yet where they stand.
+create index process_untold on network_work.process (id) where told < version;
 create index process_state on network_work.process (process, state, id);
 create index process_year on network_work.process (process, year, id) where year is not null;
 create index process_country on network_work.process (country, process, id);

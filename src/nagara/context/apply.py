@@ -37,7 +37,15 @@ from nagara.context.model import (
     Written,
     default_instance,
 )
-from nagara.context.state import AHEAD, LogRow, State, attribute_times, rows_of, settled_sys
+from nagara.context.state import (
+    AHEAD,
+    LogRow,
+    State,
+    attribute_times,
+    rows_of,
+    settled_sys,
+    times_after,
+)
 from nagara.values.time import format_instant, parse_instant
 
 __all__ = ["AHEAD", "LogRow", "State", "apply", "attribute_times"]
@@ -221,7 +229,7 @@ def _patch(state: State, op: Patch, now: datetime) -> tuple[State, list[LogRow],
             patch[name] = None
             continue
         attrs[name] = joined.value
-        sys[name] = [sys[name][0] if name in sys else stamp, stamp]
+        sys[name] = times_after(sys.get(name), old, joined.value, joined.changed, stamp)
         changed = joined.changed + joined.removed
         patch[name] = changed[0] if len(changed) == 1 else changed
     _demand_few(state.id, attrs)
@@ -301,6 +309,7 @@ def _delete_attribute(
         sys.pop(op.name, None)
     else:
         attrs[op.name] = new
+        sys[op.name] = times_after(sys.get(op.name), old, new, [], format_instant(now))
     after = State(
         id=state.id,
         exists=True,

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from nagara.context.merge import is_removal
 from nagara.context.model import (
     Attrs,
     Chronicle,
@@ -16,6 +17,7 @@ from nagara.context.model import (
     default_instance,
     instances_of,
 )
+from nagara.context.state import AHEAD, settled_sys, times_after
 from nagara.values.time import format_instant, parse_instant
 
 #: The name under which the log keeps the scopes of an entity (clause 4.5.6).
@@ -81,9 +83,26 @@ def chronicle(
         types = state.types + tuple(t for t in op.types if t not in state.types)
         if attrs != state.attrs or types != state.types:
             after = msgspec.structs.replace(
-                state, version=state.version + 1, types=types, attrs=attrs, modified_at=now
+                state,
+                version=state.version + 1,
+                types=types,
+                attrs=attrs,
+                sys=_sys_after(state, attrs, format_instant(now)),
+                modified_at=now,
             )
     return after, rows, Written(op.id, "temporal", after.version, created=created, stored=stored)
+
+
+def _sys_after(state: Any, attrs: Attrs, stamp: str) -> dict[str, Any]:
+    """The times of attributes, those that what was told has changed moved on."""
+    sys = {n: kept for n, kept in settled_sys(state).items() if n in attrs or n == AHEAD}
+    for name, attribute in attrs.items():
+        old = state.attrs.get(name)
+        if attribute != old:
+            was = instances_of(old)
+            changed = [i for i in instances_of(attribute) if i not in was]
+            sys[name] = times_after(sys.get(name), old, attribute, changed, stamp)
+    return sys
 
 
 def _newest(current: Attrs, told: dict[str, list[dict[str, Any]]]) -> Attrs:
@@ -95,7 +114,7 @@ def _newest(current: Attrs, told: dict[str, list[dict[str, Any]]]) -> Attrs:
             known = by_dataset.get(instance.get("datasetId"))
             if known is None or _is_newer(instance, known):
                 by_dataset[instance.get("datasetId")] = instance
-        kept = [i for i in by_dataset.values() if not _is_null(i)]
+        kept = [i for i in by_dataset.values() if not is_removal(i)]
         if kept:
             attrs[name] = kept[0] if len(kept) == 1 else kept
         else:
@@ -108,10 +127,6 @@ def _is_newer(instance: dict[str, Any], known: dict[str, Any]) -> bool:
     if said is None or before is None:
         return said is None and before is None
     return parse_instant(said) >= parse_instant(before)
-
-
-def _is_null(instance: dict[str, Any]) -> bool:
-    return "urn:ngsi-ld:null" in instance.values()
 
 
 def _newest_scopes(told: tuple[dict[str, Any], ...]) -> tuple[str, ...]:

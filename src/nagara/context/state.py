@@ -65,6 +65,35 @@ def attribute_times(
     return None if modified_at is None else (format_instant(modified_at),) * 2
 
 
+def instance_times(
+    sys: dict[str, Any], name: str, dataset: str | None, modified_at: datetime | None
+) -> tuple[str, str] | None:
+    """createdAt and modifiedAt of one instance of an attribute (clause 4.5.5)."""
+    kept = sys.get(name)
+    own = kept[2].get(dataset or "") if kept is not None and len(kept) > 2 else None
+    return (own[0], own[1]) if own else attribute_times(sys, name, modified_at)
+
+
+def times_after(kept: Any, old: Any, new: Any, changed: list[dict[str, Any]], stamp: str) -> Any:
+    """The times of an attribute that has become `new`: [createdAt, modifiedAt], and where its
+    instances differ in them, theirs by datasetId ('' is the default instance).
+
+    `kept`: the times of `old`; `changed`: the instances that were written.
+    """
+    was = {i.get("datasetId") for i in instances_of(old)}
+    touched = {i.get("datasetId") for i in changed}
+    times: dict[str, list[str]] = {}
+    for instance in instances_of(new):
+        dataset = instance.get("datasetId")
+        known = instance_times({"x": kept}, "x", dataset, None) if kept and dataset in was else None
+        born, moved = known or (stamp, stamp)
+        times[dataset or ""] = [born, stamp if dataset in touched else moved]
+    every = list(times.values())
+    if all(own == every[0] for own in every):
+        return every[0]
+    return [kept[0] if kept else stamp, stamp, times]
+
+
 def settled_sys(state: State) -> dict[str, Any]:
     """The times of all attributes made explicit, before the entity's own move on."""
     if state.modified_at is None:

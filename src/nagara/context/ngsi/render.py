@@ -8,11 +8,11 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Struct
 
-from nagara.context.apply import attribute_times
 from nagara.context.model import Entity, default_instance, instances_of
 from nagara.context.ngsi.projection import Projection
 from nagara.context.ngsi.read import HOLDERS
 from nagara.context.ngsi.terms import TermMap
+from nagara.context.state import instance_times
 from nagara.values.time import format_instant
 
 Form = Literal["normalized", "concise", "simplified"]
@@ -117,8 +117,7 @@ def render(
     for name, attribute in entity.attrs.items():
         if (view.attrs is not None and name not in view.attrs) or not view.shows(name):
             continue
-        times = attribute_times(entity.sys, name, entity.modified_at) if view.sys_attrs else None
-        found = _attribute(name, attribute, times, terms.of_attribute(name), view, inline)
+        found = _attribute(name, attribute, entity, terms.of_attribute(name), view, inline)
         if found is not None:
             made[terms.compact(name)] = found
     return made
@@ -141,7 +140,7 @@ def has_any(entity: Entity, attrs: Collection[str]) -> bool:
 
 
 def _attribute(
-    name: str, attribute: Any, times: Any, terms: TermMap, view: View, inline: Inline | None
+    name: str, attribute: Any, entity: Entity, terms: TermMap, view: View, inline: Inline | None
 ) -> Any:
     instances = instances_of(attribute)
     if view.datasets is not None:
@@ -149,7 +148,12 @@ def _attribute(
         if not instances:
             return None
     behind = None if inline is None else (inline, view.behind(name))
-    made = [_instance(i, times, terms, view, behind) for i in instances]
+    made = []
+    for one in instances:
+        times = None
+        if view.sys_attrs:
+            times = instance_times(entity.sys, name, one.get("datasetId"), entity.modified_at)
+        made.append(_instance(one, times, terms, view, behind))
     if view.form == "simplified" and len(instances) > 1:
         return {
             "dataset": {

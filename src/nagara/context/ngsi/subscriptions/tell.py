@@ -9,13 +9,13 @@ from typing import Any
 
 import msgspec
 
-from nagara.context.apply import attribute_times
 from nagara.context.model import NGSI_NULL, Entity, default_instance, instances_of
 from nagara.context.ngsi.read import HOLDERS
 from nagara.context.ngsi.render import View, render
 from nagara.context.ngsi.subscriptions.happening import Happening, by_dataset
 from nagara.context.ngsi.subscriptions.subscription import Shape, Subscription
 from nagara.context.ngsi.terms import CORE_CONTEXT, TermMap
+from nagara.context.state import instance_times
 from nagara.values.time import format_instant
 
 _PREVIOUS = {
@@ -235,7 +235,8 @@ def _null(
         made[_PREVIOUS[holder]] = _value(instance, holder, terms)
     before = happening.before
     if shape.sys_attrs and before is not None:
-        times = attribute_times(before.sys, name, before.modified_at)
+        dataset = instance.get("datasetId")
+        times = instance_times(before.sys, name, dataset, before.modified_at)
         if times is not None:
             made["createdAt"], made["modifiedAt"] = times
         made["deletedAt"] = format_instant(happening.at)

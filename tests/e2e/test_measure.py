@@ -26,6 +26,8 @@ VIEWS = {
     "projects": ("/measure#/projects", None),
     "plans": ("/measure#/plans", None),
     "work": ("/measure#/work", "steward"),
+    "project-form": ("/measure#/project/new", "steward"),
+    "plan-form": ("/measure#/plan/new", "chief"),
 }
 CODE = "iso37120-8.1"
 CASES = f"/measure#/indicator/{CODE}"
@@ -111,6 +113,48 @@ async def test_a_value_goes_from_the_department_over_the_steward_to_the_public(
     await expect(stranger.locator(".card.now")).to_contain_text("24.5")
 
 
+async def test_a_project_is_written_by_the_steward_and_published_by_the_chief(
+    visits: Visits,
+) -> None:
+    """A form says what is missing, a stage demands, the chief decides, then everybody sees it."""
+    stranger = await visits.page("en")
+    steward = await visits.page("en", "steward")
+    await see(steward, "/measure#/project/new", "form")
+    form = steward.locator("form")
+    await _press(steward, "measure.project.create")
+    await expect(form.get_by_role("alert")).to_be_visible()  # a name is needed; nothing was sent
+    await form.get_by_label(words("en", "measure.project.name"), exact=True).fill("Canal shade")
+    add = words("en", "measure.form.add").replace(
+        "{what}", words("en", "measure.project.milestones")
+    )
+    await form.get_by_role("button", name=add, exact=True).click()
+    row = form.locator("[data-list=milestones] .line")
+    await row.get_by_label(words("en", "measure.form.stage")).select_option("concept")
+    await row.get_by_label(re.compile(words("en", "measure.form.planned"))).fill("2025-01-31")
+    await _press(steward, "measure.project.create")
+    process = steward.locator("section:has(#process-title)")
+    await expect(process).to_contain_text("late")
+    await expect(process).to_contain_text("Say which problem it answers.")
+    address = steward.url
+
+    await process.get_by_role("link", name=words("en", "measure.project.edit")).click()
+    for key in ("problem", "success"):
+        label = re.compile(f"^{words('en', f'measure.project.{key}')} .*English")
+        await form.get_by_label(label).fill("School children walk in the sun")
+    await _press(steward, "measure.form.save")
+    await _act(steward, "advance")
+    await expect(steward.locator("[aria-current=step]")).to_contain_text("Concept")
+    publish = words("en", "measure.project.act.publish")
+    await expect(steward.get_by_role("button", name=publish, exact=True)).to_have_count(0)
+
+    chief = await visits.page("en", "chief")
+    await see(chief, address, "#process-title")
+    await _act(chief, "publish")
+    await see(stranger, address, "h1")
+    await expect(stranger.locator("h1")).to_contain_text("Canal shade")
+    await expect(stranger.get_by_role("link", name="Edit")).to_have_count(0)
+
+
 async def test_a_spreadsheet_with_a_wrong_cell_names_the_cell(
     visits: Visits, demo: DemoCity
 ) -> None:
@@ -136,3 +180,12 @@ async def test_a_stranger_is_told_that_the_work_list_is_town_halls(visits: Visit
 
 async def _press(page: Page, key: str) -> None:
     await page.get_by_role("button", name=words("en", key), exact=True).first.click()
+
+
+async def _act(page: Page, act: str) -> None:
+    """Take a project a step, in the dialog that says what the step means."""
+    await _press(page, f"measure.project.act.{act}")
+    dialog = page.locator("dialog[open]")
+    name = words("en", f"measure.project.act.{act}")
+    await dialog.get_by_role("button", name=name, exact=True).click()
+    await expect(page.locator("dialog[open]")).to_have_count(0)

@@ -80,6 +80,8 @@ export interface Definition {
   unit: string
   numerator: string
   denominator: string | null
+  /** Numerator and denominator in words, of those that a set describes. */
+  parts: { numerator?: Words; denominator?: Words }
   factor: number
   direction: Direction
   frequency: 'month' | 'year'

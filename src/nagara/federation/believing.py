@@ -71,13 +71,23 @@ class Believing:
             proof = msgspec.json.decode(opened.payload, type=_Enrol).enrol
             if proof is None:
                 raise errors.KeyUnknown(kid=kid[:60], peer=link.peer)
-            until = link.code_until
-            if link.code_hash is None or until is None or until < self._wall():
-                raise errors.CodeWrong(peer=link.peer)
-            wanted = enrolment(link.code_hash.hex(), link.peer, self._own, kid)
-            if not hmac.compare_digest(wanted, proof):
+            if not self._is_right(link, kid, proof):
                 raise errors.CodeWrong(peer=link.peer)
         return PeerKey(link.peer, kid, x, "current", claim.seq, None, "code", self._wall())
+
+    def shows_code(self, link: Link, opened: Opened) -> bool:
+        """Whether an envelope of a member shows the code that is open for it."""
+        if link.side != "member" or link.code_hash is None:
+            return False
+        proof = msgspec.json.decode(opened.payload, type=_Enrol).enrol
+        return proof is not None and self._is_right(link, opened.header.kid, proof)
+
+    def _is_right(self, link: Link, kid: str, proof: str) -> bool:
+        until = link.code_until
+        if link.code_hash is None or until is None or until < self._wall():
+            return False
+        wanted = enrolment(link.code_hash.hex(), link.peer, self._own, kid)
+        return hmac.compare_digest(wanted.encode(), proof.encode())
 
 
 def read_claim(opened: Opened) -> Claim:
@@ -103,9 +113,3 @@ def read_payload(opened: Opened, claim: Claim) -> Payload:
     if len(payload.items) > 2 * ITEMS_MAX:
         raise errors.EnvelopeTooLarge(bytes=2 * ITEMS_MAX, what=f"{len(payload.items)} items")
     return payload
-
-
-def demand_open(link: Link, new_key: PeerKey | None) -> None:
-    """Raises `LinkWithdrawn` for a member that has taken everything back and shows no new code."""
-    if new_key is None and link.side == "member" and link.status == "withdrawn":
-        raise errors.LinkWithdrawn(peer=link.peer)

@@ -19,7 +19,7 @@ from nagara.context import Context
 from nagara.engines.database import Connection, Database
 from nagara.federation import chains, errors, kept
 from nagara.federation.applying import ACTOR, Applying, newest_of
-from nagara.federation.believing import Believing, demand_open, read_claim, read_payload
+from nagara.federation.believing import Believing, read_claim, read_payload
 from nagara.federation.envelope import ENVELOPE, Opened, digest_of, open_jws
 from nagara.federation.kept import Link, PeerKey
 from nagara.federation.matters import Matters
@@ -71,6 +71,7 @@ class Read(Struct, frozen=True):
     kid: str
     carrier: str
     new_key: PeerKey | None
+    opens: bool  # it shows the code that was given out: whoever had left takes part again
     items: list[tuple[int, Item, str]]
     refused: list[tuple[int, Problem]]
 
@@ -141,10 +142,12 @@ class Inbox:
                 if judge(link.heard, payload, digest, heard, self._wall()) == "repeated":
                     await chains.count(conn, "repeated")
                     return Outcome(link.peer, payload.seq, "repeated")
-                demand_open(link, new_key)
+                opens = new_key is not None or self._believing.shows_code(link, opened)
+                if link.side == "member" and link.status == "withdrawn" and not opens:
+                    raise errors.LinkWithdrawn(peer=link.peer)
             items, refused = self._read_items(link, payload)
             kid = opened.header.kid
-            read = Read(payload, jws, digest, kid, carrier, new_key, items, refused)
+            read = Read(payload, jws, digest, kid, carrier, new_key, opens, items, refused)
             try:
                 await self._apply(link, read)
             except _Moved:
@@ -201,7 +204,7 @@ class Inbox:
             read.digest,
             at,
             read.carrier,
-            read.new_key is not None,
+            read.opens,
         )
         if moved is None:
             raise _Moved

@@ -49,6 +49,9 @@ WINDOW_MAX = 200
 NOTES_MAX = 10_000
 SEAL_EVERY_S = 0.5
 
+#: Attributes that name a value's definition and period.
+_NAMED_BY = (indicator.CODE, indicator.PERIOD_START, indicator.PERIOD_END)
+
 log = structlog.get_logger("federation")
 Said = dict[tuple[str, str], str | None]
 
@@ -136,11 +139,10 @@ class Outbox:
             page = await self._context.query(Query(types=types, limit=500, after=after))
             subjects = []
             for entity in page.entities:
-                if choice.kind == "value":
-                    names = (indicator.CODE, indicator.PERIOD_START, indicator.PERIOD_END)
-                    subjects.append("|".join(str(entity.value(name)) for name in names))
-                else:
+                if choice.kind != "value":
                     subjects.append(entity.id)
+                elif all(said := [entity.value(name) for name in _NAMED_BY]):
+                    subjects.append("|".join(map(str, said)))
             async with self._db.acquire() as conn:
                 await chains.touch(
                     conn, {(choice.peer, choice.kind, one): None for one in subjects}
@@ -241,12 +243,12 @@ class Outbox:
         async with self._db.acquire() as conn:
             before = await chains.told_under(conn, link.peer, "value", subject + "|")
         found: dict[Any, Any] = {("value", one): None for one in before}
-        code, start, end = subject.split("|")[:3]
-        if not chosen:
+        code, _, span = subject.partition("|")
+        try:
+            start, end = map(date.fromisoformat, span.split("|")[:2])
+        except ValueError:  # an entity of this type that names no period is no value of ours
             return found
-        for own in await self._values.list_public(
-            code, date.fromisoformat(start), date.fromisoformat(end)
-        ):
+        for own in await self._values.list_public(code, start, end) if chosen else ():
             said = own.value
             item = Value(
                 code=said.code,
@@ -355,6 +357,5 @@ def _subject(choice: Choice, change: Change) -> str | None:
         return change.id if project.TYPE in change.types else None
     if indicator.VALUE_TYPE not in change.types:
         return None
-    names = (indicator.CODE, indicator.PERIOD_START, indicator.PERIOD_END)
-    said = [default_instance(change.attrs.get(name)) for name in names]
+    said = [default_instance(change.attrs.get(name)) for name in _NAMED_BY]
     return "|".join(str(plain_value(one)) for one in said if one) if all(said) else None

@@ -137,7 +137,7 @@ async def test_a_bad_item_is_refused_and_its_neighbours_are_kept(pair: Pair) -> 
     ]  # fmt: skip
     answer = await pair.send(await pair.next(items=items))
     assert answer.json()["outcomes"][0]["what"] == "kept"
-    refused = (await pair.hub.ask("GET", "/refused"))["items"]
+    refused = (await pair.hub.ask("GET", "/refused"))["items"][:4]
     assert [(one["item"], one["code"]) for one in reversed(refused)] == [
         (0, "federation-item-unknown"),
         (1, "federation-not-cleared"),
@@ -206,8 +206,8 @@ async def test_a_suspended_member_is_refused_and_resumed_without_loss(pair: Pair
 
 
 async def test_a_wrong_code_joins_nobody(make_node: Make) -> None:
-    city, hub = await make_node("aa"), await make_node("hub")
-    invited = await hub.ask("POST", "/members", 201, city="aa")
+    city, hub = await make_node("cc"), await make_node("hub")
+    invited = await hub.ask("POST", "/members", 201, city="cc")
     code = invited["code"][:-6] + "AAAAAA"
     await city.ask("POST", "/uppers", 201, code=code, url="https://hub.example")
     await city.seal("hub")

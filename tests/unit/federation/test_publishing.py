@@ -7,6 +7,7 @@ from typing import Any
 from federation_fixtures import Make, Node, join
 from nagara.context import Delete, Entity, Query, Upsert
 from nagara.vocab.federation import tenant_of_city
+from nagara.vocab.project import YearNote
 
 PLACE = "urn:ngsi-ld:AirQualityObserved:a:1"
 
@@ -85,3 +86,40 @@ async def test_a_city_takes_everything_back_and_gets_the_proof(make_node: Make) 
     items = msgspec.json.decode(proof.payload)["items"]
     receipt = next(one for one in items if one["kind"] == "receipt")
     assert (receipt["values"], receipt["entities"], receipt["digest"]) == (1, 1, before)
+
+
+async def test_a_projects_state_and_its_end_of_being_published_reach_the_network(
+    make_node: Make,
+) -> None:
+    city, hub = await make_node("aa"), await make_node("hub")
+    await join(city, hub)
+    await publish(city, hub, {"kind": "project"})
+    own, theirs = city.application.plans.book, hub.application.plans.book
+    assert own is not None
+    assert theirs is not None
+    note = YearNote(2024, "Canal path", "Report 2024", "FA4", "ongoing")
+    known = await own.register("aa", "TH", note, "system:test")
+    hidden = await own.register(
+        "aa", "TH", YearNote(2024, "Not yet told", "Draft"), "system:test", published=False
+    )
+    await city.talk(hub)
+    told = await theirs.find(known.id)
+    assert told is not None
+    assert (told.city, told.name, told.state) == ("aa", "Canal path", "active")
+    assert await theirs.find(hidden.id) is None  # a draft is nobody's but the city's
+
+    await own.suspend(known.id, 2025, "no money this year", "Council, 2025-03-01", "system:test")
+    await city.talk(hub)
+    told = await theirs.find(known.id)
+    assert told is not None
+    assert told.state == "suspended"
+    assert (told.reason or "").startswith("no money this year")
+    lineage = (await hub.ask("GET", "/lineage?city=aa&kind=project"))["items"]
+    assert [one["subject"] for one in lineage] == [known.id] * len(lineage)
+    assert len(lineage) >= 2
+
+    await publish(city, hub)  # no longer chosen: taken back there, kept at home
+    await city.talk(hub)
+    told = await theirs.find(known.id)
+    assert told is None or not told.published
+    assert (await city.link("hub"))["digest"] == (await hub.link("aa"))["digest"]

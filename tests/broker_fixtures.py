@@ -17,13 +17,15 @@ from litestar import Litestar
 
 from emptied import empty
 from engine_fixtures import free_ports
-from nagara.context import Context
+from nagara.context import Context, Task
 from nagara.context.ngsi.batch import batch_routes
 from nagara.context.ngsi.common import ngsi_common
 from nagara.context.ngsi.entities import entity_routes
 from nagara.context.ngsi.fetch import Contexts, demand_public
 from nagara.context.ngsi.retrieve import retrieve_routes
 from nagara.context.ngsi.sources.distribute import Sources
+from nagara.context.ngsi.subscriptions.notifier import Notifier
+from nagara.context.ngsi.subscriptions.routes import subscription_routes
 from nagara.context.ngsi.temporal import temporal_routes
 from nagara.engines.database import Database
 from nagara.engines.postgres import PostgresEngine
@@ -43,8 +45,14 @@ class Broker:
         self.port = port
         self.url = f"http://127.0.0.1:{port}"
         contexts = Contexts(allow_loopback=True)
-        self.sources = Sources(
+        self.notifier = Notifier(
             self.context, contexts, lambda url: demand_public(url, frozenset(), True)
+        )
+        self.sources = Sources(
+            self.context,
+            contexts,
+            lambda url: demand_public(url, frozenset(), True),
+            self.notifier,
         )
         made: list[Any] = []
         for routes in (
@@ -52,6 +60,12 @@ class Broker:
             retrieve_routes(self.context, contexts),
             batch_routes(self.context, contexts),
             temporal_routes(self.context, contexts),
+            subscription_routes(
+                self.context,
+                contexts,
+                self.notifier,
+                lambda: f"urn:ngsi-ld:Subscription:made{next(_numbers)}",
+            ),
             *self.sources.routes(),
         ):
             made += routes if isinstance(routes, list) else [routes]
@@ -71,6 +85,8 @@ class Broker:
         await self.guard.start()
         await self.context.start()
         await self.sources.start()
+        self.context.add_reader(self.notifier.reader())
+        self.context.spawn(Task("subscriptions", self.notifier.run))
         for task in self.sources.tasks():
             self.context.spawn(task)
         self._task = asyncio.create_task(self.server.serve())

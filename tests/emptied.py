@@ -14,6 +14,7 @@ _EMPTIED = "".join(
         "change where seq < (select max(seq) from context.change)",
         *("entity", "census", "tenant", "idempotency", "chunk", "amendment", "erasure", "jsonld"),
         *("subscription", "delivery", "letter", "dead_notification", "entity_map", "snapshot"),
+        *("source_copy", "subscription_via"),
     )
 )
 #: What is also in memory is ended by who made it: table → path.

@@ -26,6 +26,7 @@ from nagara.context.ngsi.sources.elsewhere import Elsewhere
 from nagara.context.ngsi.sources.errors import LoopDetected
 from nagara.context.ngsi.sources.exchange import Exchange
 from nagara.context.ngsi.sources.forward import HOPS_MAX, Asking, Forwarder, Guard
+from nagara.context.ngsi.sources.hearing import hearing_routes
 from nagara.context.ngsi.sources.inner import is_inner
 from nagara.context.ngsi.sources.map_routes import map_routes
 from nagara.context.ngsi.sources.map_store import MapStore
@@ -34,6 +35,7 @@ from nagara.context.ngsi.sources.operations import Act, act_of
 from nagara.context.ngsi.sources.queries import query_params
 from nagara.context.ngsi.sources.reads import Reads
 from nagara.context.ngsi.sources.registry import NOTED_EVERY_S, Registry
+from nagara.context.ngsi.sources.relay import SUBSCRIPTIONS, Relay
 from nagara.context.ngsi.sources.routes import source_routes
 from nagara.context.ngsi.sources.snapshot_routes import snapshot_routes
 from nagara.context.ngsi.sources.snapshots import Snapshots
@@ -46,6 +48,7 @@ from nagara.context.ngsi.tenants import Tenants
 
 BASE = "/ngsi-ld/"
 SNAPSHOTS = "/ngsi-ld/v1/snapshots"
+REGISTRATIONS = "/ngsi-ld/v1/csourceRegistrations"
 SWEPT_EVERY_ROUNDS = 60
 _SPECIAL = frozenset({b"ngsild-snapshot", b"ngsild-entitymap"})
 
@@ -80,6 +83,7 @@ class Sources:
         self.batches = Batches(exchange, self.writes)
         delivery = notifier.delivery if notifier is not None else None
         self.watcher = Watcher(context, contexts, self.registry, guard_url, delivery)
+        self.relay = Relay(exchange, notifier) if notifier is not None else None
         self.snapshots = Snapshots(exchange, self.reads, self.elsewhere, self.watcher.delivery)
 
     async def start(self) -> None:
@@ -87,6 +91,8 @@ class Sources:
         await self.registry.load()
         await self.watcher.load()
         await self.snapshots.load()
+        if self.relay is not None:
+            await self.relay.load()
 
     def routes(self) -> list[Any]:
         """All routes of this package."""
@@ -98,6 +104,7 @@ class Sources:
             ),
             *map_routes(self.exchange, self.maps, self.temporal_maps, self.maps.store),
             *snapshot_routes(self.exchange, self.snapshots),
+            *(hearing_routes(self.relay) if self.relay is not None else ()),
         ]
 
     def tasks(self) -> list[Task]:
@@ -106,6 +113,7 @@ class Sources:
             Task("sources.keep", self._keep),
             Task("sources.watch", self.watcher.run),
             Task("sources.snapshots", self.snapshots.run),
+            *([Task("sources.relay", self.relay.run)] if self.relay is not None else []),
         ]
 
     async def _keep(self) -> None:
@@ -117,7 +125,7 @@ class Sources:
                 await self.registry.sweep()
             await asyncio.sleep(NOTED_EVERY_S)
 
-    def is_alone(self, entity_id: str, types: Iterable[str]) -> bool:
+    def is_alone(self, entity_id: str | None, types: Iterable[str]) -> bool:
         """Whether no source may hold a part of an entity of the default tenant: the short way is
         open for it."""
         return self.registry.is_alone("", entity_id, types)
@@ -142,6 +150,8 @@ class Sources:
         """Answer in place of the handler, or None for the handler to answer."""
         if not request.scope["path"].startswith(BASE):
             return None
+        if self.relay is not None and request.method == "POST" and _begins(request):
+            await self._begun(self.relay, request)
         if not self.registry.is_used and not _is_special(request):
             return None  # the whole cost of all this in a city without neighbours
         tenant = request.headers.get("ngsild-tenant", "")
@@ -171,6 +181,16 @@ class Sources:
         if act.is_batch:
             return await self.batches.run(request, asked, act)
         return await self.writes.one(request, asked, act)
+
+    async def _begun(self, relay: Relay, request: Asked) -> None:
+        """Somebody subscribes or registers: note where this broker is reached, and through whom a
+        subscription came."""
+        await relay.spoken_to(str(request.base_url))
+        via = request.headers.get("via")
+        if via and request.scope["path"].startswith(SUBSCRIPTIONS):
+            body = ask.read_json(await request.body())
+            name = body.get("id") if isinstance(body, dict) else None
+            await relay.came_through(ask.tenant_of(request), name, via)
 
     async def _read(self, request: Asked, asked: Asking, act: Act) -> Response[Any] | None:
         alias = self.registry.alias_of(asked.tenant)
@@ -221,6 +241,12 @@ class Sources:
             return None  # the handler says what is wrong
         posted = request.method == "POST"
         return await self.temporal_maps.query(request, asked, params, terms, named, posted)
+
+
+def _begins(request: Asked) -> bool:
+    """Whether a request makes a subscription or a registration."""
+    path = request.scope["path"].rstrip("/")
+    return path in (SUBSCRIPTIONS, REGISTRATIONS)
 
 
 def _is_special(request: Asked) -> bool:

@@ -129,12 +129,13 @@ class Registry:
         now = datetime.now(UTC)
         return [r for r in held.candidates(wanted) if _holds(r, now)]
 
-    def is_alone(self, tenant: str, entity_id: str, types: Iterable[str]) -> bool:
-        """Whether no source may hold a part of an entity."""
+    def is_alone(self, tenant: str, entity_id: str | None, types: Iterable[str]) -> bool:
+        """Whether no source may hold a part of an entity; without an id, of any of such types."""
         held = self._by_tenant.get(tenant)
         if held is None:
             return True
-        wanted = Wanted("", frozenset((entity_id,)), frozenset(types))
+        ids = None if entity_id is None else frozenset((entity_id,))
+        wanted = Wanted("", ids, frozenset(types))
         return not self.matching(tenant, wanted)
 
     def demand_room(self, tenant: str) -> None:

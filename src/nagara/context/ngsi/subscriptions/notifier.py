@@ -67,6 +67,8 @@ class Notifier:
         self.owners = Owners(context.db)
         self._periods = Periods(context, self)
         self.replayer = Replayer(context, self)
+        #: Told of each subscription that comes, changes or goes.
+        self.listeners: list[Callable[[Key], None]] = []
 
     def reader(self) -> Reader:
         """The reader of the change log that fills the queues."""
@@ -132,6 +134,8 @@ class Notifier:
         self._context.committer.steps.wanted = True
         self._periods.put(subscription)
         self._serve(subscription)
+        for listener in self.listeners:
+            listener(key)
 
     def let_go(self, key: Key) -> None:
         """Serve a subscription no longer. Its queue goes with `delivery.forget`."""
@@ -142,6 +146,12 @@ class Notifier:
         self._periods.drop(key)
         self.replayer.drop(key)
         self._context.committer.steps.wanted = bool(self._known)
+        for listener in self.listeners:
+            listener(key)
+
+    def all_of(self, tenant: str) -> list[Subscription]:
+        """The subscriptions of a tenant that are served."""
+        return [s for s in self._known.values() if s.tenant == tenant]
 
     def find(self, key: Key) -> Subscription | None:
         """A subscription that is served, or None."""

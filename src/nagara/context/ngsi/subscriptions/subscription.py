@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any
+from urllib.parse import unquote
 
 from msgspec import Struct
 
@@ -129,7 +130,7 @@ async def read_subscription(
         raise wrong(name, "it needs a notification with an endpoint")
     source = doc.get("@source")
     terms = await contexts.terms(doc.get("jsonldContext") or source, tenant)
-    q = doc.get("q") or None
+    q = decoded_q(doc.get("q")) or None
     tree = parse_q(q) if q else None
     geo = make_query(dict(doc.get("geoQ") or {}), CORE, tenant, system("subscriptions")).geo
     if geo is not None:
@@ -158,6 +159,11 @@ async def read_subscription(
         active=doc.get("isActive", True) is not False,
         terms=terms,
     )
+
+
+def decoded_q(said: str | None) -> str | None:
+    """q in a body, also as it stands in an address: with its quotes percent-encoded."""
+    return unquote(said) if said and "%22" in said and '"' not in said else said
 
 
 def _shape(doc: dict[str, Any], notification: dict[str, Any]) -> Shape:

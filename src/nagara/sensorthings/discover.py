@@ -35,6 +35,8 @@ CATCH_UP_S = 10.0  # after a write: the reader is some milliseconds behind
 LOOK_S_MAX = 1.0  # before a read: in a busy city the answer is at most this old
 #: Rooms' nouns, and tickets: they are no Things, whatever times they hold.
 NO_THINGS = KEPT_BY_ROOMS | {"ServiceRequest", "GtfsTrip", "City"}
+#: Attributes that say where an entity is: a Thing of any standard may move.
+_PLACED = frozenset({"location", "locations"})
 _DEFAULT_IRI = "https://uri.etsi.org/ngsi-ld/default-context/"
 
 
@@ -113,7 +115,7 @@ class Streams:
                 continue
             gone.pop(change.id, None)
             is_ours = any(t in BY_TYPE for t in change.types)
-            if is_ours:
+            if is_ours or not _PLACED.isdisjoint(change.attrs):
                 made[change.id] = None
             if is_ours and "Thing" not in change.types:
                 continue
@@ -236,13 +238,14 @@ class Streams:
         numbers = [row.no for row, _, _ in seen]
         await conn.execute(
             """insert into sensorthings.member (kind, no)
-               select k::"char", n from unnest($1::bigint[]) n, unnest(array['t', 'l', 'f']) k
+               select k::"char", n from unnest($1::bigint[]) n, unnest(array['t', 'l', 'f', 'h']) k
                on conflict do nothing""",
             numbers,
         )
-        await conn.execute(  # it is where its own location is, unless it names Locations
-            """insert into sensorthings.link (kind, a, b) select 'l', e.no, e.no
-               from context.entity e where e.no = any($1::bigint[]) and not e.doc ? 'locations'
+        await conn.execute(  # it is, and was, where its own location is, unless it names Locations
+            """insert into sensorthings.link (kind, a, b) select k::"char", e.no, e.no
+               from context.entity e, unnest(array['l', 'h', 't']) k
+               where e.no = any($1::bigint[]) and not e.doc ? 'locations'
                on conflict do nothing""",
             numbers,
         )
@@ -252,14 +255,16 @@ class Streams:
     async def _sets(self, conn: Conn, rows: list[_Row]) -> None:
         members: list[tuple[str, int]] = []
         links: list[tuple[str, int, str]] = []
+        known = await _things(conn, rows)
+        rows = [row for row in rows if row.no in known or any(t in BY_TYPE for t in row.types)]
         for row in rows:
             letters = [LETTERS[t] for t in row.types if t in LETTERS]
             members += [(letter, row.no) for letter in letters]
-            if "t" in letters:
+            if "t" in letters or row.no in known:
                 links += [("l", row.no, to) for to in row.target("locations")]
                 if "location" in row.doc and "locations" not in row.doc:
-                    members += [("l", row.no), ("f", row.no)]
-                    links.append(("l", row.no, row.id))
+                    members += [(letter, row.no) for letter in "lfh"]
+                    links += [(letter, row.no, row.id) for letter in "lht"]
             if "h" in letters:
                 links += [("h", row.no, to) for to in row.target("locations")]
                 links += [("t", row.no, to) for to in row.target("thing")]
@@ -339,6 +344,15 @@ async def _rows(conn: Conn, ids: set[str]) -> dict[str, _Row]:
         r["id"]: _Row(r["no"], r["id"], tuple(r["types"]), msgspec.json.decode(r["doc"]))
         for r in found
     }
+
+
+async def _things(conn: Conn, rows: list[_Row]) -> set[int]:
+    """Which of these are Things already, though of another type."""
+    found = await conn.fetch(
+        "select no from sensorthings.member where kind = 't' and no = any($1::bigint[])",
+        [row.no for row in rows],
+    )
+    return {r["no"] for r in found}
 
 
 async def _numbered(conn: Conn, pairs: list[tuple[str, str]]) -> list[tuple[str, str]]:

@@ -217,7 +217,8 @@ SETS: Mapping[str, EntitySet] = {
                     "Observations",
                     True,
                     "{c}.datastream in (select l.b from sensorthings.link l where l.kind = 'f'"
-                    " and l.a = {p}) and {c}.feature = {p}",
+                    " and l.a = {p} union all select d.id from sensorthings.datastream d"
+                    " where d.no = {p}) and {c}.feature = {p}",
                 )
             },
             ("name", "description", "encodingType", "feature"),

@@ -145,7 +145,7 @@ class _Query:
         if not self.cursor:
             for order in options.orders:
                 made = value(order.node, Scope(self.of, "x"), into)
-                text = made.text
+                text = made.text if made.kind != "geo" else f'({made.text})::text collate "C"'
                 if order.text == "id" and is_stream:
                     text = "x.seq"
                 self.orders.append((text, order.falling))

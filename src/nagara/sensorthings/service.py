@@ -9,11 +9,12 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from nagara.context import Context, Create, Delete, DeleteAttribute, Entity, Op, Patch, Written
+from nagara.context import Context, Create, Delete, Entity, Op, Patch, Written
 from nagara.context.errors import AttributeNotFound, EntityNotFound
 from nagara.context.store import Conn
 from nagara.guard.identity import Actor
 from nagara.guard.policy import visible_types
+from nagara.sensorthings import removal
 from nagara.sensorthings.amend import amend
 from nagara.sensorthings.bodies import Attrs, attrs_of, instance_of, relation_of
 from nagara.sensorthings.discover import Streams
@@ -178,20 +179,22 @@ class Writing:
             if of.name == "Observations":
                 stream = await self.maker(reading).stream_ref(row["_datastream"])
             elif of.name == "FeaturesOfInterest":
-                await self._delete_values(conn, reading, number, doer)
-                ops = await _feature_ops(conn, number)
+                await self.write(await removal.own_streams(conn, number), doer)
+                await self._end_streams(of, number)
+                await self._delete_values(reading, number, doer)
+                ops = await removal.feature_ops(conn, number)
             elif of.name == "Locations":
-                ops = await _location_ops(conn, number)
+                ops = await removal.location_ops(conn, number)
             elif of.name == "Datastreams":
-                ops = await _end_ops(conn, "d.id", number)
+                ops = await removal.end_ops(conn, "d.id", number)
             elif of.name == "HistoricalLocations":
-                ops = [Delete(await _urn_of_row(conn, number))]
+                ops = await removal.past_op(conn, number)
             else:
                 column = {"Things": "d.no", "Sensors": "d.sensor"}.get(of.name, "d.property")
-                ops = await _end_ops(conn, column, number)
+                ops = await removal.end_ops(conn, column, number)
                 if of.name == "Things":
                     ops = [op for op in ops if isinstance(op, Delete)]
-                    ops += await _past_ops(conn, "t", number)
+                    ops += await removal.past_ops(conn, "t", number)
                 ops.append(Delete(await _urn_of_row(conn, number)))
         if of.name == "Observations":
             await amend(self.context, stream, number // SLOTS, None, doer.actor)
@@ -205,24 +208,12 @@ class Writing:
 
     async def _end_streams(self, of: EntitySet, number: int) -> None:
         """Streams that no entity of their own describes end here; the others by the reader."""
-        column = {
-            "Datastreams": "id", "Things": "no", "Sensors": "sensor",
-            "ObservedProperties": "property",
-        }.get(of.name)  # fmt: skip
-        if column is None:
-            return
         async with self.context.db.acquire() as conn:
-            rows = await conn.fetch(
-                f"""update sensorthings.datastream d set ended = true,
-                        since = (select coalesce(max(seq), 0) from context.change)
-                    from context.entity e where e.no = d.no and d.{column} = $1 and not d.ended
-                    returning e.id""",  # noqa: S608 - one of four constants
-                number,
-            )
-        for row in rows:
-            self.streams.forget(row["id"])
+            ended = await removal.end_streams(conn, of.name, number)
+        for thing in ended:
+            self.streams.forget(thing)
 
-    async def _delete_values(self, conn: Conn, reading: Reading, feature: int, doer: Doer) -> None:
+    async def _delete_values(self, reading: Reading, feature: int, doer: Doer) -> None:
         of = SETS["FeaturesOfInterest"]
         nav = of.navs["Observations"]
         found = Found(SETS["Observations"], Where(nav, feature), False)
@@ -237,9 +228,6 @@ class Writing:
             ref = refs.get(row["_datastream"])
             if ref is None:
                 ref = refs[row["_datastream"]] = await maker.stream_ref(row["_datastream"])
-            before = await _instance(conn, ref, row)
-            if "featureOfInterest" not in before:
-                raise ChangeRefused(reason="this feature is the place of a Thing; delete that")
             await amend(self.context, ref, row["id"] // SLOTS, None, doer.actor)
 
 
@@ -380,67 +368,3 @@ def _said(instance: dict[str, Any]) -> Attrs:
         if held(name) is not None:
             said[name] = held(name)
     return said
-
-
-async def _end_ops(conn: Conn, column: str, number: int) -> list[Op]:
-    """End streams: their values leave the Thing, their descriptions are deleted."""
-    rows = await conn.fetch(
-        f"""select e.id, d.attr, o.id as own, e.doc ? d.attr as is_there
-            from sensorthings.datastream d join context.entity e on e.no = d.no and not e.deleted
-            left join context.entity o on o.no = d.own and not o.deleted
-            where not d.ended and {column} = $1""",  # noqa: S608 - one of four constants
-        number,
-    )
-    ops: list[Op] = []
-    for row in rows:
-        if row["is_there"]:
-            ops.append(DeleteAttribute(row["id"], row["attr"], everything=True))
-        if row["own"] is not None:
-            ops.append(Delete(row["own"]))
-    return ops
-
-
-async def _past_ops(conn: Conn, kind: str, number: int) -> list[Op]:
-    rows = await conn.fetch(
-        """select e.id from sensorthings.link k join context.entity e on e.no = k.a
-           where k.kind = $1::text::"char" and k.b = $2 and not e.deleted""",
-        kind,
-        number,
-    )
-    return [Delete(r["id"]) for r in rows]
-
-
-async def _location_ops(conn: Conn, number: int) -> list[Op]:
-    """A Location goes with the HistoricalLocations that name it; Things are then nowhere."""
-    entity = await conn.fetchrow(
-        "select id, coalesce(types, array[type]) as types from context.entity where no = $1", number
-    )
-    assert entity is not None
-    if "Location" not in entity["types"]:  # a Thing's own place
-        return [DeleteAttribute(entity["id"], "location", everything=True)]
-    ops = await _past_ops(conn, "h", number)
-    rows = await conn.fetch(
-        """select t.id, t.doc ? 'location' as placed,
-                  array(select o.id from sensorthings.link l join context.entity o on o.no = l.b
-                        where l.kind = 'l' and l.a = t.no and l.b <> $1) as others
-           from sensorthings.link k join context.entity t on t.no = k.a and not t.deleted
-           where k.kind = 'l' and k.b = $1""",
-        number,
-    )
-    for row in rows:
-        left = list(row["others"])
-        attrs: Attrs = {"locations": relation_of(left) if left else None}
-        if row["placed"] and not left:
-            attrs["location"] = None
-        ops.append(Patch(row["id"], attrs))
-    return [*ops, Delete(entity["id"])]
-
-
-async def _feature_ops(conn: Conn, number: int) -> list[Op]:
-    entity = await conn.fetchrow(
-        "select id, coalesce(types, array[type]) as types from context.entity where no = $1", number
-    )
-    assert entity is not None
-    if "FeatureOfInterest" not in entity["types"]:
-        raise ChangeRefused(reason="this feature is the place of a Thing; delete that")
-    return [Delete(entity["id"])]

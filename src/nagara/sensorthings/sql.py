@@ -176,13 +176,17 @@ def compare(left: Sql, op: str, right: Sql, into: Statement, scope: Scope) -> st
             f" or {left.text} = 'null'::jsonb)" if left.kind == "json" else ")"
         )
         return void if op == "eq" else f"(not {void})"
+    if left.kind == "json" and right.kind == "text" and right.literal is not None:
+        return _as_text(left, op, right)
     left, right = _alike(left, right, into)
     if left.kind == "span" or right.kind == "span":
         return _compare_spans(left, op, right)
     extra = ""
     if left.text == f"{scope.alias}.id" and scope.of.name == "Observations" and op == "eq":
         extra = f"{scope.alias}.seq = {right.text}::bigint / {SLOTS} and "
-    return f"({extra}{left.text} {_SIGNS[op]} {right.text})"
+    # A time that is not known is no other time either: that is how the standard's tests have it.
+    sign = "<>" if op == "ne" and left.kind == "time" else _SIGNS[op]
+    return f"({extra}{left.text} {sign} {right.text})"
 
 
 def _compare_spans(left: Sql, op: str, right: Sql) -> str:
@@ -195,6 +199,12 @@ def _compare_spans(left: Sql, op: str, right: Sql) -> str:
         return f"({a} {_SIGNS[op]} {b_end})" if op == "gt" else f"({a} >= {b})"
     # the start alone is in the index
     return f"({a} {_SIGNS[op]} {b} and {a_end} {_SIGNS[op]} {b_end if op == 'le' else b})"
+
+
+def _as_text(held: Sql, op: str, quoted: Sql) -> str:
+    """`result gt '3'`: what is in quotes is a text, and a number is compared with it as one."""
+    said = f"case when jsonb_typeof({held.text}) in ('number', 'string')"
+    return f"(({said} then {held.text} #>> '{{}}' end) collate \"C\" {_SIGNS[op]} {quoted.text})"
 
 
 def _alike(left: Sql, right: Sql, into: Statement) -> tuple[Sql, Sql]:

@@ -131,10 +131,14 @@ create view sensorthings.features as select * from sensorthings.places where kin
 
 create view sensorthings.historical as
 select e.tenant, e.no as id, e.id as urn, coalesce(e.types, array[e.type]) as kinds,
-    sensorthings.instant(sensorthings.held(e.doc -> 'time') #>> '{}') as time,
-    (select l.b from sensorthings.link l where l.kind = 't' and l.a = e.no limit 1) as thing
+    case when l.b = e.no  -- a Thing where it stands by itself, since it was seen there first
+         then coalesce(sensorthings.instant(
+             sensorthings.instance(e.doc -> 'location') ->> 'observedAt'), e.created_at)
+         else sensorthings.instant(sensorthings.held(e.doc -> 'time') #>> '{}') end as time,
+    l.b as thing
 from sensorthings.member m join context.entity e on e.no = m.no
-where m.kind = 'h' and not e.deleted;
+join sensorthings.link l on l.kind = 't' and l.a = e.no
+where m.kind = 'h' and not e.deleted and (l.b <> e.no or e.doc ? 'location');
 
 create view sensorthings.sensors as
 select e.tenant, e.no as id, e.id as urn, coalesce(e.types, array[e.type]) as kinds,
@@ -196,7 +200,8 @@ language sql stable parallel safe as $$
     select c.tenant, c.seq * 1024 + $4, c.seq, $1, $2, c.at,
         sensorthings.instant(split_part(i.i -> 'phenomenonTime' ->> 'value', '/', 2)),
         sensorthings.held(i.i),
-        sensorthings.instant(sensorthings.held(i.i -> 'resultTime') #>> '{}'),
+        coalesce(sensorthings.instant(sensorthings.held(i.i -> 'resultTime') #>> '{}'),
+            case when i.i ? 'provenance' then c.at end),  -- a reading of a device is its result
         coalesce(sensorthings.held(i.i -> 'resultQuality'), sensorthings.held(i.i -> 'quality')),
         sensorthings.instant(split_part(i.i -> 'validTime' ->> 'value', '/', 1)),
         sensorthings.instant(split_part(i.i -> 'validTime' ->> 'value', '/', 2)),
@@ -225,7 +230,8 @@ language sql stable parallel safe as $$
     select c.tenant, c.seq * 1024 + $4, c.seq, $1, $2, coalesce(sensorthings.instant(i.i ->> 'observedAt'), c.at),
         sensorthings.instant(split_part(i.i -> 'phenomenonTime' ->> 'value', '/', 2)),
         sensorthings.held(i.i),
-        sensorthings.instant(sensorthings.held(i.i -> 'resultTime') #>> '{}'),
+        coalesce(sensorthings.instant(sensorthings.held(i.i -> 'resultTime') #>> '{}'),
+            case when i.i ? 'provenance' then c.at end),  -- a reading of a device is its result
         coalesce(sensorthings.held(i.i -> 'resultQuality'), sensorthings.held(i.i -> 'quality')),
         sensorthings.instant(split_part(i.i -> 'validTime' ->> 'value', '/', 1)),
         sensorthings.instant(split_part(i.i -> 'validTime' ->> 'value', '/', 2)),

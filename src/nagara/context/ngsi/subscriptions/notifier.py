@@ -5,21 +5,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Any
 
 import msgspec
 import structlog
 from asyncpg import Record
 
+from nagara.context.chronicle import SCOPE
 from nagara.context.context import Context
 from nagara.context.log import Reader, save_offset
-from nagara.context.model import Attrs, Change, Entity, Query, instances_of
+from nagara.context.model import Change, Entity, Query, instances_of
 from nagara.context.ngsi.fetch import Contexts
 from nagara.context.ngsi.subscriptions.delivery import Delivery, encode_body
 from nagara.context.ngsi.subscriptions.endpoint import Endpoint
 from nagara.context.ngsi.subscriptions.happening import (
     Happening,
-    by_dataset,
     group_rows,
     make_happening,
 )
@@ -27,6 +26,7 @@ from nagara.context.ngsi.subscriptions.index import Index
 from nagara.context.ngsi.subscriptions.letters import Box, Parcel
 from nagara.context.ngsi.subscriptions.owners import Owners
 from nagara.context.ngsi.subscriptions.periodic import Periods
+from nagara.context.ngsi.subscriptions.rebuilt import Past, rebuild
 from nagara.context.ngsi.subscriptions.replay import Replayer
 from nagara.context.ngsi.subscriptions.subscription import Key, Subscription, read_subscription
 from nagara.context.ngsi.subscriptions.tell import (
@@ -218,7 +218,8 @@ class Notifier:
             first, second = found(a.seq), found(b.seq)
             return None if first is None or second is None else first.after is second.after
 
-        made = []
+        made: list[Happening] = []
+        known: dict[Key, Past] = {}
         of_values = [
             c for c in changes
             if c.op != "temporal" and self._index.may_want(c.tenant, c.id, c.types)
@@ -226,7 +227,8 @@ class Notifier:
         for group in group_rows(of_values, same):
             step = found(group[0].seq)
             if step is None:
-                made.append(await self._from_log(group))
+                current = await self._context.find(group[0].id, group[0].tenant)
+                made.append(await self._from_log(group, known, current))
                 continue
             before, after = step.before.entity(), step.after.entity()
             if group[0].op == "delete":
@@ -236,23 +238,41 @@ class Notifier:
             made.append(make_happening(group, before, step.before.exists, after))
         return made
 
-    async def _from_log(self, group: Sequence[Change]) -> Happening:
-        """What the log alone can say: the entity as it is now, with what the rows wrote."""
+    async def _from_log(
+        self, group: Sequence[Change], known: dict[Key, Past], current: Entity | None
+    ) -> Happening:
+        """What the log alone can say: what its rows wrote, on what rows in front of them say."""
         first = group[0]
-        current = await self._context.find(first.id, first.tenant)
-        if first.op == "delete":
-            gone = Entity(first.id, first.types, {}, created_at=first.at, modified_at=first.at)
-            return make_happening(group, None, True, gone)
-        attrs: Attrs = dict(current.attrs) if current else {}
+        key = (first.tenant, first.id)
+        past = known.get(key)
+        if past is None:
+            async with self._context.db.acquire() as conn:
+                past = await rebuild(conn, *key, first.seq)
+        born = first.at if current is None else current.created_at
+        was = dict(past.attrs)
+        touched = {name for change in group for name in change.attrs if name != SCOPE}
+        is_known, existed = past.knows(touched), past.exists
+        if not past.is_whole and current is not None:
+            was = {**current.attrs, **was}
+            was = {name: held for name, held in was.items() if name not in past.gone}
+        before = Entity(first.id, first.types, was, created_at=born, modified_at=first.recorded_at)
         for change in group:
-            for name, value in change.attrs.items():
-                if value is None:
-                    attrs.pop(name, None)
-                else:
-                    attrs[name] = _overlaid(attrs.get(name), value)
+            past.follow(change.op, change.attrs)
+        known[key] = past
+        if first.op == "delete":
+            return make_happening(group, before, True, before)
+        attrs = dict(was)
+        for name in touched:
+            attrs.pop(name, None)
+            if name in past.attrs:
+                attrs[name] = past.attrs[name]
+        if first.op in ("create", "replace"):
+            attrs = dict(past.attrs)
         entity = current or Entity(first.id, first.types, {}, created_at=first.at)
         after = msgspec.structs.replace(entity, types=first.types, attrs=attrs)
-        return make_happening(group, None, None, after)
+        return make_happening(
+            group, before if is_known else None, existed if is_known else None, after
+        )
 
     async def parcel(
         self,
@@ -327,14 +347,6 @@ class Notifier:
                     found[target] = other
                     level.append(other)
         return found
-
-
-def _overlaid(old: Any, new: Any) -> Any:
-    """Instances of other datasetIds stay (clause 4.5.5)."""
-    if isinstance(new, dict) and not isinstance(old, list):
-        return new
-    kept = list((by_dataset(old) | by_dataset(new)).values())
-    return kept[0] if len(kept) == 1 else kept
 
 
 def box_of(key: Key) -> Box:

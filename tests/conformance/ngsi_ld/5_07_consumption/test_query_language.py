@@ -273,6 +273,20 @@ async def test_places(ngsi: Client) -> None:
     assert await _found(ngsi, **elsewhere, geoproperty="observationSpace") == [1]
 
 
+async def test_a_ring_that_crosses_itself_is_the_areas_it_encloses(ngsi: Client) -> None:
+    """RFC 7946 does not forbid it, and TP 019_11 asks with one. It is kept as it was sent."""
+    bow = {"type": "Polygon", "coordinates": [[[0, 0], [2, 2], [2, 0], [0, 2], [0, 0]]]}
+    kept = _building(1, location={"type": "GeoProperty", "value": bow})
+    sent = await ngsi.post(UPSERT, json=[kept, _building(2, location=_point(0.2, 1))])
+    assert sent.status_code == 201, sent.text
+    assert (await ngsi.get(f"{BASE}/{kept['id']}")).json()["location"]["value"] == bow
+    ring = {"geometry": "Polygon", "coordinates": str(bow["coordinates"])}
+    for georel, wanted in [("equals", [1]), ("intersects", [1, 2]), ("disjoint", [])]:
+        assert await _found(ngsi, georel=georel, **ring) == wanted, georel
+    above = {"geometry": "Point", "coordinates": "[1,1.9]"}  # within its box, outside of it
+    assert await _found(ngsi, georel="intersects", **above) == []
+
+
 async def test_any_instance_of_a_place_counts(ngsi: Client) -> None:
     location = [_point(1, 1), {**_point(50, 50), "datasetId": "urn:x:gps"}]
     await ngsi.post(UPSERT, json=[_building(1, location=location)])

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import httpx
+import pytest
 
 Client = httpx.AsyncClient
 BASE = "/ngsi-ld/v1/entities"
+ERRORS = "https://uri.etsi.org/ngsi-ld/errors/"
 GEO = {"accept": "application/geo+json"}
 CAR = "urn:ngsi-ld:Vehicle:1"
 
@@ -150,6 +152,22 @@ async def test_pick_and_omit(ngsi: Client) -> None:
         for path in (BASE, f"{BASE}/{PARIS['id']}"):
             got = await ngsi.get(path, params={**both, **params})
             assert got.status_code == 400, (path, params)
+
+
+async def test_an_entity_of_which_nothing_is_left_is_not_found(ngsi: Client) -> None:
+    """TP 018_19_02."""
+    await _make(ngsi, {"id": "urn:x:V:1", "type": "V", "speed": _prop(1)})
+    assert await _get(ngsi, "urn:x:V:1", omit="type,speed") == {"id": "urn:x:V:1"}
+    gone = await _get(ngsi, "urn:x:V:1", 404, omit="id,type,speed")
+    assert gone["type"] == ERRORS + "ResourceNotFound"
+
+
+@pytest.mark.parametrize("params", [{"options": "keyvals"}, {"format": "short"}])
+async def test_an_option_that_is_none(ngsi: Client, params: dict[str, str]) -> None:
+    """TP 018_16; clause 6.3.7."""
+    await _make(ngsi, {"id": "urn:x:V:1", "type": "V", "speed": _prop(1)})
+    told = await _get(ngsi, "urn:x:V:1", 400, **params)
+    assert told["type"] == ERRORS + "InvalidRequest"
 
 
 async def test_languages(ngsi: Client) -> None:

@@ -77,6 +77,15 @@ async def test_what_cannot_be_answered_in_is_406(stored: Client, accept: str) ->
         assert answer.status_code == 406, address
 
 
+async def test_media_types_are_judged_before_a_subscription_is_looked_up(ngsi: Client) -> None:
+    """TP 048_01, 049_01, 049_02."""
+    nowhere = f"{V1}/subscriptions/urn:ngsi-ld:Subscription:none"
+    for accept in ("application/xml", GEO):
+        assert (await ngsi.get(nowhere, headers={"accept": accept})).status_code == 406
+    change = {"content": b"<a/>", "headers": {"content-type": "application/xml"}}
+    assert (await ngsi.patch(nowhere, **change)).status_code == 415
+
+
 async def test_geojson_is_for_entities_alone(stored: Client) -> None:
     """Clause 6.3.15; TP 049_02."""
     answer = await stored.get(f"{V1}/subscriptions", headers={"accept": GEO})

@@ -218,6 +218,7 @@ class Application:
     async def start(self, held_at: datetime | None = None) -> None:
         """Begin: keys, first administrator, the kit's entities, readers, tasks.
 
+        A bare city has no entities of its kit, and its rooms follow no change and begin no work.
         `held_at`: where the clock of a replay stands until its player begins.
         """
         self.floor.files.mkdir(parents=True, exist_ok=True)
@@ -226,8 +227,9 @@ class Application:
         await self.sources.start()
         if self.settings.mode == "up":
             await self._live_on()
-        await load_city(self.context, self.city)
-        for room in self.rooms:
+        if not self.settings.bare:
+            await load_city(self.context, self.city)
+        for room in () if self.settings.bare else self.rooms:
             for reader in room.readers:
                 self.context.add_reader(reader)
             for task in room.tasks:

@@ -12,6 +12,7 @@ the first column; lists are TOML lists there and separated by commas in the envi
 | host | NAGARA_HOST | 127.0.0.1 | the address to listen on: HTTP, MQTT and WebSocket |
 | port | NAGARA_PORT | 8080 | HTTP; MQTT is on the next port, MQTT over WebSocket on the one after, NATS (loopback only) on the third |
 | open | NAGARA_OPEN | false | no authorisation at all; only on a loopback address |
+| bare | NAGARA_BARE | false | the broker alone: the kit's entities are not written and the rooms do not work |
 | speed | NAGARA_SPEED | 720 | demo and replay: how many seconds of the archive pass in one second |
 | https | NAGARA_HTTPS | false | browsers come over HTTPS (by a reverse proxy): cookies are Secure |
 | hosts | NAGARA_HOSTS | none | names by which browsers reach the city, besides the Host header |
@@ -89,6 +90,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     host: str = "127.0.0.1"
     port: int = 8080
     open: bool = False
+    bare: bool = False
     speed: float = 720.0
     https: bool = False
     hosts: tuple[str, ...] = ()

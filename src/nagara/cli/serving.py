@@ -69,10 +69,14 @@ def up(
     open_: Annotated[
         bool, typer.Option("--open", help="No authorisation; only on a loopback address.")
     ] = False,
+    bare: Annotated[
+        bool, typer.Option("--bare", help="The broker alone: no kit's entities, no rooms at work.")
+    ] = False,
 ) -> None:
     """Run a city."""
     flags = {"data": data, "port": port, "kit": kit, "kit_data": kit_data, "host": host}
-    run(serve(read_settings("up", {**flags, "open": True if open_ else None})))
+    switches = {"open": open_ or None, "bare": bare or None}
+    run(serve(read_settings("up", {**flags, **switches})))
 
 
 def demo(

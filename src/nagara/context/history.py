@@ -297,18 +297,34 @@ async def read_series(
 ) -> dict[str, list[tuple[datetime, float | None]]]:
     """The newest unflagged number of each step for many entities: one query, for sliders.
 
-    Steps are aligned to `start`; a step without a value is left out.
+    Steps are aligned to `start`; a step without a value is left out. Instances that were changed
+    or deleted afterwards count as they are now.
     """
     rows = await conn.fetch(
-        """select distinct on (e.id, slot) e.id,
-                  floor(extract(epoch from c.at - $4) / $6)::bigint as slot,
-                  (c.attrs -> $3 -> 'value')::float8 as value
-           from context.entity e
-           join context.change c on c.no = e.no and c.at >= $4 and c.at < $5
-           where e.tenant = $1 and e.id = any($2::text[])
-             and jsonb_typeof(c.attrs -> $3 -> 'value') = 'number'
-             and not coalesce(c.attrs -> $3 -> 'quality' -> 'value', '[]') ?| $7::text[]
-           order by e.id, slot, c.at desc, c.seq desc""",
+        """with said as (
+               select e.id, c.no, c.seq, c.at, c.attrs -> $3 as instance
+               from context.entity e
+               join context.change c on c.no = e.no and c.at >= $4 and c.at < $5
+               where e.tenant = $1 and e.id = any($2::text[])
+                 and jsonb_typeof(c.attrs -> $3 -> 'value') = 'number'
+                 and not exists (select from context.amendment m
+                                 where m.no = c.no and m.seq = c.seq and m.name = $3)
+               union all
+               select e.id, m.no, m.seq, m.at, m.instance
+               from context.entity e
+               join context.amendment m on m.no = e.no and m.at >= $4 and m.at < $5
+               where e.tenant = $1 and e.id = any($2::text[]) and m.name = $3
+                 and jsonb_typeof(m.instance -> 'value') = 'number'
+           )
+           select distinct on (s.id, slot) s.id,
+                  floor(extract(epoch from s.at - $4) / $6)::bigint as slot,
+                  (s.instance -> 'value')::float8 as value
+           from said s
+           where not coalesce(s.instance -> 'quality' -> 'value', '[]') ?| $7::text[]
+             and not exists (select from context.erasure x
+                             where x.no = s.no and x.name in ('', $3) and x.seq >= s.seq
+                               and x.dataset in ('*', coalesce(s.instance ->> 'datasetId', '')))
+           order by s.id, slot, s.at desc, s.seq desc""",
         tenant,
         list(ids),
         attr,

@@ -38,6 +38,11 @@ from unnest($1::text[], $2::text[], $3::bigint[], $4::timestamptz[]) as w(tenant
 join context.change c on c.no = w.no and c.at = w.at
 cross join lateral jsonb_object_keys(c.attrs) as a(name)
 where c.op <> 'd'
+union
+select w.tenant, w.id, m.at, m.name
+from unnest($1::text[], $2::text[], $3::bigint[], $4::timestamptz[]) as w(tenant, id, no, at)
+join context.amendment m on m.no = w.no and m.at = w.at
+where m.instance is not null
 """
 
 

@@ -16,8 +16,15 @@ from engine_fixtures import copied_database
 from nagara.context import Context, Create, Entity
 from nagara.context.history import Span, read_instances
 from nagara.context.history_aggregate import Periods, begin, read_aggregates, slots
-from nagara.context.history_amend import amend, erase, find_instance, instance_id, place_of
-from nagara.context.model import Chronicle
+from nagara.context.history_amend import (
+    Place,
+    amend,
+    erase,
+    find_instance,
+    instance_id,
+    place_of,
+)
+from nagara.context.model import Chronicle, Observe
 from nagara.context.packed import instance_of, instant, instant_text, micros
 from nagara.engines.postgres import PostgresEngine
 from nagara.guard import audit
@@ -132,6 +139,35 @@ async def _amend_some(context: Context, no: int, data: st.DataObject) -> None:
         if data.draw(st.integers(0, 3)) == 0:
             async with conn.transaction():
                 await erase(conn, no, "n", data.draw(st.sampled_from(["", "*", "urn:x:d"])))
+
+
+async def test_sliders_and_devices_know_what_was_changed_afterwards(context: Context) -> None:
+    one, hour = f"urn:x:{next(_numbers)}", timedelta(hours=1)
+    moved = DAY + 2.5 * hour
+    told = [instance(n, DAY + n * hour, None) for n in range(4)]
+    await context.write(Chronicle(one, ("X",), {"n": told}), actor="t")
+    async with context.db.acquire() as conn:
+        no = await conn.fetchval("select no from context.entity where id = $1", one)
+        series, _ = await read_instances(conn, [no], None, Span(), 1000)
+        [packed] = series.values()
+        changed = {1: instance(10, DAY + hour, None), 2: None}
+        changed[3] = instance(3, moved, None)
+        for n, new in changed.items():
+            place = Place(packed[n].seq, packed[n].index)
+            async with conn.transaction():
+                found = await find_instance(conn, no, "n", place)
+                assert found is not None
+                at = found.at if n < 3 else moved
+                await amend(conn, no, "n", place, found, new, at, DAY)
+    slid = (await context.series([one], "n", DAY, DAY + 6 * hour, hour))[one]
+    assert slid == [(DAY, 0.0), (DAY + hour, 10.0), (DAY + 2 * hour, 3.0)]
+    times = [*(DAY + n * hour for n in range(5)), moved]
+    again = [Observe(one, ("X",), {"n": instance(9, at, None)}) for at in times]
+    heard = [(await context.write(op, actor="t"))[0] for op in again]
+    assert [w.stored for w in heard] == [0, 0, 0, 0, 1, 0]
+    async with context.db.acquire() as conn, conn.transaction():
+        await erase(conn, no, "n", "")
+    assert (await context.series([one], "n", DAY, DAY + 6 * hour, hour))[one] == []
 
 
 async def test_trimming_forgets_what_every_reader_has_passed(context: Context) -> None:

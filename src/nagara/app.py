@@ -127,7 +127,9 @@ class Application:
     def build(self) -> None:
         """Assemble the rooms and the ASGI application."""
         packs = installed_packs()
-        sensorthings = assemble_sensorthings(self.floor, self._mqtt_address())
+        sensorthings = assemble_sensorthings(
+            self.floor, self._mqtt_address(), self.engines.nats, f"{self.settings.address}/v1.1"
+        )
         topics = {MQTT_PREFIX: sensorthings.hearing.hear}
         ingest = assemble_ingest(self.floor, self.engines.nats, packs, self.registry, topics)
         assert ingest.service is not None

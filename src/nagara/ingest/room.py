@@ -124,10 +124,8 @@ async def _listen(
 
     async def decide(request: LoginRequest) -> Grant | None:
         bound = service.registry.find(request.user)
-        if bound is None and topics and is_own_client_id(request.user, request.client_id):
-            program = await floor.guard.by_token(request.password)
-            if program is not None and may(program, "entity:write"):
-                return Grant(request.user, tuple(f"{prefix}>" for prefix in topics))
+        if bound is None and topics:
+            return await _program(floor, request, tuple(f"{prefix}>" for prefix in topics))
         if bound is None or not bound.device.enabled:
             return None
         if not is_own_client_id(request.user, request.client_id):
@@ -141,6 +139,19 @@ async def _listen(
         await mqtt.run()
     finally:
         await login.close()
+
+
+async def _program(floor: Floor, request: LoginRequest, subjects: tuple[str, ...]) -> Grant | None:
+    """A program that comes with a token: it publishes where it may write, and hears what anybody
+    may read. While a city is open on its own machine, who comes without a name is let in too."""
+    if not request.user and floor.guard.open_mode:
+        return Grant("open", subjects, subjects)
+    if not request.user or not is_own_client_id(request.user, request.client_id):
+        return None
+    program = await floor.guard.by_token(request.password)
+    if program is None or not may(program, "entity:read"):
+        return None
+    return Grant(request.user, subjects if may(program, "entity:write") else (), subjects)
 
 
 def _refuse(service: IngestService) -> Callable[[Violation], None]:

@@ -39,7 +39,10 @@ CONFORMANCE = [
         "data-array/data-array",
     )
 ]
-MQTT_CONFORMANCE = _SPEC + "create-observations-via-mqtt/observations-creation"
+MQTT_CONFORMANCE = [
+    _SPEC + "create-observations-via-mqtt/observations-creation",
+    _SPEC + "receive-updates-via-mqtt/receive-updates",
+]
 
 #: Values of one CreateObservations: a day of ten-second values of a sensor.
 VALUES_MAX = 20_000
@@ -65,7 +68,7 @@ class Answering:
 
     def root(self, root: str) -> Answer:
         """The service's own resource."""
-        conformance = [*CONFORMANCE, *([MQTT_CONFORMANCE] if self.mqtt else [])]
+        conformance = [*CONFORMANCE, *(MQTT_CONFORMANCE if self.mqtt else ())]
         return Answer(200, show.show_root(root, conformance, self.mqtt))
 
     # -- reading ------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from urllib.parse import unquote
 from nagara.guard.permission import PERMISSIONS
 from nagara.sensorthings.answer import Answer
 from nagara.sensorthings.errors import BodyInvalid, BodyTooMuch
+from nagara.sensorthings.together import Failed, Wanted
 from nagara.values.errors import Problem
 
 REQUESTS_MAX = 500
@@ -18,65 +19,92 @@ _REFERENCE = re.compile(r"^\$([A-Za-z0-9_.\-]{1,64})(?=/|$)")
 
 #: Answers one request: method, path, query, body.
 Act = Callable[[str, str, str, Any], Awaitable[Answer]]
+#: Answers the requests of one group, in one transaction.
+ActTogether = Callable[[list[Wanted]], Awaitable[list[Answer]]]
 #: The members of an answer that tells of a problem.
 Say = Callable[[Problem], dict[str, Any]]
 
 
-async def run(body: Any, root: str, act: Act, say: Say) -> Answer:
-    """Do the requests of a batch in order.
-
-    Requests of one `atomicityGroup` are done together or not at all: after a failure, what the
-    group made is deleted again, so such a group may only POST. Raises `BodyInvalid`.
-    """
+async def run(body: Any, root: str, act: Act, together: ActTogether, say: Say) -> Answer:
+    """Do the requests of a batch in order; those of one `atomicityGroup` in one transaction, where
+    the first of them stands. Raises `BodyInvalid`, `BodyTooMuch`."""
     requests = body.get("requests") if isinstance(body, dict) else None
     if not isinstance(requests, list):
         raise BodyInvalid(kind="$batch", reason="“requests” is a list")
     if len(requests) > REQUESTS_MAX:
         raise BodyTooMuch(what="requests", limit=REQUESTS_MAX)
-    answers: list[dict[str, Any]] = []
+    requests = [one if isinstance(one, dict) else {} for one in requests]
+    answers: dict[int, dict[str, Any]] = {}
     places: dict[str, str] = {}
-    groups: dict[str, list[str]] = {}
-    broken: set[str] = set()
-    for at, request in enumerate(requests):
-        request = request if isinstance(request, dict) else {}
-        name = str(request.get("id", at))[:64]
-        group = request.get("atomicityGroup")
-        group = str(group)[:64] if group is not None else None
-        try:
-            if group in broken:
-                raise BodyInvalid(kind="$batch", reason="another of its group has failed")
-            method, path, query = _target(request, root, places, group)
-            said = _resolve(request.get("body"), places)
-            answer = await act(method, path, query, said)
-        except Problem as problem:
-            answers.append({"id": name, "status": problem.status, "body": say(problem)})
-            if group is not None:
-                broken.add(group)
-                for made in reversed(groups.pop(group, [])):
-                    await act("delete", made, "", None)
-            continue
-        shown: dict[str, Any] = {"id": name, "status": answer.status}
+
+    def tell(at: int, answer: Answer | Problem) -> None:
+        answers[at] = shown = {"id": str(requests[at].get("id", at))[:64]}
+        if isinstance(answer, Problem):
+            answers[at] |= {"status": answer.status, "body": say(answer)}
+            return
+        answers[at]["status"] = answer.status
         if answer.location is not None:
-            shown["location"] = answer.location
-            places[name] = answer.location.removeprefix(root)
-            if group is not None:
-                groups.setdefault(group, []).append(places[name])
+            answers[at]["location"] = answer.location
+            places[shown["id"]] = answer.location.removeprefix(root)
         if answer.body is not None or answer.text is not None:
-            shown["body"] = answer.body if answer.text is None else answer.text
-        answers.append(shown)
-    return Answer(200, {"responses": answers})
+            answers[at]["body"] = answer.body if answer.text is None else answer.text
+
+    for at, request in enumerate(requests):
+        if at in answers:
+            continue
+        group = request.get("atomicityGroup")
+        if group is not None:
+            members = [i for i, r in enumerate(requests) if r.get("atomicityGroup") == group]
+            await _run_group(members, requests, root, places, together, tell)
+            continue
+        try:
+            method, path, query = _target(request, root, places)
+            said = _resolve(request.get("body"), places)
+            tell(at, await act(method, path, query, said))
+        except Problem as problem:
+            tell(at, problem)
+    return Answer(200, {"responses": [answers[at] for at in range(len(requests))]})
 
 
-def _target(
-    request: dict[str, Any], root: str, places: dict[str, str], group: str | None
-) -> tuple[str, str, str]:
+async def _run_group(
+    members: list[int],
+    requests: list[dict[str, Any]],
+    root: str,
+    places: dict[str, str],
+    together: ActTogether,
+    tell: Callable[[int, Answer | Problem], None],
+) -> None:
+    wanted: list[Wanted] = []
+    at = 0  # of the request that does not fit
+    try:
+        for member in members:
+            at = len(wanted)
+            request = requests[member]
+            method, path, query = _target(request, root, places)
+            if query:
+                raise BodyInvalid(kind="$batch", reason="a request of a group has no options")
+            name = str(request.get("id", member))[:64]
+            wanted.append(Wanted(name, method, path, _resolve(request.get("body"), places)))
+        answers = await together(wanted)
+    except Failed as failed:
+        at, problem = failed.at, failed.problem
+    except Problem as error:
+        problem = error
+    else:
+        for member, answer in zip(members, answers, strict=True):
+            tell(member, answer)
+        return
+    other = BodyInvalid(kind="$batch", reason="another of its group has failed; nothing was done")
+    for i, member in enumerate(members):
+        tell(member, problem if i == at else other)
+
+
+def _target(request: dict[str, Any], root: str, places: dict[str, str]) -> tuple[str, str, str]:
     method, url = request.get("method"), request.get("url")
     if not isinstance(method, str) or method.lower() not in _METHODS:
         raise BodyInvalid(kind="$batch", reason="“method” is get, post, patch, put or delete")
     if not isinstance(url, str) or not url:
         raise BodyInvalid(kind="$batch", reason="“url” is a text")
-    if group is not None and method.lower() != "post":
-        raise BodyInvalid(kind="$batch", reason="an atomicityGroup may only post")
     url = url.removeprefix(root)
     found = _REFERENCE.match(url.lstrip("/"))
     if found is not None and found.group(1) in places:

@@ -59,6 +59,7 @@ class Made(Struct, frozen=True):
     of: EntitySet
     urn: str = ""
     heard: Heard | None = None
+    stream: StreamRef | None = None
 
 
 class Maker:
@@ -69,6 +70,8 @@ class Maker:
         self.now = now
         self._urn = urn
         self.ops: list[Op] = []
+        #: What other requests of the same write make, by the name under which they refer to it.
+        self.made: dict[str, Made] = {}
         self._attrs: dict[str, set[str]] = {}  # thing → attributes that streams have
         self._places: dict[str, list[str]] = {}  # thing → urns of its Locations
         self._bodies: dict[str, Attrs] = {}  # Locations made here
@@ -91,7 +94,8 @@ class Maker:
             heard = await self.observe(body, given.get("Datastream"), depth, given)
             return Made(of, heard=heard)
         if of.name == "Datastreams":
-            return Made(of, await self._stream(of, body, given, depth))
+            urn, stream = await self._stream(of, body, given, depth)
+            return Made(of, urn, stream=stream)
         attrs = {k: v for k, v in attrs_of(of, body, True).items() if v is not None}
         urn = self._urn(of.type)
         if of.name == "Things":
@@ -147,6 +151,9 @@ class Maker:
 
     async def urn_by_id(self, of: EntitySet, said: Any) -> str:
         """The urn of an entity by its number. Raises `BodyInvalid` where there is none."""
+        made = self._made(of, said)
+        if made is not None:
+            return made.urn
         number = read_id(of, said)
         row = await self.find(of, number)
         found = None if row is None else await self.reading.conn.fetchval(
@@ -155,6 +162,11 @@ class Maker:
         if found is None:
             raise BodyInvalid(kind=of.one, reason=f"there is no {of.one} {number}")
         return str(found)
+
+    def _made(self, of: EntitySet, said: Any) -> Made | None:
+        """What `$name` refers to."""
+        made = self.made.get(said[1:]) if isinstance(said, str) and said[:1] == "$" else None
+        return made if made is not None and made.of.name == of.name else None
 
     async def find(self, of: EntitySet, number: int) -> Row | None:
         """A row that the caller may see."""
@@ -230,7 +242,9 @@ class Maker:
 
     # -- streams ------------------------------------------------------------------------------
 
-    async def _stream(self, of: EntitySet, body: Attrs, given: Attrs, depth: int) -> str:
+    async def _stream(
+        self, of: EntitySet, body: Attrs, given: Attrs, depth: int
+    ) -> tuple[str, StreamRef]:
         attrs = {k: v for k, v in attrs_of(of, body, True).items() if v is not None}
         thing = await self._one(of, "Thing", body, given, depth)
         sensor = await self._one(of, "Sensor", body, given, depth)
@@ -253,7 +267,7 @@ class Maker:
         ref = StreamRef(thing, await self._types(thing), attr, unit)
         for one in _list(of, "Observations", body):
             await self.observe(one, ref, depth + 1, {})
-        return urn
+        return urn, ref
 
     async def _types(self, thing: str) -> tuple[str, ...]:
         found = await self.reading.conn.fetchval(
@@ -278,6 +292,9 @@ class Maker:
     async def stream_ref(self, said: Any) -> StreamRef:
         """The stream of an id. Raises `BodyInvalid` where there is none."""
         of = SETS["Datastreams"]
+        made = self._made(of, said)
+        if made is not None and made.stream is not None:
+            return made.stream
         number = read_id(of, said)
         row = await self.find(of, number)
         if row is None:
@@ -304,9 +321,12 @@ class Maker:
             said = body.get("Datastream")
             if not isinstance(said, dict):
                 raise BodyInvalid(kind=of.one, reason="“Datastream” is missing")
-            if "@iot.id" not in said:
-                raise BodyInvalid(kind=of.one, reason="name the Datastream by its @iot.id")
-            stream = await self.stream_ref(said["@iot.id"])
+            if "@iot.id" in said:
+                stream = await self.stream_ref(said["@iot.id"])
+            else:
+                made_stream = await self.make(SETS["Datastreams"], said, None, depth + 1)
+                stream = made_stream.stream
+                assert stream is not None
         feature = given.get("FeatureOfInterest")
         if feature is None and body.get("FeatureOfInterest") is not None:
             target = SETS["FeaturesOfInterest"]

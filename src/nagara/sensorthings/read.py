@@ -137,6 +137,11 @@ class Reading:
         rows = await fetch(self.conn, page_plan(of, said, where, self.seen, 1))
         return _row(of, rows[0]) if rows else None
 
+    async def keyed(self, of: EntitySet, numbers: list[int]) -> list[Row]:
+        """The rows of these ids that the caller may see."""
+        plan = keyed_plan(of, Options(), self.seen, numbers)
+        return [_row(of, row) for row in await fetch(self.conn, plan)]
+
     async def stream(self, number: int) -> Stream | None:
         """A Datastream that the caller may see."""
         row = await self.find_one(SETS["Datastreams"], Where(key=number), Options(select=("id",)))

@@ -18,6 +18,7 @@ from nagara.sensorthings import batch
 from nagara.sensorthings.answer import Answer, Answering
 from nagara.sensorthings.errors import BodyInvalid, BodyTooMuch
 from nagara.sensorthings.service import Doer
+from nagara.sensorthings.together import Wanted, act_together
 from nagara.values.errors import Problem
 
 Asked = Request[Actor, Any, Any]
@@ -54,10 +55,15 @@ def _controller(answering: Answering, base: str) -> type[Controller]:
             async def act(method: str, path: str, query: str, body: Any) -> Answer:
                 return await _act(answering, request, root, method, path, query, body)
 
+            async def together(wanted: list[Wanted]) -> list[Answer]:
+                for one in wanted:
+                    _demand(request, one.method)
+                return await act_together(answering, wanted, root, Doer(request.user))
+
             def say(problem: Problem) -> dict[str, Any]:
                 return problem_body(problem, language_of(request))
 
-            return _response(await batch.run(await _body(request), root, act, say))
+            return _response(await batch.run(await _body(request), root, act, together, say))
 
         @post("/{rest:path}", opt=WRITE, summary="Create an entity, or Observations")
         async def create(self, request: Asked, rest: FromPath[str]) -> Response[Any]:
@@ -94,8 +100,7 @@ async def _act(
     body: Any,
 ) -> Answer:
     """One request of a batch, under the permission that it needs by itself."""
-    if not may(request.user, batch.NEEDED[method]):
-        raise Forbidden(permission=batch.NEEDED[method])
+    _demand(request, method)
     doer = Doer(request.user)
     if method == "get":
         return await answering.get(path, query, root, request.user)
@@ -104,6 +109,11 @@ async def _act(
     if method == "delete":
         return await answering.delete(path, doer)
     return await answering.change(path, body, method == "put", root, doer)
+
+
+def _demand(request: Asked, method: str) -> None:
+    if not may(request.user, batch.NEEDED[method]):
+        raise Forbidden(permission=batch.NEEDED[method])
 
 
 def _root(request: Asked, base: str) -> str:

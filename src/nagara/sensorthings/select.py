@@ -296,6 +296,9 @@ def keyed_plan(of: EntitySet, options: Options, seen: TypeFilter, keys: list[int
     query = _Query(of, options, Where(), seen)
     query.add_conditions()
     query.conditions.append(f"x.id = any({query.into.bind(keys)}::bigint[])")
+    if of.name == "Observations":
+        rows = sorted({key // SLOTS for key in keys})
+        query.conditions.append(f"x.seq = any({query.into.bind(rows)}::bigint[])")
     query.orders = [("x.id", False)]
     return Plan(query.joined(query.legs(), len(keys), 0), query.into.parameters)
 

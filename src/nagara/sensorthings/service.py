@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -45,7 +46,9 @@ class Writing:
         self.context = context
         self.streams = streams
         #: Two streams of one Thing must not be given one attribute.
-        self._naming = asyncio.Lock()
+        self.naming = asyncio.Lock()
+        #: Told of each Observation that was changed: (set, id).
+        self.amended: list[Callable[[str, int], None]] = []
 
     def maker(self, reading: Reading) -> Maker:
         """A collector of operations, at the city's time."""
@@ -71,25 +74,26 @@ class Writing:
         """Make an entity with all inside; its id. `under`: the entity where it was posted.
 
         Raises `BodyInvalid`, and the store's Problems."""
-        async with self._naming:
+        async with self.naming:
             async with self.context.db.acquire() as conn:
                 maker = self.maker(self.reading(conn, doer.actor))
-                link = None if under is None else await _back(maker, of, *under)
+                link = None if under is None else await back_to(maker, of, *under)
                 made = await maker.make(of, body, link)
             written = await self.write(maker.ops, doer)
         if made.heard is None and written and written[0].repeated:
             made = Made(of, _same(maker.ops, written, made.urn))
         async with self.context.db.acquire() as conn:
-            return await self._number(conn, made)
+            return await self.number(conn, made)
 
     async def observe(self, heard: list[tuple[Maker, Heard]], doer: Doer) -> list[int]:
         """Commit values that were collected; their ids."""
         ops = [op for maker in dict.fromkeys(m for m, _ in heard) for op in maker.ops]
         await self.write(ops, doer)
         async with self.context.db.acquire() as conn:
-            return [await self._number(conn, Made(SETS["Observations"], heard=h)) for _, h in heard]
+            return [await self.number(conn, Made(SETS["Observations"], heard=h)) for _, h in heard]
 
-    async def _number(self, conn: Conn, made: Made) -> int:
+    async def number(self, conn: Conn, made: Made) -> int:
+        """The id of what was made."""
         if made.heard is not None:
             return await number_of(conn, made.heard)
         column = "d.id" if made.of.name == "Datastreams" else "e.no"
@@ -112,27 +116,36 @@ class Writing:
             await self._change_value(row, body, whole, doer)
             return
         async with self.context.db.acquire() as conn:
-            reading = self.reading(conn, doer.actor)
-            maker = self.maker(reading)
-            links = await _links(maker, of, body)
-            attrs = attrs_of(of, body, whole)
-            if of.name == "Datastreams":
-                maker.ops += await _stream_ops(conn, reading, row, attrs, links)
-            else:
-                urn = await _urn_of_row(conn, row["id"])
-                if attrs:
-                    maker.ops.append(Patch(urn, attrs))
-                if of.name == "Things" and "Locations" in links:
-                    await maker.place(urn, links["Locations"])
-                if of.name == "HistoricalLocations":
-                    moved = {"Thing": "thing", "Locations": "locations"}
-                    said = {moved[k]: relation_of(v) for k, v in links.items() if v}
-                    maker.ops += [Patch(urn, said)] if said else []
-                if of.name == "Locations":
-                    maker.ops += await _move_things(conn, row["id"], attrs)
-                    for thing in links.get("Things", []):
-                        await maker.place(thing, [urn])
+            maker = self.maker(self.reading(conn, doer.actor))
+            await self.change_ops(maker, of, row, body, whole)
         await self.write(maker.ops, doer)
+
+    async def change_ops(
+        self, maker: Maker, of: EntitySet, row: Row, body: Any, whole: bool
+    ) -> None:
+        """The operations of a change of anything but an Observation. Raises `BodyInvalid`."""
+        if not isinstance(body, dict):
+            raise BodyInvalid(kind=of.one, reason="it is a JSON object")
+        reading = maker.reading
+        conn = reading.conn
+        links = await _links(maker, of, body)
+        attrs = attrs_of(of, body, whole)
+        if of.name == "Datastreams":
+            maker.ops += await _stream_ops(conn, reading, row, attrs, links)
+            return
+        urn = await _urn_of_row(conn, row["id"])
+        if attrs:
+            maker.ops.append(Patch(urn, attrs))
+        if of.name == "Things" and "Locations" in links:
+            await maker.place(urn, links["Locations"])
+        if of.name == "HistoricalLocations":
+            moved = {"Thing": "thing", "Locations": "locations"}
+            said = {moved[k]: relation_of(v) for k, v in links.items() if v}
+            maker.ops += [Patch(urn, said)] if said else []
+        if of.name == "Locations":
+            maker.ops += await _move_things(conn, row["id"], attrs)
+            for thing in links.get("Things", []):
+                await maker.place(thing, [urn])
 
     async def _change_value(self, row: Row, body: Attrs, whole: bool, doer: Doer) -> None:
         of = SETS["Observations"]
@@ -168,6 +181,8 @@ class Writing:
                     made[name] = before[name]
         await amend(self.context, stream, row["id"] // SLOTS, made, doer.actor)
         await self.streams.caught_up(patient=True)
+        for tell in self.amended:
+            tell(of.name, row["id"])
 
     # -- delete -------------------------------------------------------------------------------
 
@@ -180,22 +195,13 @@ class Writing:
                 stream = await self.maker(reading).stream_ref(row["_datastream"])
             elif of.name == "FeaturesOfInterest":
                 await self.write(await removal.own_streams(conn, number), doer)
-                await self._end_streams(of, number)
+                await self.end_streams(of, number)
                 await self._delete_values(reading, number, doer)
                 ops = await removal.feature_ops(conn, number)
-            elif of.name == "Locations":
-                ops = await removal.location_ops(conn, number)
-            elif of.name == "Datastreams":
-                ops = await removal.end_ops(conn, "d.id", number)
             elif of.name == "HistoricalLocations":
                 ops = await removal.past_op(conn, number)
             else:
-                column = {"Things": "d.no", "Sensors": "d.sensor"}.get(of.name, "d.property")
-                ops = await removal.end_ops(conn, column, number)
-                if of.name == "Things":
-                    ops = [op for op in ops if isinstance(op, Delete)]
-                    ops += await removal.past_ops(conn, "t", number)
-                ops.append(Delete(await _urn_of_row(conn, number)))
+                ops = await self.delete_ops(conn, of, number)
         if of.name == "Observations":
             await amend(self.context, stream, number // SLOTS, None, doer.actor)
             await self.streams.caught_up(patient=True)
@@ -204,14 +210,27 @@ class Writing:
             await self.write(ops, doer)
         except (EntityNotFound, AttributeNotFound) as error:  # somebody else was faster
             raise ThingNotFound(kind=of.one, id=str(number)) from error
-        await self._end_streams(of, number)
+        await self.end_streams(of, number)
 
-    async def _end_streams(self, of: EntitySet, number: int) -> None:
+    async def end_streams(self, of: EntitySet, number: int) -> None:
         """Streams that no entity of their own describes end here; the others by the reader."""
         async with self.context.db.acquire() as conn:
             ended = await removal.end_streams(conn, of.name, number)
         for thing in ended:
             self.streams.forget(thing)
+
+    async def delete_ops(self, conn: Conn, of: EntitySet, number: int) -> list[Op]:
+        """The operations that delete an entity of the sets that stand in the log alone."""
+        if of.name == "Locations":
+            return await removal.location_ops(conn, number)
+        if of.name == "Datastreams":
+            return await removal.end_ops(conn, "d.id", number)
+        column = {"Things": "d.no", "Sensors": "d.sensor"}.get(of.name, "d.property")
+        ops = await removal.end_ops(conn, column, number)
+        if of.name == "Things":
+            ops = [op for op in ops if isinstance(op, Delete)]
+            ops += await removal.past_ops(conn, "t", number)
+        return [*ops, Delete(await _urn_of_row(conn, number))]
 
     async def _delete_values(self, reading: Reading, feature: int, doer: Doer) -> None:
         of = SETS["FeaturesOfInterest"]
@@ -266,7 +285,7 @@ def _json(value: Any) -> str:
     return msgspec.json.encode(value).decode()
 
 
-async def _back(maker: Maker, of: EntitySet, source: EntitySet, row: Row) -> tuple[str, Any]:
+async def back_to(maker: Maker, of: EntitySet, source: EntitySet, row: Row) -> tuple[str, Any]:
     """The navigation property that leads back to the entity under which was posted."""
     back = next(name for name, nav in of.navs.items() if nav.target == source.name)
     if source.name == "Datastreams":

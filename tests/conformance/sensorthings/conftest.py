@@ -28,6 +28,7 @@ class Client:
     def __init__(self, http: httpx.AsyncClient, context: Context) -> None:
         self.http = http
         self.context = context
+        self.room: Any = None
 
     async def get(self, path: str, status: int = 200, **params: Any) -> Any:
         said = {f"${k}": v for k, v in params.items()}
@@ -76,4 +77,6 @@ async def sta(context: Context, city: City, city_root: Path) -> AsyncIterator[Cl
         await task.run()
     transport = httpx.ASGITransport(app, client=("127.0.0.1", 40000))
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as http:
-        yield Client(http, context)
+        client = Client(http, context)
+        client.room = room
+        yield client

@@ -357,13 +357,29 @@ async def test_batches_refer_to_what_they_made(sta: Any) -> None:
                  "body": {"name": "Gone", "description": "d"}},
                 {"id": "6", "atomicityGroup": "g", "method": "post", "url": "Things", "body": {}},
                 {"id": "7", "method": "get", "url": "Things?$count=true&$top=0"},
+                {"id": "8", "atomicityGroup": "h", "method": "post", "url": "Things",
+                 "body": {"name": "Stays", "description": "d"}},
+                {"id": "9", "atomicityGroup": "h", "method": "post", "url": "$8/Locations",
+                 "body": place("Q", {"type": "Point", "coordinates": [3, 4]})},
+                {"id": "s", "atomicityGroup": "h", "method": "post", "url": "$8/Datastreams",
+                 "body": stream("of the group", "t", [])},
+                {"id": "o", "atomicityGroup": "h", "method": "post", "url": "Observations",
+                 "body": {"result": 1, "Datastream": {"@iot.id": "$s"}}},
+                {"id": "p", "atomicityGroup": "h", "method": "patch", "url": "$0",
+                 "body": {"description": "f"}},
             ]
         },
     )  # fmt: skip
     said = {one["id"]: one for one in answer["responses"]}
-    assert [said[str(i)]["status"] for i in range(8)] == [201, 201, 200, 200, 404, 201, 400, 200]
+    assert [said[str(i)]["status"] for i in range(8)] == [201, 201, 200, 200, 404, 400, 400, 200]
     assert len(said["2"]["body"]["value"]) == 1
     assert said["7"]["body"]["@iot.count"] == 1
+    assert [said[name]["status"] for name in "89sop"] == [201, 201, 201, 201, 200], said
+    assert said["p"]["body"]["description"] == "f"
+    deep = "Things?$filter=name eq 'Stays'&$expand=Locations,Datastreams/Observations"
+    [one] = (await sta.get(deep))["value"]
+    assert one["Locations"][0]["name"] == "Q"
+    assert one["Datastreams"][0]["Observations"][0]["result"] == 1
 
 
 async def test_what_other_standards_write_is_there_at_once(sta: Any) -> None:

@@ -155,7 +155,8 @@ class LoginService:
                 "nats": {
                     "type": "user",
                     "version": 2,
-                    "pub": {"allow": list(grant.publish)},
+                    # An empty list would mean everything.
+                    "pub": {"allow": list(grant.publish)} if grant.publish else {"deny": [">"]},
                     # The MQTT gateway itself subscribes for the session to $MQTT.sub; a device
                     # cannot ask for such a topic.
                     "sub": {"allow": ["$MQTT.sub.>", *grant.subscribe]},

@@ -22,6 +22,7 @@ from openpyxl.utils import get_column_letter
 from nagara.indicators.definitions import Definition, Library
 from nagara.indicators.errors import PeriodInvalid, SheetUnreadable
 from nagara.indicators.periods import Span, read_label
+from nagara.values.spreadsheet import inert, said
 
 #: A return of 250 definitions by 50 districts is 1 MB.
 BYTES_MAX = 5_000_000
@@ -65,9 +66,6 @@ _TITLES = {
 }
 _NUMBERS = ("value", "numerator", "denominator")
 _THAI_DIGITS = str.maketrans("๐๑๒๓๔๕๖๗๘๙", "0123456789")
-#: A cell that begins with one of these is a formula for a spreadsheet program: text that somebody
-#: typed into the city must not run on the desk of whoever opens an export (OWASP, CSV injection).
-_DANGEROUS = ("=", "+", "-", "@", "\t", "\r")
 
 
 class CellProblem(Struct, frozen=True):
@@ -102,13 +100,6 @@ class Sheet(Struct, frozen=True):
     problems: list[CellProblem]
 
 
-def safe(text: Any) -> Any:
-    """A cell's content that no spreadsheet program takes for a formula."""
-    if isinstance(text, str) and text.startswith(_DANGEROUS):
-        return "'" + text
-    return text
-
-
 def make_template(definitions: Sequence[Definition], year: int, language: str) -> bytes:
     """A spreadsheet with a row for each definition and series, to be filled in."""
     book = Workbook()
@@ -124,7 +115,7 @@ def make_template(definitions: Sequence[Definition], year: int, language: str) -
         series = definition.dimensions.get("series", ())
         for part in [f"series={one}" for one in series] or [""]:
             row = [definition.code, name, str(year), "", part, None, None, None, definition.unit]
-            sheet.append([safe(value) for value in row])
+            sheet.append([inert(value) for value in row])
     for n, width in enumerate((26, 48, 10, 10, 22, 14, 14, 14, 16, 40, 40), 1):
         sheet.column_dimensions[get_column_letter(n)].width = width
     sheet.freeze_panes = "C2"
@@ -137,13 +128,13 @@ def make_table(head: Sequence[str], rows: Iterable[Sequence[Any]], form: str) ->
         text = io.StringIO()
         writer = csv.writer(text)
         writer.writerow(head)
-        writer.writerows([safe(value) for value in row] for row in rows)
+        writer.writerows([inert(value) for value in row] for row in rows)
         return b"\xef\xbb\xbf" + text.getvalue().encode()
     book = Workbook(write_only=True)
     sheet = book.create_sheet("values")
     sheet.append(list(head))
     for row in rows:
-        sheet.append([safe(value) for value in row])
+        sheet.append([inert(value) for value in row])
     return _bytes(book)
 
 
@@ -339,8 +330,7 @@ def _label(cells: Sequence[Any], column: int) -> str:
 def _text(cells: Sequence[Any], column: int | None) -> str:
     if column is None or column >= len(cells) or cells[column] is None:
         return ""
-    text = str(cells[column]).strip()
-    return text[1:] if text[:1] == "'" and text[1:2] in _DANGEROUS else text
+    return said(str(cells[column]).strip())
 
 
 def _filled(cells: Sequence[Any], columns: Mapping[str, int], name: str) -> bool:

@@ -21,6 +21,7 @@ from nagara.network.work.peers import CLASSES, SCHEMES, classes_of, peers
 from nagara.network.work.process_routes import API
 from nagara.network.work.rows import out
 from nagara.network.work.values import Point, ValueBook
+from nagara.values.spreadsheet import inert
 
 CITIES_MAX, CODES_MAX = 40, 12  # more small multiples are no picture
 From = Annotated[str | None, QueryParameter(name="from")]
@@ -28,7 +29,6 @@ _MISSING = {
     "en": "No value that the city answers for in this time.",
     "th": "ไม่มีค่าที่เมืองรับรองในช่วงเวลานี้",
 }
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def comparison_routes(floor: Floor, values: ValueBook) -> list[HTTPRouteHandler]:
@@ -133,8 +133,7 @@ def comparison_routes(floor: Floor, values: ValueBook) -> list[HTTPRouteHandler]
 
 def _cell(value: Any) -> Any:
     """A cell that no spreadsheet takes for a formula."""
-    text = "" if value is None else str(value)
-    return f"'{text}" if isinstance(value, str) and text.startswith(_FORMULA) else text
+    return "" if value is None else str(inert(value))
 
 
 def _split(said: str) -> list[str]:

@@ -6,8 +6,6 @@ import asyncio
 import hashlib
 import re
 import secrets
-from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Literal
 
 from litestar import Response, get, post
@@ -21,6 +19,7 @@ from nagara.guard.audit import AuditEntry
 from nagara.guard.language import language_of
 from nagara.guard.permission import allow
 from nagara.guard.policy import may
+from nagara.http.files import XLSX, find_media_type, hand_out, write_file
 from nagara.indicators import shapes, sheets
 from nagara.indicators.errors import (
     EvidenceRefused,
@@ -34,18 +33,11 @@ from nagara.indicators.routes import API, Asked, From, SetName
 from nagara.indicators.uploads import upload
 from nagara.indicators.value_routes import Desk, read_day, sees_drafts, year_asked
 
-XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 #: A scanned report of fifty pages.
 EVIDENCE_BYTES_MAX = 15_000_000
 #: Values of one export: twenty years of 250 definitions, by month.
 EXPORT_MAX = 60_000
 _ID = re.compile(r"[0-9a-f]{32}")
-_SIGNS: Mapping[bytes, str] = {
-    b"%PDF-": "application/pdf",
-    b"\xff\xd8\xff": "image/jpeg",
-    b"\x89PNG\r\n": "image/png",
-    b"PK\x03\x04": XLSX,
-}
 _HEAD = (
     "city", "code", "name", "period", "area", "breakdown", "value", "numerator", "denominator",
     "unit", "quality", "method", "status", "formula_version", "missing",
@@ -66,7 +58,7 @@ def sheet_routes(desk: Desk, floor: Floor) -> list[HTTPRouteHandler]:
         data = await asyncio.to_thread(
             sheets.make_template, definitions, year_asked(desk, year), language_of(request)
         )
-        return _file(data, f"indicators-{of or 'u4ssc'}.xlsx", XLSX)
+        return hand_out(data, f"indicators-{of or 'u4ssc'}.xlsx", XLSX)
 
     @post(
         f"{API}/uploads",
@@ -134,7 +126,7 @@ def sheet_routes(desk: Desk, floor: Floor) -> list[HTTPRouteHandler]:
             )
         data = await asyncio.to_thread(sheets.make_table, _HEAD, rows, form)
         media = XLSX if form == "xlsx" else "text/csv; charset=utf-8"
-        return _file(data, f"indicators.{form}", media)
+        return hand_out(data, f"indicators.{form}", media)
 
     @post(
         f"{API}/evidence",
@@ -145,11 +137,11 @@ def sheet_routes(desk: Desk, floor: Floor) -> list[HTTPRouteHandler]:
     async def prove(request: Asked) -> dict[str, Any]:
         """Keep a file that proves a value: PDF, picture or spreadsheet."""
         name, data = await _upload(request)
-        media = next((m for sign, m in _SIGNS.items() if data.startswith(sign)), None)
+        media = find_media_type(data)
         if media is None or len(data) > EVIDENCE_BYTES_MAX:
             raise EvidenceRefused(limit_mb=EVIDENCE_BYTES_MAX // 1_000_000)
         evidence_id = secrets.token_hex(16)
-        await asyncio.to_thread(_write, folder, evidence_id, data)
+        await asyncio.to_thread(write_file, folder, evidence_id, data)
         who = request.user.name_for_audit
         async with floor.db.acquire() as conn, conn.transaction():
             await conn.execute(
@@ -179,7 +171,7 @@ def sheet_routes(desk: Desk, floor: Floor) -> list[HTTPRouteHandler]:
         if row is None or not path.is_file():
             raise EvidenceUnknown(id=evidence_id)
         data = await asyncio.to_thread(path.read_bytes)
-        return _file(data, f"evidence-{evidence_id[:8]}", row["media_type"])
+        return hand_out(data, f"evidence-{evidence_id[:8]}", row["media_type"])
 
     return [template, uploads, export, prove, proof]
 
@@ -191,19 +183,3 @@ async def _upload(request: Asked) -> tuple[str, bytes]:
     if not isinstance(sent, UploadFile):
         return "", b""
     return sent.filename or "file", await sent.read()
-
-
-def _write(folder: Path, name: str, data: bytes) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    part = folder / f"{name}.part"  # a process that is killed leaves no half file
-    part.write_bytes(data)
-    part.replace(folder / name)
-
-
-def _file(data: bytes, name: str, media: str) -> Response[bytes]:
-    headers = {
-        "content-disposition": f'attachment; filename="{name}"',
-        "x-content-type-options": "nosniff",
-        "cache-control": "no-store",
-    }
-    return Response(data, media_type=media, headers=headers)

@@ -9,7 +9,6 @@ import io
 import re
 import secrets
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from litestar import Response, get, post, put
@@ -25,6 +24,7 @@ from nagara.guard.audit import AuditEntry
 from nagara.guard.language import language_of
 from nagara.guard.permission import allow
 from nagara.guard.policy import may
+from nagara.http.files import XLSX, find_media_type, hand_out, write_file
 from nagara.plans import errors, finding, shapes
 from nagara.plans.acts import ActBody
 from nagara.plans.demanding import demand_act
@@ -42,27 +42,18 @@ from nagara.plans.routes import (
 )
 from nagara.plans.service import Projects
 from nagara.plans.wording import say
+from nagara.values.spreadsheet import inert
 from nagara.vocab.project import FOCUS_AREAS, PROJECT_TYPES, fold_name
 
 PLANS = "/api/v1/plans"
 PLAN = f"{PLANS}/{{plan_id:str}}"
-XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 FILE_BYTES_MAX = 15_000_000  # a scanned report of fifty pages
 _ID = re.compile(r"[0-9a-f]{32}")
-_SIGNS = {
-    b"%PDF-": "application/pdf",
-    b"\xff\xd8\xff": "image/jpeg",
-    b"\x89PNG\r\n": "image/png",
-    b"PK\x03\x04": XLSX,
-}
 _FIELDS = (
     "id", "city", "country", "name", "focusArea", "projectType", "stage", "state", "status",
     "startYear", "endYear", "currency", "cost", "fundingGap", "readiness", "workedExample",
     "version",
 )  # fmt: skip
-#: A cell that begins with one of these is a formula for a spreadsheet program: a name that somebody
-#: typed must not run on the desk of whoever opens an export (OWASP, CSV injection).
-_DANGEROUS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def plan_routes(plans: Plans) -> list[HTTPRouteHandler]:
@@ -171,7 +162,7 @@ def file_routes(projects: Projects) -> list[HTTPRouteHandler]:
         table = [shapes.summary(row) for row in rows[: finding.EXPORT_MAX]]
         data = await asyncio.to_thread(make_table, table, form, language_of(request))
         media = XLSX if form == "xlsx" else "text/csv; charset=utf-8"
-        return _file(data, f"projects.{form}", media)
+        return hand_out(data, f"projects.{form}", media)
 
     @post(f"{ONE}/files", opt=allow("plan:write"), status_code=201,
           request_max_body_size=FILE_BYTES_MAX + 100_000)  # fmt: skip
@@ -183,11 +174,11 @@ def file_routes(projects: Projects) -> list[HTTPRouteHandler]:
         sent = (await request.form()).get("file")
         data = await sent.read() if isinstance(sent, UploadFile) else b""
         name = (sent.filename or "file") if isinstance(sent, UploadFile) else ""
-        media = next((m for sign, m in _SIGNS.items() if data.startswith(sign)), None)
+        media = find_media_type(data)
         if media is None or len(data) > FILE_BYTES_MAX:
             raise errors.FileRefused(limit_mb=FILE_BYTES_MAX // 1_000_000)
         file_id = secrets.token_hex(16)
-        await asyncio.to_thread(_write, folder, file_id, data)
+        await asyncio.to_thread(write_file, folder, file_id, data)
         title = name.replace("\0", "")[:200]
         who = request.user.name_for_audit
         async with projects.db.acquire() as conn, conn.transaction():
@@ -215,7 +206,7 @@ def file_routes(projects: Projects) -> list[HTTPRouteHandler]:
         open_ = file_id in named or may(request.user, "plan:draft")
         if media is None or not open_ or not _ID.fullmatch(file_id) or not path.is_file():
             raise errors.FileUnknown(id=file_id[:40])
-        return _file(await asyncio.to_thread(path.read_bytes), f"evidence-{file_id[:8]}", media)
+        return hand_out(await asyncio.to_thread(path.read_bytes), f"evidence-{file_id[:8]}", media)
 
     return [export, prove, proof]
 
@@ -260,22 +251,4 @@ def _cell(name: str, value: Any, language: str) -> Any:
         return say("yes", language) if value else ""
     if value is None:
         return say("unknown", language)
-    if isinstance(value, str) and value.startswith(_DANGEROUS):
-        return "'" + value
-    return value
-
-
-def _write(folder: Path, name: str, data: bytes) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    part = folder / f"{name}.part"  # a process that is killed leaves no half file
-    part.write_bytes(data)
-    part.replace(folder / name)
-
-
-def _file(data: bytes, name: str, media: str) -> Response[bytes]:
-    headers = {
-        "content-disposition": f'attachment; filename="{name}"',
-        "x-content-type-options": "nosniff",
-        "cache-control": "no-store",
-    }
-    return Response(data, media_type=media, headers=headers)
+    return inert(value)

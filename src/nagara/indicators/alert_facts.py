@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
-from msgspec.structs import asdict
-
 from nagara.engines.database import Connection
+from nagara.indicators.fact_table import FactTable
 from nagara.indicators.measures import AlertSet, Period, Set, Tally
 from nagara.indicators.model import AlertFact
 
@@ -25,30 +24,9 @@ _MEDIANS = {
     "median_minutes_to_acknowledge": "extract(epoch from acknowledged_at - issued_at) / 60",
     "median_hours_open": "extract(epoch from resolved_at - issued_at) / 3600",
 }
-_COLUMNS = AlertFact.__struct_fields__
-_LIST = ", ".join(_COLUMNS)
-_SAVE = (
-    f"insert into indicators.alert_fact as f ({_LIST}) values"  # noqa: S608 - our own type's columns
-    f" ({', '.join(f'${i}' for i in range(1, len(_COLUMNS) + 1))})"
-    " on conflict (alert_id) do update set "
-    + ", ".join(f"{name} = excluded.{name}" for name in _COLUMNS[1:])
-    + " where f.seq < excluded.seq"
-)
-
-
-async def load(conn: Connection, alert_ids: Sequence[str]) -> dict[str, AlertFact]:
-    """The facts of these alerts, a fresh one where nothing is known."""
-    rows = await conn.fetch(
-        f"select {_LIST} from indicators.alert_fact where alert_id = any($1::text[])",  # noqa: S608
-        list(alert_ids),
-    )
-    found = {alert_id: AlertFact(alert_id) for alert_id in alert_ids}
-    return found | {row["alert_id"]: AlertFact(**dict(row)) for row in rows}
-
-
-async def save(conn: Connection, facts: Sequence[AlertFact]) -> None:
-    """Keep facts that are newer than what is kept."""
-    await conn.executemany(_SAVE, [tuple(asdict(fact).values()) for fact in facts])
+_TABLE = FactTable("indicators.alert_fact", AlertFact, AlertFact)
+_LIST = _TABLE.columns
+load, save = _TABLE.load, _TABLE.save
 
 
 async def count(

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
-from msgspec.structs import asdict
-
 from nagara.engines.database import Connection
+from nagara.indicators.fact_table import FactTable
 from nagara.indicators.measures import CaseSet, Period, Set, Tally
 from nagara.indicators.model import Fact, Missing
 
@@ -49,30 +48,9 @@ _MEDIANS = {
 }
 #: Counted by the day they were resolved; all others by the day they were opened.
 _BY_RESOLUTION = frozenset({"resolved_then"})
-_COLUMNS = Fact.__struct_fields__
-_LIST = ", ".join(_COLUMNS)
-_SAVE = (
-    f"insert into indicators.case_fact as f ({_LIST}) values"  # noqa: S608 - our own type's columns
-    f" ({', '.join(f'${i}' for i in range(1, len(_COLUMNS) + 1))})"
-    " on conflict (case_id) do update set "
-    + ", ".join(f"{name} = excluded.{name}" for name in _COLUMNS[1:])
-    + " where f.seq < excluded.seq"
-)
-
-
-async def load(conn: Connection, case_ids: Sequence[str]) -> dict[str, Fact]:
-    """The facts of these cases, a fresh one where nothing is known."""
-    rows = await conn.fetch(
-        f"select {_LIST} from indicators.case_fact where case_id = any($1::text[])",  # noqa: S608
-        list(case_ids),
-    )
-    found = {case_id: Fact(case_id) for case_id in case_ids}
-    return found | {row["case_id"]: Fact(**dict(row)) for row in rows}
-
-
-async def save(conn: Connection, facts: Sequence[Fact]) -> None:
-    """Keep facts that are newer than what is kept."""
-    await conn.executemany(_SAVE, [tuple(asdict(fact).values()) for fact in facts])
+_TABLE = FactTable("indicators.case_fact", Fact, Fact)
+_LIST = _TABLE.columns
+load, save = _TABLE.load, _TABLE.save
 
 
 async def count(

@@ -19,7 +19,7 @@ import shapely
 from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 
-from nagara.city.model import City, District
+from nagara.city.model import City
 from nagara.indicators.measures import EMPTY, GroundSet, PeopleSet, Tally
 
 METRES_PER_DEGREE = 111_195.0  # of latitude, on the mean sphere
@@ -210,12 +210,6 @@ class Ground:
             found = [self._flatten(shape(f["geometry"])) for f in features]
         points = [p.location for p in city.places if p.kind == layer]
         return found + [shapely.Point(self._flat(*point)) for point in points]
-
-
-def population_of(districts: Sequence[District]) -> float | None:
-    """Residents of these districts, None where one does not say."""
-    known = [d.population for d in districts]
-    return None if not known or None in known else float(sum(p or 0 for p in known))
 
 
 def _squares(outline: BaseGeometry) -> np.ndarray[Any, Any]:

@@ -10,27 +10,24 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import asdict, replace
 
-from nagara.context import Entity, Upsert
+from nagara.context import Upsert
 from nagara.context.room import Floor
 from nagara.engines.database import Connection
 from nagara.guard import audit
 from nagara.guard.audit import AuditEntry
 from nagara.guard.identity import Actor
 from nagara.indicators import errors, kept
-from nagara.indicators.checks import Beside, Finding, check, to_unit
+from nagara.indicators.beholding import Beholding
+from nagara.indicators.checks import Finding, to_unit
 from nagara.indicators.definitions import Definition, Library
 from nagara.indicators.kept import Kept, Step
 from nagara.indicators.periods import Span
-from nagara.indicators.suppression import PERSONAL
 from nagara.indicators.targets import Target
+from nagara.indicators.telling import entity_of
 from nagara.indicators.workflow import Act, decide, demand_draft
-from nagara.values.ids import urn
 from nagara.vocab import indicator as noun
-from nagara.vocab.attribute import property_of
 from nagara.vocab.indicator import ReceivedValue
 
-#: Past values that an entry is looked at beside: twenty years of yearly ones.
-PAST_MAX = 20
 NOTE_CHARACTERS_MAX = 2_000
 EVIDENCE_MAX = 20
 #: Values of one other city taken at once: 200 indicators of 20 years, with room.
@@ -60,6 +57,7 @@ class Register:
         self._db = floor.db
         self.city = floor.city
         self.library = library
+        self._beside = Beholding(floor.city)
 
     def now(self) -> datetime:
         """The city's time."""
@@ -100,7 +98,7 @@ class Register:
             evidence=list(entry.evidence) or None,
         )
         async with self._db.acquire() as conn:
-            return made, await self._findings(conn, definition, made)
+            return made, await self._beside.findings(conn, definition, made)
 
     async def enter(
         self, code: str, entry: Entry, actor: Actor, method: str = "by-hand"
@@ -175,7 +173,9 @@ class Register:
         """Take a value a step on or back. Raises the Problems of `workflow.decide`."""
         definition = self.library.get(value.code)
         async with self._db.acquire() as conn:
-            findings = await self._findings(conn, definition, value) if act == "check" else []
+            findings = (
+                await self._beside.findings(conn, definition, value) if act == "check" else []
+            )
             steps = await kept.list_steps(conn, value.id)
         checker = next((s.who for s in reversed(steps) if s.kind == "checked"), None)
         status, kind = decide(
@@ -197,7 +197,7 @@ class Register:
                 await within(conn)
                 await self._audit(conn, actor, f"indicator:{act}", after)
         else:
-            entity = self._entity(after)
+            entity = entity_of(after, self.library)
             await self._floor.context.write(
                 Upsert(entity), actor=actor.name_for_audit, within=within
             )
@@ -303,60 +303,6 @@ class Register:
         if allowed and value not in allowed:
             raise errors.BreakdownUnknown(got=entry.breakdown[:40])
 
-    async def _findings(
-        self, conn: Connection, definition: Definition, value: Kept
-    ) -> list[Finding]:
-        beside = await self._beside(conn, value)
-        return check(
-            definition, value.value, value.numerator, value.denominator, value.breakdown, beside
-        )
-
-    async def _beside(self, conn: Connection, value: Kept) -> Beside:
-        wanted = kept.Wanted(
-            city=value.city, area=value.area, breakdown=None, drafts=True, limit=kept.PAGE_MAX
-        )
-        now = await kept.list_values(
-            conn, replace(wanted, start=value.period_start, end=value.period_end)
-        )
-        length = value.period_end - value.period_start
-        mine = await kept.list_values(
-            conn,
-            replace(
-                wanted,
-                codes=[value.code],
-                breakdown=value.breakdown,
-                start=value.period_start - (PAST_MAX + 1) * length,
-                end=value.period_start,
-            ),
-        )
-        same = [v for v in now if (v.period_start, v.period_end) == _span(value)]
-        population = self._population(value.area)
-        return Beside(
-            series={
-                v.breakdown.partition("=")[2]: v.value
-                for v in same
-                if v.code == value.code and v.breakdown and v.value is not None
-            },
-            others={
-                v.code: v.value
-                for v in same
-                if v.code != value.code and v.breakdown == value.breakdown and v.value is not None
-            },
-            population=population,
-            past=[
-                v.value
-                for v in mine
-                if v.value is not None and abs((v.period_end - v.period_start) - length).days <= 3
-            ],
-            peers=[]
-            if value.area or value.breakdown
-            else await kept.list_peers(conn, value.code, value.city, value.period_end),
-        )
-
-    def _population(self, area: str) -> float | None:
-        people = [d.population for d in self.city.districts if area in ("", d.code)]
-        return None if not people or None in people else float(sum(p or 0 for p in people))
-
     async def _leave(
         self,
         conn: Connection,
@@ -378,41 +324,6 @@ class Register:
         subject = f"indicator:{value.code}:{value.period_start}"
         entry = AuditEntry(actor.name_for_audit, act, subject, digest)
         await audit.record(conn, self._floor.guard.wall(), entry)
-
-    def _entity(self, value: Kept) -> Entity:
-        """The value as others hear of it."""
-        local = (
-            f"{value.code}-{value.period_start}-{value.period_end}-{value.area}-{value.breakdown}"
-        )
-        attrs = {
-            noun.CODE: property_of(value.code),
-            noun.CITY: property_of(value.city),
-            noun.PERIOD_START: property_of(value.period_start.isoformat()),
-            noun.PERIOD_END: property_of(value.period_end.isoformat()),
-            noun.QUALITY: property_of(value.quality),
-            noun.METHOD: property_of(value.method),
-            noun.FORMULA_VERSION: property_of(value.formula_version),
-            noun.VALUE_STATE: property_of(value.status),
-        }
-        if value.area:
-            attrs[noun.AREA] = property_of(value.area)
-        if value.breakdown:
-            attrs[noun.BREAKDOWN] = property_of(value.breakdown)
-        # Reopened: others are told that, not the draft. A part of the people: the entity tells no
-        # number, for which cells are small is a matter of the whole table (suppression.py).
-        definition = self.library.definitions.get(value.code)
-        personal = value.breakdown.partition("=")[0] in PERSONAL
-        of_people = personal or bool(value.area and definition and definition.people)
-        hidden = value.status == "draft" or of_people
-        if value.value is not None and not hidden:
-            attrs[noun.VALUE] = property_of(value.value) | {"unitCode": value.unit}
-            for name, number in (
-                (noun.NUMERATOR, value.numerator),
-                (noun.DENOMINATOR, value.denominator),
-            ):
-                if number is not None:
-                    attrs[name] = property_of(number)
-        return Entity(urn(noun.VALUE_TYPE, value.city, local), (noun.VALUE_TYPE,), attrs)
 
 
 def is_public(value: Kept) -> bool:

@@ -12,6 +12,7 @@ from nagara.indicators.change_routes import change_routes
 from nagara.indicators.computing import STORE_EVERY_S, Computing
 from nagara.indicators.counting import Counting
 from nagara.indicators.definitions import make_library
+from nagara.indicators.entry_routes import write_routes
 from nagara.indicators.lending import Lending
 from nagara.indicators.lineage import Lineage
 from nagara.indicators.reading import Reading
@@ -19,7 +20,7 @@ from nagara.indicators.register import Register
 from nagara.indicators.routes import definition_routes, indicator_routes
 from nagara.indicators.service import Indicators
 from nagara.indicators.sheet_routes import sheet_routes
-from nagara.indicators.value_routes import Desk, lineage_routes, read_routes, write_routes
+from nagara.indicators.value_routes import Desk, lineage_routes, read_routes
 from nagara.pack import Pack
 from nagara.vocab import alert, case, indicator
 

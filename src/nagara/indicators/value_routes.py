@@ -1,4 +1,4 @@
-"""Routes of values: asked for, entered, taken through their steps, walked down."""
+"""Routes of values: asked for, and walked down to the records."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import json
 from datetime import date
 from typing import Any, Literal
 
-from litestar import get, patch, post, put
+from litestar import get
 from litestar.handlers import HTTPRouteHandler
-from litestar.params import FromPath, FromQuery, JSONBody
+from litestar.params import FromPath, FromQuery
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -26,10 +26,8 @@ from nagara.indicators.periods import read_label
 from nagara.indicators.reading import Reading, Told
 from nagara.indicators.register import Register
 from nagara.indicators.routes import API, Asked, From, SetName
-from nagara.indicators.targets import Target
-from nagara.indicators.workflow import Act
 
-_VALUE = f"{API}/{{code:str}}/values/{{value_id:int}}"
+VALUE = f"{API}/{{code:str}}/values/{{value_id:int}}"
 
 
 class Desk(Struct, frozen=True):
@@ -122,7 +120,7 @@ def read_routes(desk: Desk) -> list[HTTPRouteHandler]:
             ),
         )
 
-    @get(_VALUE, opt=allow("indicator:read"))
+    @get(VALUE, opt=allow("indicator:read"))
     async def value(request: Asked, code: FromPath[str], value_id: FromPath[int]) -> dict[str, Any]:
         """One value with its steps."""
         drafts = sees_drafts(request.user)
@@ -199,7 +197,7 @@ def read_routes(desk: Desk) -> list[HTTPRouteHandler]:
     async def targets(request: Asked, code: FromQuery[str | None] = None) -> dict[str, Any]:
         """The targets that hold, and where the city stands."""
         drafts = sees_drafts(request.user)
-        found = await reading.targets(code, _today(desk), drafts)
+        found = await reading.targets(code, today(desk), drafts)
         return {"items": [shapes.target_out(t, p, v, drafts) for t, p, v in found], "next": None}
 
     return [values, story, value, answers, scorecard, compare, targets]
@@ -208,7 +206,7 @@ def read_routes(desk: Desk) -> list[HTTPRouteHandler]:
 def lineage_routes(desk: Desk) -> list[HTTPRouteHandler]:
     """From a value down to the records."""
 
-    @get(f"{_VALUE}/lineage", opt=allow("indicator:read"))
+    @get(f"{VALUE}/lineage", opt=allow("indicator:read"))
     async def lineage(
         request: Asked,
         code: FromPath[str],
@@ -258,7 +256,7 @@ def lineage_routes(desk: Desk) -> list[HTTPRouteHandler]:
             "next": records.next,
         }
 
-    @get(f"{_VALUE}/lineage/readings", opt=allow("indicator:read"))
+    @get(f"{VALUE}/lineage/readings", opt=allow("indicator:read"))
     async def readings(
         request: Asked,
         code: FromPath[str],
@@ -276,113 +274,21 @@ def lineage_routes(desk: Desk) -> list[HTTPRouteHandler]:
     return [lineage, readings]
 
 
-def write_routes(desk: Desk) -> list[HTTPRouteHandler]:
-    """What people do with values."""
-    register, library = desk.register, desk.reading.library
-
-    @post(f"{API}/{{code:str}}/values", opt=allow("indicator:write"), status_code=201)
-    async def enter(
-        request: Asked, code: FromPath[str], data: JSONBody[shapes.EntryBody]
-    ) -> dict[str, Any]:
-        """Enter a value by hand; it is a draft."""
-        made, _ = await register.enter(code, shapes.entry_of(data), request.user)
-        return shapes.value_out(made, language_of(request), library, True)
-
-    @patch(_VALUE, opt=allow("indicator:write"))
-    async def change(
-        request: Asked,
-        code: FromPath[str],
-        value_id: FromPath[int],
-        data: JSONBody[shapes.EntryBody],
-    ) -> dict[str, Any]:
-        """Change a draft; `If-Match` names the version that was read."""
-        found = await register.get(code, value_id, True)
-        entry = shapes.entry_of(data, (found.period_start, found.period_end))
-        said = request.headers.get("if-match", "").strip('"')
-        version = int(said) if said.isdigit() else None
-        made, _ = await register.change(found, entry, request.user, version)
-        return shapes.value_out(made, language_of(request), library, True)
-
-    def step(act: Act, permission: str) -> HTTPRouteHandler:
-        @post(f"{_VALUE}/{act}", opt=allow(permission), status_code=200, name=f"indicator-{act}")
-        async def take(
-            request: Asked,
-            code: FromPath[str],
-            value_id: FromPath[int],
-            data: JSONBody[shapes.WordsBody],
-        ) -> dict[str, Any]:
-            """Take a value a step on, or back."""
-            found = await register.get(code, value_id, True)
-            made = await register.act(found, act, request.user, data.words[:2000])
-            return shapes.value_out(made, language_of(request), library, True)
-
-        return take
-
-    @post(f"{API}/compute", opt=allow("indicator:compute"), status_code=200)
-    async def compute(data: JSONBody[shapes.ComputeBody]) -> dict[str, Any]:
-        """Count now, and keep what was counted."""
-        today = _today(desk)
-        start, end = data.start or today, data.end or today
-        if end < start:
-            raise PeriodInvalid(start=str(start), end=str(end))
-        done = await desk.computing.compute(data.codes, start, end)
-        return {"formulas": done.formulas, "periods": done.periods, "values": done.values}
-
-    @put(f"{API}/{{code:str}}/target", opt=allow("indicator:target"))
-    async def target(
-        request: Asked, code: FromPath[str], data: JSONBody[shapes.TargetBody]
-    ) -> dict[str, Any]:
-        """Set a target; the ones before stay in its history."""
-        definition = library.get(code)
-        sense = data.sense or ("down" if definition.direction == "down" else "up")
-        if len(data.source) > 400 or len(data.note or "") > 2000:
-            raise ValueInvalid(reason="source, note")
-        wanted = Target(
-            "",
-            code,
-            data.area,
-            0,
-            data.baseline,
-            data.baseline_on,
-            data.target,
-            data.target_on,
-            sense,
-            data.note,
-            data.source,
-            "",
-            register.now(),
-        )
-        made = await register.set_target(wanted, request.user)
-        told = await desk.reading.targets(code, _today(desk), True)
-        return next(shapes.target_out(t, p, v, True) for t, p, v in told if t.area == made.area)
-
-    return [
-        enter,
-        change,
-        step("check", "indicator:check"),
-        step("return", "indicator:check"),
-        step("approve", "indicator:approve"),
-        step("lock", "indicator:approve"),
-        step("reopen", "indicator:approve"),
-        compute,
-        target,
-    ]
-
-
 async def _hidden(reading: Reading, value: Kept, actor: Actor) -> list[Told]:
     if may(actor, "indicator:check"):
         return [Told(value)]
     return await reading.hide([value])
 
 
-def _today(desk: Desk) -> date:
+def today(desk: Desk) -> date:
+    """The city's day."""
     return desk.register.today()
 
 
 def year_asked(desk: Desk, year: int | None) -> int:
     """The year that is asked for, else the running one; a Buddhist year is taken as such."""
     if year is None:
-        return _today(desk).year
+        return today(desk).year
     return read_label(str(year))[0].year
 
 

@@ -12,6 +12,8 @@ export interface Column {
   options?: { value: string; label: string }[]
   required?: boolean
   hint?: string
+  /** A choice among numbers. */
+  numeric?: boolean
 }
 
 /** A number as people type it: "1,250.5", "1 250", "๑๒". Null where it is none. */
@@ -48,7 +50,7 @@ export const textsOf = (said: unknown): Record<string, string> =>
   typeof said === 'object' && said !== null ? { ...(said as Record<string, string>) } : {}
 
 function cellOf(column: Column, said: unknown): unknown {
-  if (column.kind === 'number') return numberOf(said) ?? undefined
+  if (column.kind === 'number' || column.numeric) return numberOf(said) ?? undefined
   if (column.kind === 'words') return wordsOf(said)
   if (column.kind === 'many') return Array.isArray(said) && said.length ? said : undefined
   const text = String(said ?? '').trim()

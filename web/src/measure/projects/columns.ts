@@ -54,8 +54,8 @@ export function columnsOf(framework: Framework | null, definitions: readonly Def
     ],
     risks: [
       { key: 'name', label: t('measure.form.risk'), kind: 'text', required: true },
-      choice('likelihood', t('measure.form.likelihood'), LEVELS, level),
-      choice('consequence', t('measure.form.consequence'), LEVELS, level),
+      { ...choice('likelihood', t('measure.form.likelihood'), LEVELS, level), numeric: true },
+      { ...choice('consequence', t('measure.form.consequence'), LEVELS, level), numeric: true },
       { key: 'owner', label: t('measure.form.riskOwner'), kind: 'text' },
       { key: 'response', label: t('measure.form.response'), kind: 'long' },
     ],

@@ -17,6 +17,7 @@ from e2e.network_hub import NetworkHub
 from engine_fixtures import free_port
 
 pytestmark = pytest.mark.e2e
+expect.set_options(timeout=PATIENCE_MS)
 
 #: Long enough for a part of an application.
 TEXT = "Canals flood every year; everybody shall get through the city when it rains hard. " * 4
@@ -161,7 +162,7 @@ async def confirm(box: Locator, button: str) -> None:
 
 async def choose(box: Locator, label: str, value: str) -> None:
     """Choose from a list by the code behind it."""
-    await box.get_by_label(words("en", label), exact=True).select_option(value)
+    await box.get_by_label(words("en", label)).first.select_option(value)
 
 
 async def write(box: Locator | Page, label: str, text: str) -> None:
@@ -215,7 +216,8 @@ async def test_a_city_applies_is_reviewed_decided_on_and_certified(
         await box.get_by_label(words("en", "network.position.agree"), exact=True).check()
         await confirm(box, words("en", "network.save"))
     await office.reload()
-    await expect(office.get_by_text(words("en", "network.positions.reached"))).to_be_visible()
+    reached = office.get_by_text(words("en", "network.positions.reached"), exact=True)
+    await expect(reached).to_be_visible()
     await do(office, "Admit by consensus")
     await expect(office.get_by_text(words("en", "network.certificate.genuine"))).to_be_visible()
     anybody = await visit("members")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nagara.city.kit import bundled_kit, bundled_kits, read_kit
+from nagara.city.kit import bundled_kit, bundled_kits, named_kit, read_kit
 from nagara.city.model import Category, City, Department, District, Place, Threshold
 
 __all__ = [
@@ -14,5 +14,6 @@ __all__ = [
     "Threshold",
     "bundled_kit",
     "bundled_kits",
+    "named_kit",
     "read_kit",
 ]

@@ -105,6 +105,11 @@ def bundled_kit(name: str) -> City:
     return read_kit(KITS / name)
 
 
+def named_kit(name: str) -> City:
+    """The kit that a setting names: a bundled one, or a folder. Raises as `read_kit`."""
+    return bundled_kit(name) if name in bundled_kits() else read_kit(Path(name))
+
+
 def read_kit(path: Path) -> City:
     """The city of a kit folder, every table checked against the others.
 

@@ -17,6 +17,7 @@ import typer
 from granian.constants import Interfaces
 from granian.server.embed import Server
 
+from nagara.city import named_kit
 from nagara.cli.frame import DataOption, aside, in_words, progress, run, say
 from nagara.engines.meta import settle_city
 from nagara.engines.nats import check_port_free
@@ -130,6 +131,7 @@ async def serve(settings: Settings) -> None:
 
 async def _live(settings: Settings, stop: asyncio.Event) -> None:
     check_port_free(settings.host, settings.port, "HTTP")
+    named_kit(settings.kit)  # what is wrong with it is said before engines are made for it
     from nagara.app import assemble  # the whole city is loaded only by those who run one
 
     async with contextlib.AsyncExitStack() as stack:

@@ -127,13 +127,7 @@ class NatsEngine:
         program = nats_program(owner)
         check_reach(folder.root, owner)
         check_reach(program.parent, owner)
-        await clear_folder(folder.nats, lambda _pid: signal.SIGTERM)
-        for port, host, purpose in (
-            (ports.mqtt, ports.host, "MQTT"),
-            (ports.ws, ports.host, "MQTT over WebSocket"),
-            (ports.client, "127.0.0.1", "NATS"),
-        ):
-            check_port_free(host, port, purpose)
+        await make_room(folder, ports)
         engine = cls(
             url=f"nats://127.0.0.1:{ports.client}",
             mqtt_host=ports.host,
@@ -309,6 +303,18 @@ def write_config(path: Path, text: str, owner: Owner) -> None:
         sink.write(text)
     owner.give(fresh, 0o600)
     fresh.replace(path)
+
+
+async def make_room(folder: Folder, ports: NatsPorts) -> None:
+    """Ends what an earlier life of the city left running. Raises `PortInUse` where another
+    program listens where the server is to."""
+    await clear_folder(folder.nats, lambda _pid: signal.SIGTERM)
+    for port, host, purpose in (
+        (ports.mqtt, ports.host, "MQTT"),
+        (ports.ws, ports.host, "MQTT over WebSocket"),
+        (ports.client, "127.0.0.1", "NATS"),
+    ):
+        check_port_free(host, port, purpose)
 
 
 def check_port_free(host: str, port: int, purpose: str) -> None:

@@ -30,6 +30,7 @@ from nagara.engines.nats import (
     NatsEngine,
     NatsOptions,
     NatsPorts,
+    make_room,
     wait_until_answers,
 )
 from nagara.engines.owner import Owner, engine_owner
@@ -91,7 +92,10 @@ class Engines:
         async with contextlib.AsyncExitStack() as stack:
             lock = await _take_lock(folder)
             stack.callback(lock.release)
+            if not options.nats_url:  # said before a database is made, which takes seconds
+                await make_room(folder, NatsPorts.after(options.http_port, options.host))
             postgres, database = await _start_database(folder, owner, options, stack)
+            stack.push_async_callback(database.close)  # where the start ends here
             await migrate(database)
             nats = await _start_nats(folder, owner, options)
             stack.push_async_callback(nats.stop)

@@ -43,6 +43,10 @@ class Projection(Struct, frozen=True):
         """How many linked entities deep it reaches."""
         return max((1 + inner.depth() for _, inner in self.terms if inner is not None), default=0)
 
+    def written(self) -> list[str]:
+        """Each of its terms, as it is read."""
+        return [n if p is None else f"{n}{{{','.join(p.written())}}}" for n, p in self.terms]
+
     def expanded(self, expand: Callable[[str], str]) -> Projection:
         """The same with canonical names."""
         return Projection(

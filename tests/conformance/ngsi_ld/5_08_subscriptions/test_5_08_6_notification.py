@@ -18,6 +18,10 @@ KINDS: dict[str, Any] = {
 }
 
 
+def prop(value: Any) -> dict[str, Any]:
+    return {"type": "Property", "value": value}
+
+
 async def test_a_notification_says_what_5_3_1_demands(api: Api) -> None:
     name = await api.subscribe(
         endpoint={"receiverInfo": [{"key": "X-Additional-Key", "value": "Value"}]}
@@ -353,6 +357,36 @@ async def test_linked_entities_come_along(api: Api) -> None:
     await api.patch(entity, locatedAt=KINDS["locatedAt"])
     told = (await api.receiver.heard(3))[2]
     assert told["data"][0]["locatedAt"] == {**city, "name": "Paris"}
+
+
+async def test_projections_reach_into_linked_entities(api: Api) -> None:
+    for place in (
+        {"id": "urn:x:Land", "type": "Land", "name": prop("Siam"), "size": prop(3)},
+        {"id": "urn:ngsi-ld:City:Paris", "type": "City", "name": prop("Paris"), "size": prop(2),
+         "inLand": {"type": "Relationship", "object": "urn:x:Land"}},
+    ):  # fmt: skip
+        await api.client.post("/ngsi-ld/v1/entities", json=place)
+    entity = await api.create(locatedAt=KINDS["locatedAt"], size=1)
+    picked = ["id", "locatedAt{name,inLand{id,name}}"]
+    chosen: dict[str, Any] = {"join": "inline", "joinLevel": 2, "pick": picked}
+    name = await api.subscribe(notification=chosen)
+    assert (await api.get(name))["notification"]["pick"] == picked
+    await api.patch(entity, locatedAt=KINDS["locatedAt"])
+    [told] = await api.receiver.heard(1)
+    [one] = told["data"]
+    assert set(one) == {"id", "locatedAt"}
+    city = one["locatedAt"]["entity"]
+    assert set(city) == {"name", "inLand"}
+    assert city["inLand"]["entity"] == {"id": "urn:x:Land", "name": prop("Siam")}
+    left = {"join": "flat", "joinLevel": 2, "omit": ["size", "locatedAt{type,size,inLand{size}}"]}
+    await api.change(name, notification={**left, "endpoint": {"uri": api.receiver.url}})
+    await api.patch(entity, locatedAt=KINDS["locatedAt"])
+    told = (await api.receiver.heard(2))[1]
+    assert [set(each) for each in told["data"]] == [
+        {"id", "type", "locatedAt"},
+        {"id", "name", "inLand"},
+        {"id", "type", "name"},
+    ]
 
 
 async def test_json_ld_carries_its_context(api: Api) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from nagara.context.errors import EntityInvalid
+from nagara.context.ngsi.projection import Projection, read_projection
 from nagara.context.ngsi.read import is_uri
 from nagara.context.ngsi.subscriptions.happening import DEFAULT_TRIGGERS, TRIGGERS
 from nagara.context.ngsi.subscriptions.selector import write_types
@@ -87,6 +88,11 @@ def names(holder: Mapping[str, Any], member: str, expand: Expand, name: str) -> 
     return [expand(s) for s in said]
 
 
+def projection(said: list[str], member: str) -> Projection:
+    """What a pick or an omit says (clause 4.21). Raises `QueryInvalid`, `QueryTooComplex`."""
+    return read_projection(",".join(said), member)
+
+
 def worded(doc: Mapping[str, Any], compact: Expand) -> dict[str, Any]:
     """A kept document in the words of a context."""
     made = {k: v for k, v in doc.items() if not k.startswith("@")}
@@ -96,10 +102,12 @@ def worded(doc: Mapping[str, Any], compact: Expand) -> dict[str, Any]:
         made["watchedAttributes"] = [compact(n) for n in made["watchedAttributes"]]
     if "geoproperty" in made.get("geoQ", {}):
         made["geoQ"] = made["geoQ"] | {"geoproperty": compact(made["geoQ"]["geoproperty"])}
-    made["notification"] = {
-        k: [compact(n) for n in v] if k in ("attributes", "pick", "omit") else v
-        for k, v in made["notification"].items()
-    }
+    told = made["notification"] = dict(made["notification"])
+    if "attributes" in told:
+        told["attributes"] = [compact(n) for n in told["attributes"]]
+    for member in ("pick", "omit"):
+        if member in told:
+            told[member] = projection(told[member], member).expanded(compact).written()
     made.setdefault("notificationTrigger", list(DEFAULT_TRIGGERS))
     return made
 
@@ -150,9 +158,13 @@ def _notification(said: Any, expand: Expand, name: str) -> dict[str, Any]:
     }
     if not isinstance(doc.get("endpoint"), dict):
         raise wrong(name, "notification has an endpoint")
-    for member in ("attributes", "pick", "omit"):
+    if "attributes" in doc:
+        doc["attributes"] = names(doc, "attributes", expand, name)
+    deep = 0
+    for member in ("pick", "omit"):
         if member in doc:
-            doc[member] = names(doc, member, expand, name)
+            read = projection(names(doc, member, str, name), member)
+            doc[member], deep = read.expanded(expand).written(), max(deep, read.depth())
     if "attributes" in doc and ("pick" in doc or "omit" in doc):
         raise wrong(name, "attributes does not go with pick or omit")
     if set(doc.get("pick", ())) & set(doc.get("omit", ())):
@@ -169,6 +181,8 @@ def _notification(said: Any, expand: Expand, name: str) -> dict[str, Any]:
     level = doc.get("joinLevel", 1)
     if type(level) is not int or not 1 <= level <= 10:
         raise wrong(name, "joinLevel is 1 to 10")
+    if deep > (level if doc.get("join", "@none") != "@none" else 0):
+        raise wrong(name, "pick or omit reach beyond what join and joinLevel bring along")
     return doc
 
 

@@ -14,12 +14,13 @@ from nagara.context.find import fulfils
 from nagara.context.geometry import shape_of
 from nagara.context.model import Entity, GeoQuery
 from nagara.context.ngsi.fetch import Contexts
+from nagara.context.ngsi.projection import Projection
 from nagara.context.ngsi.query import make_query
 from nagara.context.ngsi.read import is_uri
 from nagara.context.ngsi.render import Form
 from nagara.context.ngsi.subscriptions.endpoint import Reception, read_endpoint
 from nagara.context.ngsi.subscriptions.happening import DEFAULT_TRIGGERS, Happening
-from nagara.context.ngsi.subscriptions.payload import wrong
+from nagara.context.ngsi.subscriptions.payload import projection, wrong
 from nagara.context.ngsi.subscriptions.selector import Selector, read_selectors
 from nagara.context.ngsi.terms import CORE, TermMap
 from nagara.context.q import Node, parse_q, terms_of
@@ -48,6 +49,8 @@ class Shape(Struct, frozen=True):
     attributes: frozenset[str] | None = None
     pick: frozenset[str] | None = None
     omit: frozenset[str] = frozenset()
+    picks: Projection | None = None  # of linked entities too
+    omits: Projection | None = None
     datasets: frozenset[str] | None = None
     lang: str | None = None
     sys_attrs: bool = False
@@ -167,15 +170,19 @@ def decoded_q(said: str | None) -> str | None:
 
 
 def _shape(doc: dict[str, Any], notification: dict[str, Any]) -> Shape:
-    def chosen(member: str) -> frozenset[str] | None:
-        return frozenset(notification[member]) if member in notification else None
+    def chosen(member: str) -> Projection | None:
+        return projection(notification[member], member) if member in notification else None
 
     join = notification.get("join")
+    picks, omits = chosen("pick"), chosen("omit")
+    attributes = notification.get("attributes")
     return Shape(
         form=_FORMS[notification.get("format", "normalized")],
-        attributes=chosen("attributes"),
-        pick=chosen("pick"),
-        omit=chosen("omit") or frozenset(),
+        attributes=frozenset(attributes) if attributes is not None else None,
+        pick=None if picks is None else picks.names,
+        omit=left_out(omits),
+        picks=picks,
+        omits=omits,
         datasets=frozenset(doc["datasetId"]) if doc.get("datasetId") else None,
         lang=doc.get("lang"),
         sys_attrs=bool(notification.get("sysAttrs")),
@@ -183,6 +190,11 @@ def _shape(doc: dict[str, Any], notification: dict[str, Any]) -> Shape:
         join=join if join in ("flat", "inline") else None,
         join_level=notification.get("joinLevel", 1),
     )
+
+
+def left_out(omits: Projection | None) -> frozenset[str]:
+    """The members that an omit leaves out wholly; of others it speaks of what they link to."""
+    return frozenset() if omits is None else frozenset(n for n, p in omits.terms if p is None)
 
 
 def _instant(said: Any, name: str) -> datetime:

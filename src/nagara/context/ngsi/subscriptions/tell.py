@@ -13,7 +13,7 @@ from nagara.context.model import NGSI_NULL, Entity, default_instance, instances_
 from nagara.context.ngsi.read import HOLDERS
 from nagara.context.ngsi.render import View, render
 from nagara.context.ngsi.subscriptions.happening import Happening, by_dataset
-from nagara.context.ngsi.subscriptions.subscription import Shape, Subscription
+from nagara.context.ngsi.subscriptions.subscription import Shape, Subscription, left_out
 from nagara.context.ngsi.terms import CORE_CONTEXT, TermMap
 from nagara.context.state import instance_times
 from nagara.values.time import format_instant
@@ -105,11 +105,8 @@ def show(entity: Entity, shape: Shape, terms: TermMap, linked: Linked) -> list[d
     made = [one]
     if shape.join is None:
         return made
-    bare = msgspec.structs.replace(
-        shape, attributes=None, pick=None, omit=frozenset(), datasets=None, show_changes=False,
-        join=shape.join if shape.join_level > 1 else None, join_level=shape.join_level - 1,
-    )  # fmt: skip
     for name in attrs:
+        bare = _behind(shape, name)
         for index, instance in enumerate(instances_of(attrs[name])):
             found = [linked[o] for o in objects_of(instance) if o in linked]
             if not found:
@@ -120,8 +117,19 @@ def show(entity: Entity, shape: Shape, terms: TermMap, linked: Linked) -> list[d
             else:
                 _put_inline(one, terms.compact(name), index, instance, shown, shape)
     if shape.join == "flat":
-        made = list({each.get("id"): each for each in reversed(made)}.values())[::-1]
+        made = list({each.get("id", id(each)): each for each in reversed(made)}.values())[::-1]
     return made
+
+
+def _behind(shape: Shape, name: str) -> Shape:
+    """How the entities that an attribute links to are shown (clause 4.21)."""
+    picks = None if shape.picks is None else shape.picks.of(name)
+    omits = None if shape.omits is None else shape.omits.of(name)
+    return msgspec.structs.replace(
+        shape, attributes=None, datasets=None, show_changes=False,
+        pick=None if picks is None else picks.names, omit=left_out(omits), picks=picks, omits=omits,
+        join=shape.join if shape.join_level > 1 else None, join_level=shape.join_level - 1,
+    )  # fmt: skip
 
 
 def objects_of(instance: Mapping[str, Any]) -> list[str]:

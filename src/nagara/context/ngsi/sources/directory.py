@@ -51,7 +51,7 @@ class Directory:
 
     def candidates(self, wanted: Wanted) -> list[Registration]:
         """Those that may hold something of what is wanted, by id: all that do, and some more."""
-        if wanted.ids is None and wanted.types is None and wanted.attrs is None:
+        if wanted.ids is None and wanted.types is None and not wanted.attrs:
             return [self.by_id[name] for name in sorted(self.by_id)]
         found: set[str] = set()
         for place in places_asked(wanted):
@@ -96,7 +96,7 @@ def places_asked(wanted: Wanted) -> Iterator[Place]:
             yield (kind,)  # whatever the type: its attributes are looked at later
             continue
         for a_type in (*wanted.types, ""):
-            if wanted.attrs is None:
+            if not wanted.attrs:
                 yield (kind, a_type)
             else:
                 yield (kind, a_type, "")

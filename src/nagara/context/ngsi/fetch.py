@@ -277,7 +277,11 @@ class _Resolver:
         return await self.resolve(document["@context"], url, depth + 1)
 
     async def _local(self, source: Document, base: str | None, depth: int) -> Document:
-        """An object in which what it imports and what its terms' scopes name stands inside."""
+        """An object in which what it imports stands inside.
+
+        A term with an @context of its own is refused: it could turn what the core context says
+        (clause 5.5.7).
+        """
         made = dict(source)
         if "@import" in made:
             named = made.pop("@import")
@@ -289,8 +293,7 @@ class _Resolver:
             made = {**parts[0], **made}
         for word, definition in source.items():
             if isinstance(definition, Mapping) and "@context" in definition:
-                inner = await self.resolve(definition["@context"], base, depth + 1)
-                made[word] = {**definition, "@context": inner}
+                raise ContextInvalid(reason=f"“{word[:80]}” has an @context of its own")
         return made
 
 

@@ -113,10 +113,7 @@ async def test_parts_are_found_beside_the_document_that_names_them(
     serving.put("/deep/compound", {"@context": ["words.jsonld", CORE_CONTEXT]})
     serving.put("/deep/words.jsonld", {"@context": {"a": "https://x.org/a"}})
     assert (await contexts.terms(f"{serving.url}/deep/compound")).expand("a") == "https://x.org/a"
-    serving.put("/scoped", {"@context": {"T": {"@id": "https://x.org/T", "@context": "inner"}}})
     serving.put("/inner", {"@context": {"b": "https://x.org/b"}})
-    terms = await contexts.terms(f"{serving.url}/scoped")
-    assert terms.of_types(("https://x.org/T",)).expand("b") == "https://x.org/b"
     imports = {"@import": f"{serving.url}/inner", "c": "https://x.org/c"}
     terms = await contexts.terms(imports)
     assert (terms.expand("b"), terms.expand("c")) == ("https://x.org/b", "https://x.org/c")

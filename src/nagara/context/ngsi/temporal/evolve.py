@@ -135,12 +135,15 @@ def _instance(
 
 def _rendered(instance: dict[str, Any], terms: TermMap, view: Shown) -> dict[str, Any]:
     amended = instance.pop("modifiedAt", None)
+    ends = instance.pop("expiresAt", None)
     form = View(form=view.form, lang=view.lang)
     shown = render(Entity("urn:x:x", ("X",), {"x": instance}), terms, form)[terms.compact("x")]
     if not isinstance(shown, dict):  # concise: a bare value
         shown = {"value": shown}
     if amended is not None:
         shown = {**shown, "modifiedAt": format_instant(datetime.fromisoformat(amended))}
+    if ends is not None and view.sys_attrs:  # 6.3.11
+        shown = {**shown, "expiresAt": ends}
     return dict(shown)
 
 

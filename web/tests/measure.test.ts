@@ -1,8 +1,9 @@
 /** What the measure screens decide by themselves. */
 import { expect, test } from 'vitest'
+import { daysTo, flowList, flowRows, linesOf, numberOf, rowsOf, wordsOf, wrongIn, yearOf, type Column } from '../src/measure/model/draft'
 import { betterOf, changeLook } from '../src/measure/model/looks'
 import { decimalsOf, ordered, rhythmOf, sectionsOf, storyOf, summaryOf } from '../src/measure/model/values'
-import { actsOf, needsWords } from '../src/measure/model/workflow'
+import { actsOf, dueOf, needsWords } from '../src/measure/model/workflow'
 import type { Change, Line, Place, Value } from '../src/measure/types'
 
 const line = (code: string, more: Partial<Line> = {}): Line =>
@@ -70,4 +71,48 @@ test('the way back asks for a reason', () => {
   expect(needsWords('reopen', { findings: [] })).toBe(true)
   expect(needsWords('check', { findings: [] })).toBe(false)
   expect(needsWords('check', { findings: [{ code: 'x', severity: 'warning', words: '' }] })).toBe(true)
+})
+
+test('numbers and years are read as people here type them', () => {
+  expect(['1,250.5', '1250', '12,5', '๑๒', '-3', '1 250'].map(numberOf)).toEqual([1250.5, 1250, 12.5, 12, -3, 1250])
+  expect(['', 'ten', '1,2,3', null].map(numberOf)).toEqual([null, null, null, null])
+  expect([yearOf('2568'), yearOf(2025), yearOf('')]).toEqual([2025, 2025, null])
+})
+
+const RISKS: Column[] = [
+  { key: 'name', label: 'n', kind: 'text', required: true },
+  { key: 'likelihood', label: 'l', kind: 'choice', required: true, numeric: true },
+  { key: 'owner', label: 'o', kind: 'text' },
+]
+
+test('a row in which nothing is said is not sent, and what no column shows is kept', () => {
+  const sent = rowsOf(RISKS, [{ likelihood: '3' }, { name: ' Flood ', likelihood: '4', owner: '' }, { name: 'x', likelihood: 1, file: 'f' }])
+  expect(sent).toEqual([{ name: 'Flood', likelihood: 4 }, { file: 'f', name: 'x', likelihood: 1 }])
+})
+
+test('a row that was begun says what it lacks, by its place', () => {
+  expect(wrongIn('risks', RISKS, [{ likelihood: '3' }, { owner: 'Drainage' }])).toEqual({
+    'risks.1.name': 'missing',
+    'risks.1.likelihood': 'missing',
+  })
+  expect(wrongIn('f', [{ key: 'amount', label: 'a', kind: 'number' }], [{ amount: 'much' }])).toEqual({ 'f.0.amount': 'number' })
+})
+
+test('words, lines and flows leave nothing empty behind', () => {
+  expect(wordsOf({ th: ' ก ', en: '' })).toEqual({ th: 'ก' })
+  expect(wordsOf({ th: ' ' })).toBeUndefined()
+  expect(linesOf('a\n\n b ')).toEqual(['a', 'b'])
+  const rows = flowRows({ capital: [100], revenue: [0, 60] })
+  expect(flowList(rows, 'capital')).toEqual([100])
+  expect(flowList(rows, 'revenue')).toEqual([0, 60])
+  expect(flowList(rows, 'benefits')).toEqual([])
+})
+
+test('what is entered is due to be checked, then approved; what the city counted is not', () => {
+  const entered = { method: 'by-hand', at: '2025-05-01T03:00:00Z' }
+  expect(dueOf({ ...entered, status: 'draft' }, new Date('2025-05-10T00:00:00Z'))).toEqual({ day: '2025-05-15', late: false })
+  expect(dueOf({ ...entered, status: 'checked' }, new Date('2025-06-10T00:00:00Z'))?.late).toBe(true)
+  expect(dueOf({ ...entered, status: 'approved' }, new Date())).toBeNull()
+  expect(dueOf({ ...entered, method: 'computed', status: 'draft' }, new Date())).toBeNull()
+  expect(daysTo('2025-05-01', new Date('2025-05-04T12:00:00Z'))).toBe(-3)
 })

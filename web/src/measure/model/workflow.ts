@@ -30,3 +30,14 @@ export function actsOf(
 export function needsWords(act: Act, value: Pick<Value, 'findings'>): boolean {
   return act === 'return' || act === 'reopen' || (act === 'check' && (value.findings?.length ?? 0) > 0)
 }
+
+/** Days after its entry by which a value is to be checked, and by which to be approved. */
+export const DUE_DAYS: Partial<Record<Value['status'], number>> = { draft: 14, checked: 30 }
+
+/** When the next step of an entered value is due; null where nobody has to do anything. */
+export function dueOf(value: Pick<Value, 'status' | 'method' | 'at'>, now: Date): { day: string; late: boolean } | null {
+  const days = value.method === 'computed' ? undefined : DUE_DAYS[value.status]
+  if (days === undefined) return null
+  const due = new Date(Date.parse(value.at) + days * 86_400_000)
+  return { day: due.toISOString().slice(0, 10), late: due < now }
+}

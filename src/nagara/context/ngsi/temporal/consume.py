@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 from asyncpg import Record
@@ -66,6 +67,8 @@ INSTANCES_MAX = 200_000
 #: of years would fill the answer of who only looks. ETSI's conformance suite expects less than 20.
 FIRST_PAGE = 15
 LAST_N_SOME = 20
+#: A period that is longer sets no bounds: who asks for all years does not know how much that is.
+PERIOD_SOME = timedelta(days=366)
 
 
 class Told(Struct):
@@ -212,11 +215,15 @@ def _subject(row: Record) -> Subject:
 
 
 def page_for(request: Asked, temporal: Temporal, page: int) -> int:
-    """Instances of an attribute in this answer: `page` for who says how much he wants (a period
-    with both ends, a lastN beyond some) and for brokers, which put histories together; else the
+    """Instances of an attribute in this answer: `page` for who says how much he wants (a period of
+    a year at most, a lastN beyond some) and for brokers, which put histories together; else the
     first few, with 206 and how to go on."""
-    last_n = temporal.last_n
-    is_said = temporal.relation == "between" if last_n is None else last_n > LAST_N_SOME
+    last_n, span = temporal.last_n, temporal.span
+    is_said = False
+    if last_n is not None:
+        is_said = last_n > LAST_N_SOME
+    elif span.start is not None and span.end is not None:
+        is_said = span.end - span.start <= PERIOD_SOME
     if is_said or "via" in request.headers or request.query_params.get("local") == "true":
         return page
     return min(page, FIRST_PAGE)

@@ -22,12 +22,13 @@ from nagara.context.expiry import (
     forget_ends,
     sweep_of,
 )
-from nagara.context.find import query_held, query_page, query_plain
+from nagara.context.find import query_held, query_page, query_plain, read_plain
 from nagara.context.history import read_history, read_series
 from nagara.context.history_fold import HistoryKeeper
 from nagara.context.live import Live
 from nagara.context.log import Reader, ReaderRunner, ReaderState, Tail
 from nagara.context.model import Count, Entity, Op, Page, Query, Sample, Written
+from nagara.context.plain import PlainAnswer, PlainPage
 from nagara.context.plan import Within
 from nagara.context.q_sql import Expand
 from nagara.context.store import Cache, Held, load
@@ -205,11 +206,17 @@ class Context:
 
     async def query_plain(
         self, query: Query, expand: Expand = as_written
-    ) -> tuple[list[str], str | None] | None:
-        """As `query`, but the entities as a plain GET tells them; None: ask `query_held`."""
+    ) -> tuple[str, str | None] | None:
+        """As `query`, but the entities as a plain GET tells them, with commas between; None: ask
+        `query_held`."""
         query = msgspec.structs.replace(query, at=self.clock.now())
         async with self.db.acquire() as conn:
             return await query_plain(conn, query, expand)
+
+    async def read_plain(self, page: PlainPage) -> PlainAnswer | None:
+        """A page that was compiled before; None: ask `query_held`."""
+        async with self.db.acquire() as conn:
+            return await read_plain(conn, page, self.clock.now())
 
     async def query_all(self, query: Query) -> list[Entity]:
         """All entities that fulfil a query, page by page; for what is known to be few."""

@@ -18,6 +18,8 @@ from nagara.context.expiry import entity_at
 from nagara.context.geometry import are_related_wkb, fulfils, shape_of
 from nagara.context.model import GeoQuery, Page, Query
 from nagara.context.order import is_in_database, order_sql
+from nagara.context.plain import SQL as PLAIN_SQL
+from nagara.context.plain import PlainAnswer, PlainPage, plain_answer, plain_page_of
 from nagara.context.q_sql import Expand
 from nagara.context.store import COLUMNS, Conn, Held, held_from
 from nagara.context.where import Where, box_of, conditions
@@ -134,22 +136,34 @@ _PLAIN = """e.id, e.created_at, e.modified_at,
     || case when e.doc = '{}'::jsonb then '}' else ',' || substr(e.doc::text, 2) end as plain"""
 
 
-async def query_plain(
-    conn: Conn, query: Query, expand: Expand
-) -> tuple[list[str], str | None] | None:
-    """One page of entities as JSON texts for one who asks for nothing special, and the cursor of
-    the next; None where that cannot be said without a second look (`query_held` can)."""
+async def query_plain(conn: Conn, query: Query, expand: Expand) -> tuple[str, str | None] | None:
+    """One page of entities as JSON texts, with commas between, for one who asks for nothing
+    special, and the cursor of the next; None where that cannot be said without a second look
+    (`query_held` can)."""
     limit = max(0, min(query.limit, LIMIT_MAX))
     if query.ordered_by or query.geo is not None or query.offset:
         return None
+    after = "" if query.after is None or query.order != "id" else decode_cursor(query.after, 1)[0]
+    page = plain_page_of(query, expand, after)
+    if page is not None:
+        made = await read_plain(conn, page, query.at)
+        if made is not None:
+            return made.body, None if made.more_after is None else encode_cursor([made.more_after])
     rows = await _rows(conn, query, expand, _PLAIN, query.after, limit + 1)
-    texts: list[str] = [row["plain"] for row in rows[:limit]]
-    if any('"expiresAt"' in text for text in texts):  # of an attribute: told with sysAttrs alone
+    told = ",".join(row["plain"] for row in rows[:limit])
+    if '"expiresAt"' in told:  # of an attribute: told with sysAttrs alone
         return None
-    if len(rows) <= limit or not texts:
-        return texts, None
+    if len(rows) <= limit or not told:
+        return told, None
     last = rows[limit - 1]
-    return texts, _cursor_of(query, last["id"], last["created_at"], last["modified_at"])
+    return told, _cursor_of(query, last["id"], last["created_at"], last["modified_at"])
+
+
+async def read_plain(conn: Conn, page: PlainPage, now: datetime | None) -> PlainAnswer | None:
+    """A plain page; None where `query_held` has to look. Raises `QueryInvalid`,
+    `QueryTooComplex`."""
+    rows = await fetch(conn, PLAIN_SQL, page.parameters(now), page.path or page.type)
+    return plain_answer(page, *rows[0])
 
 
 async def _rows(

@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Any
 
 from nagara.context.errors import QueryInvalid
-from nagara.context.q import And, Between, Node, Path, Term, terms_of
+from nagara.context.q import And, Between, Node, Term, terms_of
 from nagara.context.q_times import instant_condition, instant_of
 
 #: Where an instance keeps what it holds, by what is asked; a query means whichever is there.
@@ -45,7 +45,7 @@ def to_sql(
     `bind` makes a placeholder of a parameter; `linked` gives the condition under which a linked
     entity may be looked at. Raises `QueryInvalid` for a time that cannot be read.
     """
-    if all(_is_in_document(term.path) for term in terms_of(node)):
+    if is_in_document(node):
         return f"{alias}.doc @@ {bind(to_jsonpath(node, expand))}::jsonpath"
     if isinstance(node, Term):
         if node.path.link is not None:
@@ -55,8 +55,9 @@ def to_sql(
     return "(" + joint.join(to_sql(p, expand, bind, alias, linked) for p in node.parts) + ")"
 
 
-def _is_in_document(path: Path) -> bool:
-    return path.link is None and not path.is_system_time
+def is_in_document(node: Node) -> bool:
+    """Whether a tree looks at nothing but the entity's own document: a jsonpath says all of it."""
+    return all(t.path.link is None and not t.path.is_system_time for t in terms_of(node))
 
 
 def _linked(term: Term, expand: Expand, bind: Bind, alias: str, seen: Callable[[str], str]) -> str:

@@ -1,4 +1,4 @@
-"""The short way of GET by id says what the long way says, and lets in whom that would let in."""
+"""The short ways say what the long way says, and let in whom that would let in."""
 
 from __future__ import annotations
 
@@ -76,6 +76,70 @@ async def test_both_ways_answer_alike(both: tuple[httpx.AsyncClient, httpx.Async
         assert said[0] == said[1] == said[2], (path, headers)
         codes.add(answers[0].status_code)
     assert codes >= {200, 400, 401, 404, 406}
+
+
+PAGES: list[tuple[str, dict[str, str]]] = [
+    ("type=AirQualityObserved", {}),
+    ("type=AirQualityObserved&limit=1", {}),
+    ("type=AirQualityObserved&limit=1", {"accept-encoding": "identity"}),
+    ("limit=1&q=pm25>12&type=AirQualityObserved", {"accept": "application/json"}),
+    ("type=AirQualityObserved&q=pm25%3E12%3Bname%5Bth%5D%3D%3D%22%E0%B8%81%22&limit=1", {}),
+    ("type=AirQualityObserved&q=pm25>99", {}),
+    ("type=AirQualityObserved&q=modifiedAt>2000-01-01T00:00:00Z", {}),
+    ("type=AirQualityObserved&q=ref{Thing}.a==1", {}),
+    ("type=Twofold", {}),
+    ("type=Passing", {}),
+    ("type=Case", {}),
+    ("type=Nothing", {}),
+    ("type=AirQualityObserved,Case", {}),
+    ("type=*", {}),
+    ("type=", {}),
+    ("q=pm25>12", {}),
+    ("", {}),
+    ("type=AirQualityObserved&type=Case", {}),
+    ("type=AirQualityObserved&q=pm25>", {}),
+    ("type=AirQualityObserved&limit=0", {}),
+    ("type=AirQualityObserved&limit=-1", {}),
+    ("type=AirQualityObserved&limit=1001", {}),
+    ("type=AirQualityObserved&limit=1&offset=1", {}),
+    ("type=AirQualityObserved&options=keyValues", {}),
+    ("type=AirQualityObserved&limit=1", {"accept": "application/ld+json"}),
+    ("type=AirQualityObserved&limit=1", {"accept": "image/png"}),
+    ("type=AirQualityObserved&limit=1", {"ngsild-tenant": "nobody"}),
+    ("type=AirQualityObserved&limit=1", {"authorization": "Bearer wrong"}),
+    ("type=AirQualityObserved&limit=1", {"accept-encoding": "gzip"}),
+]
+
+
+async def test_both_ways_give_the_same_pages(
+    both: tuple[httpx.AsyncClient, httpx.AsyncClient], application: Application
+) -> None:
+    value = {"type": "Property", "value": 1}
+    await application.context.write(
+        Create(Entity("urn:ngsi-ld:Two:th-pkt:1", ("Twofold", "Other"), {"a": value})),
+        Create(Entity("urn:ngsi-ld:Two:th-pkt:2", ("Twofold",), {})),
+        Create(
+            Entity(
+                "urn:ngsi-ld:Passing:th-pkt:1",
+                ("Passing",),
+                {"a": {**value, "expiresAt": "2999-01-01T00:00:00Z"}, "b": value},
+            )
+        ),
+        actor="test",
+    )
+    short, long = both
+    codes: set[int] = set()
+    told = 0
+    for said, headers in PAGES:
+        path = f"{PREFIX.rstrip('/')}?{said}"
+        plain = {"accept-encoding": "identity", **headers}
+        answers = [await one.get(path, headers=plain) for one in (short, long, short)]
+        seen = [(a.status_code, a.content, sorted(a.headers.multi_items())) for a in answers]
+        assert seen[0] == seen[1] == seen[2], (said, headers)
+        codes.add(answers[0].status_code)
+        told += len(answers[0].json()) if answers[0].status_code == 200 else 0
+    assert codes >= {200, 400, 401, 404, 406}
+    assert told > 10
 
 
 async def test_what_was_kept_is_never_stale(

@@ -148,7 +148,7 @@ async def answer_query(
             headers["NGSILD-Results-Count-Estimated"] = "true"
     is_plain = view == _PLAIN and not linking.is_on and accept == ask.JSON and not terms.terms
     held: list[Held] = []
-    texts: list[str] | None = None
+    texts: str | None = None
     more: str | None = None
     if wanted.limit and is_plain:
         page = await context.query_plain(wanted, terms.expand)
@@ -163,7 +163,7 @@ async def answer_query(
     if is_plain:
         now = context.clock.now()
         made_here = b",".join(plain_json(one, now) for one in held)
-        told = ",".join(texts).encode() if texts is not None else made_here
+        told = texts.encode() if texts is not None else made_here
         body = b"[" + told + b"]"
         return _linked_answer(request, ask.answer_encoded(request, body, terms, headers), links)
     entities = [entity_at(one, context.clock.now()) for one in held]
@@ -241,17 +241,27 @@ def page_links(request: Asked, wanted: Query, has_more: bool, accept: str) -> li
     cursor has no number; the NGSILD-Next header goes on from it."""
     if wanted.after is not None:
         return []
-    found = []
-    if wanted.offset:
-        found.append(("prev", max(0, wanted.offset - wanted.limit)))
-    if has_more:
-        found.append(("next", wanted.offset + wanted.limit))
+    path, params = request.url.path.rstrip("/"), params_of(request)
     made = []
-    for rel, offset in found:
-        params = {**params_of(request), "limit": str(wanted.limit), "offset": str(offset)}
-        said = "&".join(
-            f"{quote(name)}={quote(str(value), safe=':/.*-_~!$@()')}"
-            for name, value in sorted(params.items())
-        )
-        made.append(f'<{request.url.path.rstrip("/")}?{said}>; rel="{rel}";type="{accept}"')
+    if wanted.offset:
+        before = max(0, wanted.offset - wanted.limit)
+        made.append(_page_link(path, params, wanted, accept, "prev", before))
+    if has_more:
+        made.append(next_link(path, params, wanted, accept))
     return made
+
+
+def next_link(path: str, params: Mapping[str, Any], wanted: Query, accept: str) -> str:
+    """The link to the page after."""
+    return _page_link(path, params, wanted, accept, "next", wanted.offset + wanted.limit)
+
+
+def _page_link(
+    path: str, params: Mapping[str, Any], wanted: Query, accept: str, rel: str, offset: int
+) -> str:
+    there = {**params, "limit": str(wanted.limit), "offset": str(offset)}
+    said = "&".join(
+        f"{quote(name)}={quote(str(value), safe=':/.*-_~!$@()')}"
+        for name, value in sorted(there.items())
+    )
+    return f'<{path}?{said}>; rel="{rel}";type="{accept}"'

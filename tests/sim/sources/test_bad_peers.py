@@ -18,6 +18,7 @@ from nagara.context.ngsi.sources.forward import ANSWER_BYTES_MAX
 
 ID = "urn:ngsi-ld:Vehicle:1"
 BRISK = {"management": {"timeout": 400}}
+PATIENT = {"management": {"timeout": 25_000}}  # on a crowded machine a good one is slow, too
 
 
 def prop(value: Any) -> dict[str, Any]:
@@ -87,7 +88,7 @@ async def test_a_bad_peer_costs_a_warning_and_nothing_else(
 ) -> None:
     a, b = await brokers(2)
     await b.make("urn:ngsi-ld:Vehicle:good", speed=prop(1))
-    await a.knows(b.url)
+    await a.knows(b.url, **PATIENT)
     await a.knows(peer.url, **(BRISK if behave in (hang, drip) else {}))
     peer.behave = behave
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -95,8 +96,9 @@ async def test_a_bad_peer_costs_a_warning_and_nothing_else(
     got = await a.client.get("/entities", params={"type": "Vehicle"})
     assert time.monotonic() - began < 20  # the machine is crowded; the limit is 5 s
     assert got.status_code == 200, got.text
-    assert [e["id"] for e in got.json()] == ["urn:ngsi-ld:Vehicle:good"]
-    assert code in got.headers["ngsild-warning"]
+    said = got.headers["ngsild-warning"]
+    assert [e["id"] for e in got.json()] == ["urn:ngsi-ld:Vehicle:good"], said
+    assert code in said
     one = await a.client.get(f"/entities/{ID}")
     assert one.status_code == 404
     assert one.headers["ngsild-warning"]

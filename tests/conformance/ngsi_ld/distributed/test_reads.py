@@ -171,3 +171,48 @@ async def test_three_brokers_in_a_ring_answer_once(brokers: Any) -> None:
     assert got.json()["speed"] == SPEED
     listed = await a.client.get("/entities", params={"type": "Vehicle"})
     assert [e["id"] for e in listed.json()] == [ID]
+
+
+async def test_a_source_that_knows_only_queries_is_asked_for_one_entity_by_a_query(
+    brokers: Any, peer: Peer
+) -> None:
+    for operation, verb in (("queryEntity", "GET"), ("queryBatch", "POST")):
+        [a] = await brokers(1)
+        await a.knows(peer.url, operations=[operation])
+        answer(peer, [{"id": ID, "type": "Vehicle", "speed": SPEED}])
+        got = await a.client.get(f"/entities/{ID}")
+        assert (got.status_code, got.json()["speed"]) == (200, SPEED)
+        assert peer.asked[-1].startswith(verb)
+        if verb == "POST":
+            assert json.loads(peer.bodies[-1])["entities"] == [{"type": "Vehicle", "id": ID}]
+        answer(peer, [])
+        none = await a.client.get(f"/entities/{ID}")
+        assert none.status_code == 404
+        assert "ngsild-warning" not in none.headers
+
+
+async def test_linked_entities_are_found_wherever_they_lie(brokers: Any) -> None:
+    a, b, c = await brokers(3)
+    owner, home = "urn:ngsi-ld:Person:1", "urn:ngsi-ld:House:1"
+    await a.make(ID, owner={"type": "Relationship", "object": owner})
+    await b.make(owner, "Person", name=prop("Ann"), home={"type": "Relationship", "object": home})
+    await c.make(home, "House", floors=prop(2))
+    await a.knows(b.url, information=[{"entities": [{"type": "Person"}]}])
+    await a.knows(
+        c.url,
+        operations=["retrieveEntity"],
+        information=[{"entities": [{"type": "House", "idPattern": "House"}]}],
+    )
+    deep = {"join": "inline", "joinLevel": 2, "options": "concise"}
+    got = (await a.client.get(f"/entities/{ID}", params=deep)).json()
+    assert got["owner"]["entity"]["name"] == "Ann"
+    assert got["owner"]["entity"]["home"]["entity"]["floors"] == 2
+    flat = {"type": "Vehicle", "join": "flat"}
+    listed = await a.client.get("/entities", params=flat)
+    assert [e["id"] for e in listed.json()] == [ID, owner]
+    alone = await a.client.get("/entities", params={**flat, "local": "true"})
+    assert [e["id"] for e in alone.json()] == [ID]
+    await c.end()
+    lost = await a.client.get(f"/entities/{ID}", params=deep)
+    assert lost.json()["owner"]["entity"]["name"] == "Ann"
+    assert "199" in lost.headers["ngsild-warning"]

@@ -195,3 +195,24 @@ async def test_a_bad_body_goes_to_nobody(brokers: Any, peer: Peer) -> None:
         got = await a.client.post("/entities", json=bad)
         assert got.status_code == 400, got.text
     assert peer.asked == []
+
+
+async def test_items_of_a_batch_are_shared_out_by_their_own_contexts(
+    brokers: Any, peer: Peer
+) -> None:
+    [a] = await brokers(1)
+    context = {"Vehicle": "https://example.org/Vehicle", "speed": "https://example.org/speed"}
+    info = [{"entities": [{"type": "https://example.org/Vehicle"}]}]
+    await a.knows(peer.url, mode="redirect", operations=["createBatch"], information=info)
+    peer.behave = peer.say(201)
+    mine = {"id": "urn:x:1", "type": "Vehicle", "speed": prop(1), "@context": [context]}
+    other = {"id": "urn:x:2", "type": "Ship", "speed": prop(2), "@context": [context]}
+    done = await a.client.post(
+        "/entityOperations/create",
+        content=json.dumps([mine, other]),
+        headers={"content-type": "application/ld+json"},
+    )
+    assert done.status_code == 201, done.text
+    [sent] = [json.loads(body) for body in peer.bodies]
+    assert sent == [mine]
+    assert (await a.client.get("/entities/urn:x:2?local=true")).status_code == 200

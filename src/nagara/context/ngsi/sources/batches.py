@@ -59,7 +59,8 @@ class Batches:
         language = language_of(request)
         plan = _Plan()
         for item in sent.body:
-            await self._place(plan, asked, act, item, sent, language, len(sent.body))
+            read, terms = await self._read(request, item, sent)
+            await self._place(plan, asked, act, item, read, terms, language, len(sent.body))
         if not plan.loads and not plan.errors:
             return None
         created: list[str] = []
@@ -84,27 +85,34 @@ class Batches:
                 self._note(plan, load.source, reply, language)
         return self._answer(request, act, plan, created)
 
+    async def _read(self, request: Asked, item: Any, sent: Sent) -> tuple[Any, TermMap]:
+        """An item and what its words mean: by its own @context, if it has one that can be had."""
+        try:
+            return await ask.item_terms(request, self._exchange.contexts, item, sent.terms)
+        except Problem:
+            return None, sent.terms  # the handler says what is wrong
+
     async def _place(
         self,
         plan: _Plan,
         asked: Asking,
         act: Act,
         item: Any,
-        sent: Sent,
+        read: Any,
+        terms: TermMap,
         language: str,
         count: int,
     ) -> None:
         """Decide where one item of a batch goes."""
-        entity_id: Any = item.get("id", item.get("@id")) if isinstance(item, dict) else item
+        entity_id: Any = read.get("id", read.get("@id")) if isinstance(read, dict) else read
         if not is_uri(entity_id):
             plan.here.append(item)  # the handler says what is wrong
             return
         plan.ids[entity_id] = None
-        terms = sent.terms
-        types = await self._types(asked, act, entity_id, item, terms, count)
+        types = await self._types(asked, act, entity_id, read, terms, count)
         words: dict[str, str] = {}
-        if isinstance(item, dict):
-            words = {w: terms.expand(w) for w in item if isinstance(w, str) and w not in NOT_ATTRS}
+        if isinstance(read, dict):
+            words = {w: terms.expand(w) for w in read if isinstance(w, str) and w not in NOT_ATTRS}
         sources = self._writes.matching(asked, act, frozenset((entity_id,)), types, words)
         shares = share(act.operation, entity_id, types, words, sources)
         if not shares.there:

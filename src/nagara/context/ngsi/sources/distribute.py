@@ -37,6 +37,7 @@ from nagara.context.ngsi.sources.reads import Reads
 from nagara.context.ngsi.sources.registry import NOTED_EVERY_S, Registry
 from nagara.context.ngsi.sources.relay import SUBSCRIPTIONS, Relay
 from nagara.context.ngsi.sources.routes import source_routes
+from nagara.context.ngsi.sources.snapshot_answers import SnapshotAnswers
 from nagara.context.ngsi.sources.snapshot_routes import snapshot_routes
 from nagara.context.ngsi.sources.snapshots import Snapshots
 from nagara.context.ngsi.sources.temporal_maps import TemporalMaps
@@ -85,6 +86,7 @@ class Sources:
         self.watcher = Watcher(context, contexts, self.registry, guard_url, delivery)
         self.relay = Relay(exchange, notifier) if notifier is not None else None
         self.snapshots = Snapshots(exchange, self.reads, self.elsewhere, self.watcher.delivery)
+        self._kept = SnapshotAnswers(exchange, self.reads)
 
     async def start(self) -> None:
         """Take up what is registered."""
@@ -166,7 +168,7 @@ class Sources:
         if snapshot is not None and not path.startswith(SNAPSHOTS):
             tenant = await self.tenants.existing(request)
             asked = Asking(tenant, {})
-            return await self.snapshots.answer(request, asked, act, snapshot)
+            return await self._kept.answer(request, asked, act, snapshot)
         if act is None or (params.get("local") == "true" and not _is_special(request)):
             return None
         if not known:

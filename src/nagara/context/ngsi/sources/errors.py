@@ -74,3 +74,11 @@ class LoopDetected(Problem):
     code = "source-loop"
     status = 508
     ngsi_type = "LoopDetected"
+
+
+class SubscriptionAway(Problem):
+    """A notification for a subscription that cannot be served yet: it is to come again."""
+
+    code = "source-subscription-away"
+    status = 503
+    ngsi_type = "InternalError"

@@ -18,7 +18,11 @@ from nagara.context.ngsi import ask
 from nagara.context.ngsi.ask import Asked
 from nagara.context.ngsi.held import BY_HOLDER, HOLDERS, is_null
 from nagara.context.ngsi.sources.copies import passes_q
-from nagara.context.ngsi.sources.errors import RegistrationInvalid, RegistrationNotFound
+from nagara.context.ngsi.sources.errors import (
+    RegistrationInvalid,
+    RegistrationNotFound,
+    SubscriptionAway,
+)
 from nagara.context.ngsi.sources.merge import Told, merge, read_told, without_proxied
 from nagara.context.ngsi.sources.registration import Registration
 from nagara.context.ngsi.sources.relay import NOTIFY, Relay
@@ -69,12 +73,15 @@ def hearing_routes(relay: Relay) -> list[Any]:
 
 async def hear(relay: Relay, body: Mapping[str, Any], context: Any) -> None:
     """Queue for the subscriber what a source notifies of. Raises `RegistrationNotFound` for a copy
-    that is none, `RegistrationInvalid`, and the Problems of an @context."""
+    that is none, `SubscriptionAway`, `RegistrationInvalid`, and the Problems of an @context."""
     name = str(body.get("subscriptionId"))
     copy = relay.copies.get(name)
-    if copy is None or copy.ending:
+    if copy is None:
         raise RegistrationNotFound(id=name[:200])
-    subscription = relay.notifier.find((copy.tenant, copy.subscription))
+    key = (copy.tenant, copy.subscription)
+    subscription = relay.notifier.find(key)
+    if subscription is None and relay.notifier.is_away(key):
+        raise SubscriptionAway()
     now = datetime.now(UTC)
     if subscription is None or not relay.notifier.is_served(subscription, now):
         return
@@ -99,9 +106,9 @@ async def hear(relay: Relay, body: Mapping[str, Any], context: Any) -> None:
         put_gone(shown[0], fragment, subscription)
         made += shown
         geometries += [geometry_of(fragment.entity)] * len(shown)
-    key = f"{name.rpartition(':')[2]}-{body.get('id') or int(now.timestamp() * 1e6)}"
-    told = notification(subscription, key[:200], made, geometries, now)
-    parcel = Parcel(box_of(subscription.key), key, encode_body(told))
+    number = f"{name.rpartition(':')[2]}-{body.get('id') or int(now.timestamp() * 1e6)}"
+    told = notification(subscription, number[:200], made, geometries, now)
+    parcel = Parcel(box_of(subscription.key), number, encode_body(told))
     async with relay.exchange.context.db.acquire() as conn, conn.transaction():
         queued = await relay.notifier.delivery.put(conn, [parcel])
     relay.notifier.delivery.posted(queued)

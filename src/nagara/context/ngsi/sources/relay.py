@@ -105,6 +105,8 @@ class Relay:
             self.url = await copy_store.load_url(conn)
         for copy in found:
             self._put(copy)
+            # Its subscription may have gone just before the city ended.
+            self._dirty[(copy.tenant, copy.subscription)] = None
 
     def _put(self, copy: Copy) -> None:
         self.copies[copy.id] = copy
@@ -120,6 +122,7 @@ class Relay:
 
     async def run(self) -> None:
         """Runs for the life of the city."""
+        await self.notifier.ready()
         while True:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._moved.wait(), LOOK_EVERY_S)
@@ -141,7 +144,9 @@ class Relay:
                 raise
         now = time.monotonic()
         due = [c for c in self.copies.values() if c.is_due and c.not_before_s <= now]
-        await asyncio.gather(*map(self._do, due))
+        # One that takes the place of another is made first: in between nothing would be told.
+        for ending in (False, True):
+            await asyncio.gather(*(self._do(c) for c in due if c.ending is ending))
         stale = [
             c
             for c in self.copies.values()
@@ -153,6 +158,8 @@ class Relay:
 
     async def _reconcile(self, key: Key) -> None:
         subscription = self.notifier.find(key)
+        if subscription is None and self.notifier.is_away(key):
+            return  # looked at when it is taken up
         have = {
             (c.registration, c.digest): c
             for c in (self.copies[name] for name in self._by_key.get(key, ()))

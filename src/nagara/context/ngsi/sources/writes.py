@@ -223,7 +223,13 @@ class Writes:
         url: str | None = wire.url
         if registered or (wish == ask.JSON and kind == ask.JSON_LD):
             kind = ask.JSON
-            sent = _each(sent, lambda b: _stripped(self._reworded(act, b, terms, wire)))
+            listed = sent if isinstance(sent, list) else [sent]
+            own = [await self._terms_in(request, one, terms) for one in listed]
+            made = [
+                _stripped(self._reworded(act, one, its, wire))
+                for one, its in zip(listed, own, strict=True)
+            ]
+            sent = made if isinstance(sent, list) else made[0]
         elif wish == ask.JSON_LD and kind != ask.JSON_LD:
             kind, url = ask.JSON_LD, None
             sent = _each(sent, lambda b: {**b, "@context": terms.source or CORE_CONTEXT})
@@ -232,6 +238,10 @@ class Writes:
         return Sending(
             request.method, path, tuple(params), msgspec.json.encode(sent), kind or ask.JSON, url
         )
+
+    async def _terms_in(self, request: Asked, body: Any, terms: TermMap) -> TermMap:
+        """What the words of an item of a batch mean: it may have an @context of its own."""
+        return (await ask.item_terms(request, self._exchange.contexts, body, terms))[1]
 
     def _part(self, body: Any, one: Share) -> Any:
         return part_of(body, one.words) if isinstance(body, dict) and one.words else body

@@ -149,6 +149,15 @@ class Notifier:
         for listener in self.listeners:
             listener(key)
 
+    async def ready(self) -> None:
+        """Wait until what is kept has been taken up."""
+        await self._ready.wait()
+
+    def is_away(self, key: Key) -> bool:
+        """Whether a subscription is kept that cannot be served yet: its @context is away, or the
+        city is just starting."""
+        return key in self._away or not self._ready.is_set()
+
     def all_of(self, tenant: str) -> list[Subscription]:
         """The subscriptions of a tenant that are served."""
         return [s for s in self._known.values() if s.tenant == tenant]

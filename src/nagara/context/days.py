@@ -35,15 +35,22 @@ async def sum_days(
     number. An instant that was written twice counts as it was written last; one that was amended or
     erased afterwards as that says (docs/decisions/0013-history-in-chunks.md)."""
     rows = await conn.fetch(
-        """with reading as (
+        """with wanted as materialized (
+               select e.no, w.id, w.attr, w.day, w.day::timestamp at time zone $4 as since,
+                      (w.day + 1)::timestamp at time zone $4 as until
+               from unnest($1::text[], $2::text[], $3::date[]) as w(id, attr, day)
+               join context.entity e on e.tenant = $6 and e.id = w.id
+           ),
+           reading as (
                select distinct on (w.id, w.attr, w.day, c.at)
                       w.id, w.attr, w.day, c.at, (said.a -> 'value')::float8 as value,
                       coalesce(said.a -> 'quality' -> 'value', '[]') ?| $5::text[] as bad
-               from unnest($1::text[], $2::text[], $3::date[]) as w(id, attr, day)
-               join context.entity e on e.tenant = $6 and e.id = w.id
-               join context.change c on c.no = e.no
-                and c.at >= w.day::timestamp at time zone $4
-                and c.at < (w.day + 1)::timestamp at time zone $4
+               from wanted w
+               cross join lateral (  -- each day by the index; joined, days × readings are compared
+                   select c.no, c.seq, c.at, c.attrs from context.change c
+                   where c.no = w.no and c.at >= w.since and c.at < w.until
+                   offset 0
+               ) c
                left join context.amendment m
                  on m.no = c.no and m.seq = c.seq and m.name = w.attr and m.idx = 0
                cross join lateral (

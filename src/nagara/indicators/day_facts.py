@@ -47,29 +47,33 @@ async def recount(
     """Count these days anew from history; how many have any reading."""
     types = {(entity, attribute, day): kind for entity, attribute, day, kind in keys}
     sums = await sum_days(conn, list(types), zone)
-    await conn.executemany(
+    rows = [
+        (
+            one.entity_id,
+            one.attribute,
+            one.day,
+            types[one.entity_id, one.attribute, one.day],
+            districts.get(one.entity_id),
+            one.readings,
+            one.good,
+            one.total,
+            one.highest,
+            one.hours,
+        )
+        for one in sums
+    ]
+    if not rows:
+        return 0
+    await conn.execute(
         """insert into indicators.day_fact as f
                (entity_id, attribute, day, entity_type, district, readings, good, total, highest,
                 hours)
-           values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+           select * from unnest($1::text[], $2::text[], $3::date[], $4::text[], $5::text[],
+                                $6::int[], $7::int[], $8::float8[], $9::float8[], $10::int[])
            on conflict (entity_id, attribute, day) do update set
                district = excluded.district, readings = excluded.readings, good = excluded.good,
                total = excluded.total, highest = excluded.highest, hours = excluded.hours""",
-        [
-            (
-                one.entity_id,
-                one.attribute,
-                one.day,
-                types[one.entity_id, one.attribute, one.day],
-                districts.get(one.entity_id),
-                one.readings,
-                one.good,
-                one.total,
-                one.highest,
-                one.hours,
-            )
-            for one in sums
-        ],
+        *[list(column) for column in zip(*rows, strict=True)],
     )
     return len(sums)
 

@@ -7,6 +7,7 @@ from datetime import date, datetime
 from typing import Any
 
 import asyncpg
+import msgspec
 from msgspec import Struct, field
 from msgspec.structs import asdict
 
@@ -82,6 +83,23 @@ _COLUMNS = tuple(name for name in Kept.__struct_fields__ if name != "id")
 _LIST = ", ".join((*_COLUMNS, "id"))
 _MARKS = ", ".join(f"${n}" for n in range(1, len(_COLUMNS) + 1))
 _KEY = "city, code, period_end, period_start, area, breakdown"
+#: A column's type where it is not text; jsonb goes as text, for a list in an array is no element.
+_TYPES = {
+    "period_start": "date", "period_end": "date", "value": "float8", "numerator": "float8",
+    "denominator": "float8", "formula_version": "int", "at": "timestamptz", "missing": "jsonb",
+    "inputs": "jsonb", "evidence": "jsonb", "findings": "jsonb", "version": "int",
+    "recount": "float8",
+}  # fmt: skip
+_JSON = frozenset(name for name, kind in _TYPES.items() if kind == "jsonb")
+_ARRAYS = ", ".join(
+    f"${n}::{'text' if name in _JSON else _TYPES.get(name, 'text')}[]"
+    for n, name in enumerate(_COLUMNS, 1)
+)
+#: Many values in one statement: a city's year is 17,000.
+_SPREAD = (
+    f"select {', '.join(f'{name}::jsonb' if name in _JSON else name for name in _COLUMNS)}"  # noqa: S608 - our own type's columns
+    f" from unnest({_ARRAYS}) as said({', '.join(_COLUMNS)})"
+)
 _INSERT = f"insert into indicators.value ({', '.join(_COLUMNS)}) values ({_MARKS})"  # noqa: S608 - our own type's columns
 _SEEN = "(method in ('computed', 'received') or status in ('approved', 'locked'))"
 
@@ -112,9 +130,9 @@ async def update(conn: Connection, kept: Kept, version: int) -> None:
 async def count_in(conn: Connection, values: Sequence[Kept]) -> None:
     """Keep what the city counted. A draft of its own is written over; of a value that somebody
     answers for only `recount` changes, and one that was entered by hand is left as it is."""
-    await conn.executemany(
-        _INSERT.replace("indicators.value", "indicators.value as v", 1)
-        + f""" on conflict ({_KEY}) do update set
+    await conn.execute(
+        f"insert into indicators.value as v ({', '.join(_COLUMNS)}) {_SPREAD}"
+        f""" on conflict ({_KEY}) do update set
                value = case when v.status = 'draft' then excluded.value else v.value end,
                numerator = case when v.status = 'draft' then excluded.numerator
                                 else v.numerator end,
@@ -133,7 +151,7 @@ async def count_in(conn: Connection, values: Sequence[Kept]) -> None:
                                    excluded.quality, excluded.formula_version,
                                    case when v.status = 'draft' then null else excluded.value end)
              and (v.status = 'draft' or v.recount is distinct from excluded.value)""",
-        [_row(kept) for kept in values],
+        *_columns(values),
     )
 
 
@@ -142,8 +160,10 @@ async def receive(conn: Connection, values: Sequence[Kept]) -> None:
     sets = ", ".join(
         f"{name} = excluded.{name}" for name in _COLUMNS if name not in _KEY.split(", ")
     )
-    await conn.executemany(
-        _INSERT + f" on conflict ({_KEY}) do update set {sets}", [_row(kept) for kept in values]
+    await conn.execute(
+        f"insert into indicators.value ({', '.join(_COLUMNS)}) {_SPREAD}"
+        f" on conflict ({_KEY}) do update set {sets}",
+        *_columns(values),
     )
 
 
@@ -294,6 +314,18 @@ async def add_target(conn: Connection, target: Target) -> None:
            from indicators.target where city = $1 and code = $2 and area = $3""",
         *[value for name, value in asdict(target).items() if name != "version"],
     )
+
+
+def _columns(values: Sequence[Kept]) -> list[list[Any]]:
+    """The values column by column, for `_SPREAD`; of one that is said twice the last."""
+    newest = {tuple(getattr(one, name) for name in _KEY.split(", ")): one for one in values}
+
+    def said(one: Kept, name: str) -> Any:
+        value = getattr(one, name)
+        is_json = name in _JSON and value is not None
+        return msgspec.json.encode(value).decode() if is_json else value
+
+    return [[said(one, name) for one in newest.values()] for name in _COLUMNS]
 
 
 def _row(kept: Kept) -> list[Any]:

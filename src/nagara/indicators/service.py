@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import time
 from collections.abc import Collection, Mapping, Sequence
@@ -80,6 +81,7 @@ class Indicators:
         self.formulas: Mapping[str, Formula] = {f.code: f for f in formulas}
         self._written: dict[str, tuple[Any, ...]] | None = None
         self._heard = True
+        self._adding = asyncio.Lock()
         self._counted_s = -math.inf
         self._latest: dict[str, Answer] = {}
 
@@ -151,16 +153,18 @@ class Indicators:
             self._heard = True
 
     async def add_up_days(self) -> int:
-        """Count the days anew that heard something; how many."""
+        """Count the days anew that heard something; how many. One at a time: whoever comes second
+        would find nothing noted, and count without the days that the first is still at."""
         counted = 0
-        while True:
-            async with self._db.acquire() as conn, conn.transaction():
-                keys = await day_facts.take_dirty(conn)
-                if not keys:
-                    return counted
-                districts = await self._districts_of({entity for entity, _, _, _ in keys})
-                await day_facts.recount(conn, keys, str(self._counting.zone), districts)
-            counted += len(keys)
+        async with self._adding:
+            while True:
+                async with self._db.acquire() as conn, conn.transaction():
+                    keys = await day_facts.take_dirty(conn)
+                    if not keys:
+                        return counted
+                    districts = await self._districts_of({entity for entity, _, _, _ in keys})
+                    await day_facts.recount(conn, keys, str(self._counting.zone), districts)
+                counted += len(keys)
 
     async def _districts_of(self, ids: Collection[str]) -> dict[str, str | None]:
         found: dict[str, str | None] = {}

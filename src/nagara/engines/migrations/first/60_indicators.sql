@@ -103,6 +103,9 @@ create table indicators.value (
 );
 create unique index value_of on indicators.value
     (city, code, period_end, period_start, area, breakdown);
+-- A scorecard reads a year of a whole city, whatever its districts and months come to.
+create index value_whole on indicators.value (city, period_end, code)
+    where area = '' and breakdown = '';
 create index value_across on indicators.value (code, period_end, city)
     where area = '' and breakdown = '';
 

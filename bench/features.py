@@ -1,76 +1,75 @@
-"""A box of 10^5 features, ten of them asked for by OGC API Features: the time, and the plan.
-
-python bench/features.py [how many features]
-"""
+"""OGC API Features: ten features of many, by place, value and time; and what has no index."""
 
 from __future__ import annotations
 
 import asyncio
-import json
 import random
 import sys
-from typing import Any
+from collections.abc import Iterator
 from urllib.parse import quote
 
-from city import City, running_city
-from frame import ms, quantile
+from city import running_city
+from frame import SCALES, Row, Scale, ms, quantile
 from http_load import request
 from laid import lay_down
 from made import SOUTH, STEP, TYPE, WEST, send
-from nagara.engines.running import attach
 
-QUESTIONS = 300
+FEATURES_MAX = 100_000
+#: One client that asks one after the other, as a person before a map does.
+QUESTIONS_MAX = 300
+#: Questions that read all features are slow: a few tell enough.
+SLOW_MAX = 20
+LIMIT = 10
+ITEMS = f"/ogc/features/v1/collections/{TYPE}/items?limit={LIMIT}"
 
 
-async def main(many: int) -> None:
-    """Prints p50 and p95 of one client, for small boxes, the whole city, and with a filter."""
-    chance, side = random.Random(1), STEP * 1_000
-    small, whole = [], f"{WEST - 1},{SOUTH - 1},{WEST + 3},{SOUTH + 3}"
-    for _ in range(QUESTIONS):
-        west = WEST + chance.random() * side * 0.9
-        south = SOUTH + chance.random() * max(STEP, many / 1_000 * STEP) * 0.9
-        small.append(f"{west:.5f},{south:.5f},{west + 20 * STEP:.5f},{south + 20 * STEP:.5f}")
-    items = f"/ogc/features/v1/collections/{TYPE}/items?limit=10"
-    asked = {
-        "a small box": [f"{items}&bbox={box}" for box in small],
-        "the whole city": [f"{items}&bbox={whole}"] * QUESTIONS,
-        "a filter in a small box": [
-            f"{items}&filter=" + quote(f"S_INTERSECTS(location,BBOX({box})) AND id IS NOT NULL")
-            for box in small
-        ],
-    }
+async def bench(scale: Scale) -> list[Row]:
+    """p95 of each kind of question."""
+    many = max(1_000, min(FEATURES_MAX, scale.entities * 5))
+    rows = []
     async with running_city() as city:
         await lay_down(city, 0, many)
         await city.start()
-        for name, paths in asked.items():
+        for what, paths in _questions(many, min(scale.queries, QUESTIONS_MAX)):
             requests = [request("GET", path) for path in paths]
-            await send(city.port, requests[:10], connections=1, once=True)
+            await send(city.port, requests[:3], connections=1, once=True)
             times = (await send(city.port, requests, connections=1, once=True))["latencies_s"]
-            print(f"{name:25} p50 {ms(quantile(times, 0.5))}  p95 {ms(quantile(times, 0.95))}")
-        await _plan(city, small[0])
+            rows.append(
+                Row(
+                    f"features {what}, {many:,} in the collection, p95",
+                    quantile(times, 0.95) * 1000,
+                    "ms",
+                    sense="at most",
+                    notes=(f"p50 {ms(quantile(times, 0.5))}, {len(times)} questions",),
+                )
+            )
+    return rows
 
 
-async def _plan(city: City, box: str) -> None:
-    west, south, east, north = map(float, box.split(","))
-    sql = (
-        "explain (analyze, format json) select e.no from context.entity e where e.tenant = ''"
-        " and not e.deleted and e.extent && box(point($1, $2), point($3, $4))"
-        " and e.types is null and e.type = $5 limit 2001"
-    )
-    async with attach(city.root / "data") as attached:
-        conn = await attached.database.connect()
-        try:
-            said = await conn.fetchval(sql, east, north, west, south, TYPE)
-        finally:
-            await conn.close()
-    print(_indexes(json.loads(said)[0]["Plan"]))
+def _questions(many: int, count: int) -> Iterator[tuple[str, list[str]]]:
+    chance = random.Random(1)
+    small = []
+    for _ in range(count):
+        west = WEST + chance.randrange(900) * STEP
+        south = SOUTH + chance.randrange(max(1, many // 1_000)) * STEP
+        small.append(f"{west:.5f},{south:.5f},{west + 20 * STEP:.5f},{south + 20 * STEP:.5f}")
+    whole = f"{WEST - 1},{SOUTH - 1},{WEST + 3},{SOUTH + 3}"
+    slow = min(count, SLOW_MAX)
+    yield "of a small box", [f"{ITEMS}&bbox={box}" for box in small]
+    yield "of the whole city", [f"{ITEMS}&bbox={whole}"] * slow
+    inside = (f"S_INTERSECTS(location,BBOX({box})) AND temperature > 27" for box in small)
+    yield "of a small box by CQL2, and a value", [f"{ITEMS}&filter={quote(f)}" for f in inside]
+    yield "with a value that many have", _filtered("temperature > 27", slow)
+    yield "with a value of one in 1,500", _filtered("temperature = 34.99", slow)
+    yield "with a value that none has", _filtered("temperature > 1000", slow)
+    yield "at a time that all have", [f"{ITEMS}&datetime=2026-01-01/2026-01-02"] * slow
+    yield "at a time that none has", [f"{ITEMS}&datetime=2027-01-01/.."] * slow
 
 
-def _indexes(plan: dict[str, Any]) -> list[str]:
-    """The nodes of a plan with their indexes and milliseconds."""
-    mine = f"{plan['Node Type']} {plan.get('Index Name', '')} {plan['Actual Total Time']} ms"
-    return [mine, *(one for part in plan.get("Plans", []) for one in _indexes(part))]
+def _filtered(said: str, count: int) -> list[str]:
+    return [f"{ITEMS}&filter={quote(said)}"] * count
 
 
 if __name__ == "__main__":
-    asyncio.run(main(int(sys.argv[1]) if len(sys.argv) > 1 else 100_000))
+    for made in asyncio.run(bench(SCALES[sys.argv[1] if len(sys.argv) > 1 else "default"])):
+        print(f"{made.what:70} {made.measured:8.1f} {made.unit}  {made.notes[0]}")

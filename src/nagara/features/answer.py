@@ -24,9 +24,8 @@ from nagara.features.ask import (
 from nagara.features.crs import CRS84, STORAGE, SYSTEMS
 from nagara.features.places import read_crs
 from nagara.features.show import GEO_JSON, JSON, OPENAPI, ROOT, SCHEMA, Link
-from nagara.features.store import Found, Store
+from nagara.features.store import Found, Store, Who
 from nagara.features.words import title_of, words
-from nagara.guard.identity import Actor
 
 
 class Request(Struct, frozen=True):
@@ -34,7 +33,7 @@ class Request(Struct, frozen=True):
 
     root: str  # address of the service
     pairs: tuple[tuple[str, str], ...]
-    actor: Actor
+    who: Who
     is_html: bool
     language: str
 
@@ -101,7 +100,7 @@ class Answering:
     async def api(self, asked: Request) -> Answer:
         """The OpenAPI document, or the list of its addresses."""
         asked.params(EVERYWHERE)
-        census = await self.store.census(asked.actor)
+        census = await self.store.census(asked.who)
         known = {name: census.attributes_of[name] for name in census.entities}
         made = openapi.document(
             asked.root, self._city(asked.language), self.version, known, asked.language
@@ -120,10 +119,10 @@ class Answering:
     async def collections(self, asked: Request) -> Answer:
         """The collections that the caller may see."""
         asked.params(EVERYWHERE)
-        census = await self.store.census(asked.actor)
+        census = await self.store.census(asked.who)
         found = []
         for name in sorted(census.entities):
-            extent = await self.store.extent(name, asked.actor)
+            extent = await self.store.extent(name, asked.who)
             found.append(show.collection(asked.root, name, extent, asked.is_html, asked.language))
         links = show.self_links(
             f"{asked.root}/collections", {}, asked.is_html, JSON, asked.language
@@ -143,8 +142,8 @@ class Answering:
         """One collection."""
         asked.params(EVERYWHERE)
         name = show.type_of(said)
-        await self.store.queryables(name, asked.actor)
-        extent = await self.store.extent(name, asked.actor)
+        await self.store.queryables(name, asked.who)
+        extent = await self.store.extent(name, asked.who)
         made = show.collection(asked.root, name, extent, asked.is_html, asked.language)
         if not asked.is_html:
             return Answer(JSON, made)
@@ -178,8 +177,8 @@ class Answering:
         """What can be asked of a collection."""
         asked.params(EVERYWHERE)
         name = show.type_of(said)
-        known = await self.store.queryables(name, asked.actor)
-        seen = await self.store.some(name, asked.actor)
+        known = await self.store.queryables(name, asked.who)
+        seen = await self.store.some(name, asked.who)
         made = show.queryables(asked.root, name, known, seen, asked.language)
         if not asked.is_html:
             return Answer(SCHEMA, made)
@@ -194,13 +193,33 @@ class Answering:
         way = self._way(asked, name)
         return self._page(asked, f"{made['title']}: {text['queryables']}", body, links, path, *way)
 
+    async def schema(self, asked: Request, said: str) -> Answer:
+        """The properties of the features of a collection, with the types of all of them."""
+        asked.params(EVERYWHERE)
+        name = show.type_of(said)
+        known = await self.store.queryables(name, asked.who)
+        seen = await self.store.some(name, asked.who)
+        made = show.schema(asked.root, name, known, seen, asked.language)
+        if not asked.is_html:
+            return Answer(SCHEMA, made)
+        text = words(asked.language)
+        rows = [
+            [html.cell(one), html.cell(of.get("format") or of.get("type") or "")]
+            for one, of in made["properties"].items()
+        ]
+        path = f"/collections/{show.collection_id(name)}/schema"
+        links = show.self_links(f"{asked.root}{path}", {}, True, SCHEMA, asked.language)
+        body = html.table([text["property"], text["kind"]], rows, text["schema"])
+        way = self._way(asked, name)
+        return self._page(asked, f"{made['title']}: {text['schema']}", body, links, path, *way)
+
     async def items(self, asked: Request, said: str) -> Answer:
         """A page of features."""
         name = show.type_of(said)
-        known = await self.store.queryables(name, asked.actor)
+        known = await self.store.queryables(name, asked.who)
         params = asked.params(OF_ITEMS | frozenset(known))
         wanted = read_items(params, known)
-        found = await self.store.items(name, wanted, known, asked.actor, asked.language)
+        found = await self.store.items(name, wanted, known, asked.who, asked.language)
         path = f"/collections/{show.collection_id(name)}/items"
         links = _page_links(f"{asked.root}{path}", params, wanted, found, asked)
         told = [
@@ -225,11 +244,11 @@ class Answering:
     async def feature(self, asked: Request, said: str, feature_id: str) -> Answer:
         """One feature."""
         name = show.type_of(said)
-        known = await self.store.queryables(name, asked.actor)
+        known = await self.store.queryables(name, asked.who)
         params = asked.params(OF_FEATURE)
         crs = read_crs(params.get("crs", CRS84), "crs")
         geom = read_geom(params, known)
-        entity = await self.store.feature(name, feature_id, asked.actor)
+        entity = await self.store.feature(name, feature_id, asked.who)
         made = show.feature(entity, crs, geom, asked.language)
         links = show.feature_links(
             asked.root, name, entity.id, params, asked.is_html, asked.language

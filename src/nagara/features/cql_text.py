@@ -54,7 +54,7 @@ _TOKEN = re.compile(
     r'|(?P<quoted>"[^"]*")'
     r"|(?P<number>[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)"
     rf"|(?P<name>[{_LETTER}][{_LETTER}0-9.\u0300-\u036f\u203f-\u2040]*)"
-    r"|(?P<sign><=|>=|<>|=|<|>|\(|\)|,)"
+    r"|(?P<sign><=|>=|<>|=|<|>|\(|\)|,|-)"
     r")",
     re.DOTALL,
 )
@@ -251,6 +251,17 @@ class _Reader:
         if token.kind == "number":
             self.step()
             return Lit(self.number(token))
+        if token.low == "(" and depth < 3:  # clients write -5 as ( - (5))
+            self.step()
+            inner = self.scalar(depth + 1)
+            self.take(")")
+            return inner
+        if token.low == "-" and depth < 3:
+            self.step()
+            number = self.scalar(depth + 1)
+            if not isinstance(number, Lit) or isinstance(number.value, bool | str):
+                self.wrong("a number was expected behind the sign", token.start)
+            return Lit(-number.value)
         if token.kind == "quoted":
             self.step()
             return Prop(token.said[1:-1], token.start + 1)

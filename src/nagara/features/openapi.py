@@ -216,6 +216,9 @@ def document(
         paths[f"{base}/queryables"] = _get(
             f"queryables.{here}", f"{name}: {text['queryables']}", "queryables", both, SCHEMA
         )
+        paths[f"{base}/schema"] = _get(
+            f"schema.{here}", f"{name}: {text['schema']}", "queryables", both, SCHEMA
+        )
         own = [
             _parameter(attribute, {"type": "string"}, f"{attribute} = …")
             for attribute in sorted(known[entity_type])[:PARAMETERS_MAX]

@@ -6,6 +6,7 @@ import time
 from datetime import UTC, datetime
 
 from nagara import __version__
+from nagara.context.ngsi.tenants import Tenants
 from nagara.context.room import Floor, Room
 from nagara.features.answer import Answering
 from nagara.features.routes import feature_routes
@@ -18,7 +19,7 @@ def assemble(floor: Floor) -> Room:
     city = floor.city
     store = Store(floor.context, city.bounds, time.monotonic)
     answering = Answering(store, dict(city.name), __version__, lambda: datetime.now(UTC))
-    return Room(name="features", routes=feature_routes(answering, _fonts()))
+    return Room(name="features", routes=feature_routes(answering, _fonts(), Tenants(floor.db)))
 
 
 def _fonts() -> dict[str, str]:

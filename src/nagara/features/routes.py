@@ -11,10 +11,12 @@ import msgspec
 from litestar import Controller, Response, get
 from litestar.params import FromPath
 
+from nagara.context.ngsi.tenants import Tenants
 from nagara.features import html
 from nagara.features.answer import Answer, Answering, Request
 from nagara.features.errors import ParameterInvalid
 from nagara.features.show import ROOT
+from nagara.features.store import Who
 from nagara.guard.identity import Actor
 from nagara.guard.permission import allow
 from nagara.http.problem import language_of
@@ -24,9 +26,14 @@ READ = allow("entity:read")
 _FORMS = ("json", "html")
 
 
-def feature_routes(answering: Answering, fonts: Mapping[str, str]) -> list[type[Controller]]:
+def feature_routes(
+    answering: Answering, fonts: Mapping[str, str], tenants: Tenants
+) -> list[type[Controller]]:
     """The routes. `fonts`: addresses of the city's own, by script."""
     sheet = html.style(fonts)
+
+    async def read(request: Asked) -> Request:
+        return _read(request, await tenants.existing(request))
 
     class Service(Controller):
         path = ROOT
@@ -34,7 +41,7 @@ def feature_routes(answering: Answering, fonts: Mapping[str, str]) -> list[type[
 
         @get("/", opt=READ, summary="Landing page")
         async def landing(self, request: Asked) -> Response[Any]:
-            return _response(answering.landing(_read(request)))
+            return _response(answering.landing(await read(request)))
 
         @get("/style.css", opt=READ, summary="The style sheet of the pages")
         async def style(self) -> Response[str]:
@@ -43,43 +50,47 @@ def feature_routes(answering: Answering, fonts: Mapping[str, str]) -> list[type[
 
         @get("/conformance", opt=READ, summary="What the service conforms to")
         async def conformance(self, request: Asked) -> Response[Any]:
-            return _response(answering.conformance(_read(request)))
+            return _response(answering.conformance(await read(request)))
 
         @get("/api", opt=READ, summary="The OpenAPI document of the service")
         async def api(self, request: Asked) -> Response[Any]:
-            return _response(await answering.api(_read(request)))
+            return _response(await answering.api(await read(request)))
 
         @get("/collections", opt=READ, summary="The collections")
         async def collections(self, request: Asked) -> Response[Any]:
-            return _response(await answering.collections(_read(request)))
+            return _response(await answering.collections(await read(request)))
 
         @get("/collections/{collection:str}", opt=READ, summary="One collection")
         async def collection(self, request: Asked, collection: FromPath[str]) -> Response[Any]:
-            return _response(await answering.collection(_read(request), collection))
+            return _response(await answering.collection(await read(request), collection))
 
         @get("/collections/{collection:str}/queryables", opt=READ, summary="What can be asked")
         async def queryables(self, request: Asked, collection: FromPath[str]) -> Response[Any]:
-            return _response(await answering.queryables(_read(request), collection))
+            return _response(await answering.queryables(await read(request), collection))
+
+        @get("/collections/{collection:str}/schema", opt=READ, summary="Properties of features")
+        async def schema(self, request: Asked, collection: FromPath[str]) -> Response[Any]:
+            return _response(await answering.schema(await read(request), collection))
 
         @get("/collections/{collection:str}/items", opt=READ, summary="Features")
         async def items(self, request: Asked, collection: FromPath[str]) -> Response[Any]:
-            return _response(await answering.items(_read(request), collection))
+            return _response(await answering.items(await read(request), collection))
 
         @get("/collections/{collection:str}/items/{_feature:path}", opt=READ, summary="A feature")
         async def feature(
             self, request: Asked, collection: FromPath[str], _feature: FromPath[str]
         ) -> Response[Any]:
             said = _last(request, "/items/")
-            return _response(await answering.feature(_read(request), collection, said))
+            return _response(await answering.feature(await read(request), collection, said))
 
     return [Service]
 
 
-def _read(request: Asked) -> Request:
+def _read(request: Asked, tenant: str) -> Request:
     return Request(
         root=str(request.base_url).rstrip("/") + ROOT,
         pairs=tuple(request.query_params.items()),
-        actor=request.user,
+        who=Who(request.user, tenant),
         is_html=_is_html(request),
         language=language_of(request),
     )
@@ -126,7 +137,7 @@ def _last(request: Asked, behind: str) -> str:
 
 
 def _response(answer: Answer) -> Response[Any]:
-    headers = {"Vary": "Accept, Accept-Language", **answer.headers}
+    headers = {"Vary": "Accept, Accept-Language, NGSILD-Tenant", **answer.headers}
     if answer.page is not None:
         return Response(answer.page, media_type=answer.kind, headers=headers)
     return Response(msgspec.json.encode(answer.body), media_type=answer.kind, headers=headers)

@@ -22,6 +22,9 @@ HTML = "text/html"
 OPENAPI = "application/vnd.oai.openapi+json;version=3.0"
 SCHEMA = "application/schema+json"
 QUERYABLES_REL = "http://www.opengis.net/def/rel/ogc/1.0/queryables"
+SCHEMA_REL = "http://www.opengis.net/def/rel/ogc/1.0/schema"
+#: By it alone clients (QGIS 3.44) know a geometry among the queryables.
+_GEOMETRY = "https://geojson.org/schema/Geometry.json"
 GREGORIAN = "http://www.opengis.net/def/uom/ISO-8601/0/Gregorian"
 _GEOMETRIES = frozenset(
     {"Point", "MultiPoint", "LineString", "MultiLineString", "Polygon", "MultiPolygon",
@@ -48,8 +51,11 @@ CONFORMANCE = (
             "basic-spatial-functions",
             "basic-spatial-functions-plus",
             "spatial-functions",
+            # The draft's name of basic-spatial-functions, which QGIS 3.44 looks for.
+            "basic-spatial-operators",
         )
     ),
+    "http://www.opengis.net/spec/ogcapi-features-5/1.0/conf/schemas",
 )
 
 Link = dict[str, str]
@@ -128,6 +134,7 @@ def collection(
             link(f"{here}/items?f=json", "items", GEO_JSON, f"{title}: {text['items']}"),
             link(f"{here}/items?f=html", "items", HTML, f"{title}: {text['items']}"),
             link(f"{here}/queryables?f=json", QUERYABLES_REL, SCHEMA, text["queryables"]),
+            link(f"{here}/schema?f=json", SCHEMA_REL, SCHEMA, text["schema"]),
         ],
     }
     where: dict[str, Any] = {}
@@ -173,7 +180,7 @@ def queryables(
     made: dict[str, Any] = {"id": {"type": "string", "x-ogc-role": "id"}}
     for name, kinds in sorted(known.items()):
         if "GeoProperty" in kinds:
-            made[name] = {"title": name, "format": "geometry-any"}
+            made[name] = {"title": name, "$ref": _GEOMETRY, "format": "geometry-any"}
             if name == "location":
                 made[name]["x-ogc-role"] = "primary-geometry"
         else:
@@ -196,6 +203,24 @@ def queryables(
         "properties": made,
         "additionalProperties": False,
     }
+
+
+def schema(
+    root: str, entity_type: str, known: Queryables, seen: Sequence[Entity], language: str
+) -> dict[str, Any]:
+    """The JSON Schema of the features of a collection (23-058r2, *Part 5: Schemas*): each property
+    with a type, so that clients have a column for what the first features lack."""
+    made = queryables(root, entity_type, known, seen, language)
+    here = f"{root}/collections/{collection_id(entity_type)}"
+    for place, (name, of) in enumerate(made["properties"].items(), 1):
+        of["x-ogc-propertySeq"] = place
+        if "$ref" in of:
+            del of["$ref"]
+            if name != "location":  # another place is told among the properties, as GeoJSON
+                of["type"] = "object"
+        else:
+            of.setdefault("type", "string")
+    return {**made, "$id": f"{here}/schema"}
 
 
 def feature(entity: Entity, crs: Crs, geom: str, language: str) -> dict[str, Any]:

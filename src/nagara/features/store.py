@@ -42,6 +42,13 @@ _DIRECT = {
 _SAID_OF_THE_OTHER = {"within": "contains", "contains": "within"}
 
 
+class Who(Struct, frozen=True):
+    """Who asks, and of which tenant."""
+
+    actor: Actor
+    tenant: str = ""
+
+
 class Found(Struct, frozen=True):
     """A page of features. `matched` is None where only an estimate could be told."""
 
@@ -57,53 +64,54 @@ class Store:
         self.context = context
         self.extents = Extents(city, monotonic)
 
-    async def census(self, actor: Actor) -> Census:
+    async def census(self, who: Who) -> Census:
         """What there is, of what the caller may see."""
         async with self.context.db.acquire() as conn:
-            return await read_census(conn, "", visible_types(actor).allows)
+            return await read_census(conn, who.tenant, visible_types(who.actor).allows)
 
-    async def queryables(self, collection: str, actor: Actor) -> Queryables:
+    async def queryables(self, collection: str, who: Who) -> Queryables:
         """The attributes of a collection with their kinds. Raises `CollectionNotFound`."""
-        census = await self.census(actor)
+        census = await self.census(who)
         if collection not in census.entities:
             raise CollectionNotFound(id=collection[:200])
         return census.attributes_of[collection]
 
-    async def extent(self, collection: str, actor: Actor) -> Extent:
+    async def extent(self, collection: str, who: Who) -> Extent:
         """Where and when the features of a collection are."""
         async with self.context.db.acquire() as conn:
-            return await self.extents.of(conn, self._base(collection, actor))
+            return await self.extents.of(conn, self._base(collection, who))
 
-    def _base(self, collection: str, actor: Actor) -> Query:
-        sight = visible_types(actor)
+    def _base(self, collection: str, who: Who) -> Query:
+        sight = visible_types(who.actor)
         return Query(
+            tenant=who.tenant,
             types=(collection,),
             visible_types=None if sight.only is None else tuple(sorted(sight.only)),
             hidden_types=tuple(sorted(sight.never)) or None,
         )
 
-    async def some(self, collection: str, actor: Actor) -> list[Entity]:
+    async def some(self, collection: str, who: Who) -> list[Entity]:
         """A few entities of a collection: the first by their ids."""
-        query = msgspec.structs.replace(self._base(collection, actor), limit=SEEN_MAX)
+        query = msgspec.structs.replace(self._base(collection, who), limit=SEEN_MAX)
         return (await self.context.query(query)).entities
 
-    async def feature(self, collection: str, feature_id: str, actor: Actor) -> Entity:
+    async def feature(self, collection: str, feature_id: str, who: Who) -> Entity:
         """One feature. Raises `FeatureNotFound`, for what is hidden too."""
         if feature_id and "\x00" not in feature_id:
-            entity = await self.context.find(feature_id[:2_000])
+            entity = await self.context.find(feature_id[:2_000], who.tenant)
             if (
                 entity is not None
                 and collection in entity.types
-                and visible_types(actor).allows(entity.types)
+                and visible_types(who.actor).allows(entity.types)
             ):
                 return entity
         raise FeatureNotFound(collection=collection[:200], id=feature_id[:200])
 
     async def items(
-        self, collection: str, asked: Items, queryables: Queryables, actor: Actor, language: str
+        self, collection: str, asked: Items, queryables: Queryables, who: Who, language: str
     ) -> Found:
         """One page of a collection. Raises the errors of the filter and of the store's limits."""
-        query = await self._query(collection, asked, queryables, actor, language)
+        query = await self._query(collection, asked, queryables, who, language)
         query = msgspec.structs.replace(
             query,
             limit=asked.limit,
@@ -124,12 +132,12 @@ class Store:
         collection: str,
         asked: Items,
         queryables: Queryables,
-        actor: Actor,
+        who: Who,
         language: str,
     ) -> Query:
         """The store's own query for what is asked: the box by the index of places, the rest as a
         condition beside it."""
-        base = self._base(collection, actor)
+        base = self._base(collection, who)
         boxes: list[Bounds] = []
         tree = asked.tree
         plain = Filter(queryables, language)

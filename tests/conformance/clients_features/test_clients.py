@@ -82,3 +82,27 @@ async def test_requests_as_qgis_sends_them(service_url: str) -> None:
             items, geo, filter='("pm25" >= 30)', **{"filter-lang": "cql2-text", "limit": "1000"}
         )
         assert filtered.json()["numberMatched"] == 7
+        # It pushes a filter down where the classes, by these names, and the queryables allow it.
+        assert {"http://www.opengis.net/spec/cql2/1.0/conf/" + name for name in (
+            "basic-cql2", "cql2-text", "basic-spatial-operators", "case-insensitive-comparison",
+            "advanced-comparison-operators")} <= set(classes)  # fmt: skip
+        collection = f"{service_url}/collections/{AIR}"
+        asked = await ask(f"{collection}/queryables", {"Accept": "application/schema+json"})
+        place = asked.json()["properties"]["location"]
+        assert place["$ref"].startswith("https://geojson.org/schema/")
+        schema = next(one for one in layer["links"] if one["rel"].endswith("/ogc/1.0/schema"))
+        assert "pm25" in (await ask(schema["href"], json)).json()["properties"]
+        for said, many in (
+            ('(S_INTERSECTS(location,BBOX(100.15,13,100.45,14)) AND "pm25" > ( - (5)))', 3),
+            ('(NOT ("isMoving" = TRUE))', 6),
+            ('"pm25" NOT BETWEEN 1 AND 50', 4),
+            ("(\"stationCode\" NOT LIKE 's0%')", 2),
+            ("\"stationCode\" NOT IN ('s01','s02')", 9),
+            ("(CASEI(\"stationCode\") LIKE CASEI('S1%'))", 2),
+            ('("pm25" IS NULL)', 1),
+            ("(\"observedAt\" >= TIMESTAMP('2025-05-09T00:00:00.000Z'))", 2),
+        ):
+            answer = await ask(items, geo, filter=said, **{"filter-lang": "cql2-text"})
+            assert answer.json()["numberMatched"] == many, said
+        options = await http.options(items)  # it asks so whether it may write
+        assert "POST" not in options.headers["allow"]

@@ -55,7 +55,7 @@ async def test_api_definition_op_and_success(client: Client) -> None:
 async def test_every_path_of_the_api_answers_as_it_says(client: Client) -> None:
     """A.3.4 of oas30: test points."""
     paths = (await client.get("/api"))["paths"]
-    assert len(paths) == 4 + 2 * 4
+    assert len(paths) == 4 + 2 * 5
     for path, item in paths.items():
         feature = "urn:ngsi-ld:AirQualityObserved:s01" if "AirQ" in path else (
             "urn:ngsi-ld:AdministrativeArea:west"
@@ -253,3 +253,34 @@ async def test_an_id_with_slashes_is_a_feature_too(client: Client) -> None:
     await client.context.write(Create(thing), actor="test")
     # A type that nobody classified is for the few: a stranger does not see it.
     await client.ask("/collections/https:~2F~2Fexample.org~2FKind/items", 404)
+
+
+async def test_schema_gives_every_property_a_type(client: Client) -> None:
+    """Part 5, Schemas: a column for each property, whatever the first features lack."""
+    links = rels(await client.get(AIR))
+    [one] = links["http://www.opengis.net/def/rel/ogc/1.0/schema"]
+    answer = await client.ask(one["href"])
+    assert answer.headers["content-type"] == "application/schema+json"
+    told = answer.json()["properties"]
+    kinds = {"pm25": "number", "isMoving": "boolean", "name": "string", "observedAt": "string"}
+    assert {name: told[name]["type"] for name in kinds} == kinds
+    assert told["location"]["x-ogc-role"] == "primary-geometry"
+    assert all("type" in of for name, of in told.items() if name != "location")
+    assert len({of["x-ogc-propertySeq"] for of in told.values()}) == len(told)
+    await client.ask(f"{AIR}/schema", f="html")
+
+
+async def test_another_tenant_has_collections_of_its_own(client: Client) -> None:
+    entity = STATIONS[0]
+    await client.context.write(Create(entity), actor="test", tenant="elsewhere")
+    there = {"NGSILD-Tenant": "elsewhere"}
+    root = f"http://localhost{ROOT}"
+    answer = await client.http.get(f"{root}/collections", headers=there)
+    assert [one["id"] for one in answer.json()["collections"]] == ["AirQualityObserved"]
+    answer = await client.http.get(f"{root}{AIR}/items", headers=there)
+    assert [one["id"] for one in answer.json()["features"]] == [entity.id]
+    answer = await client.http.get(f"{root}{AIR}/items/{STATIONS[1].id}", headers=there)
+    assert answer.status_code == 404
+    assert len(await client.ids()) == len(STATIONS)
+    answer = await client.http.get(f"{root}/collections", headers={"NGSILD-Tenant": "nobody"})
+    assert answer.status_code == 404

@@ -353,6 +353,20 @@ async def test_a_new_scope_is_an_instance_of_a_temporal_property(
     assert set(plain["scope"][1]) == {"type", "value", "observedAt"}
 
 
+async def test_when_an_instance_ends_is_told_with_sysattrs_alone(
+    history: httpx.AsyncClient, new_id: Callable[[], str]
+) -> None:
+    """Clause 6.3.11."""
+    one = new_id()
+    ends = {"expiresAt": "2100-01-01T00:00:00Z"}
+    body = {"id": one, "type": "Vehicle", "speed": {"type": "Property", "value": 1, **ends}}
+    assert (await history.post("/entities", json=body)).status_code == 201
+    at = f"/temporal/entities/{one}"
+    [speed] = (await history.get(at, params={"options": "sysAttrs"})).json()["speed"]
+    assert speed["expiresAt"] == ends["expiresAt"]
+    assert "expiresAt" not in (await history.get(at)).text
+
+
 async def test_pick_and_omit_choose_members_too(
     history: httpx.AsyncClient, new_id: Callable[[], str]
 ) -> None:

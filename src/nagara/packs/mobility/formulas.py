@@ -15,6 +15,12 @@ STRAIGHT = {
     ),
 }
 
+#: The boundary is that of the outline on the map.
+NEAR_PARKS = {
+    "th": STRAIGHT["th"] + " สวนที่ไม่มีขอบเขตในแผนที่วัดจากจุดเดียว",
+    "en": STRAIGHT["en"] + " A park without an outline on the map is measured from a point in it.",
+}
+
 PARKS = {
     "th": "เฉพาะสวนที่อยู่ในแผนที่ของเมือง",
     "en": "Parks on the city's map alone; other green is not known.",
@@ -141,7 +147,7 @@ FORMULAS = (
         frames=("ascf:FA4.1", "th-smart:environment"),
         distance="straight",
         frequency="year",
-        caveat=STRAIGHT,
+        caveat=NEAR_PARKS,
     ),
     Formula(
         code="park-people-walk",

@@ -205,6 +205,11 @@ def _check(said: _Toml) -> None:
         ("name", said.name),
         ("controller.name", said.controller.name),
         ("controller.address", said.controller.address),
+        *(
+            ("attributions.title", a.title)
+            for a in said.attributions
+            if not isinstance(a.title, str)
+        ),
     ):
         missing = [language for language in said.languages if not words.get(language)]
         _demand(f"{key}.{', '.join(missing)}", not missing, "text")

@@ -174,7 +174,7 @@ class Controller(Struct, frozen=True):
 class Attribution(Struct, frozen=True, forbid_unknown_fields=True):
     """Whose data the city shows, and under which licence."""
 
-    title: str
+    title: str | Words  # one text for all readers, or one for each language
     licence: str
     url: str | None = None
 

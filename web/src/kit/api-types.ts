@@ -45,7 +45,7 @@ export interface Category extends CategoryGroup {
 }
 
 export interface Attribution {
-  title: string
+  title: Words
   licence: string
   url?: string
 }

@@ -1,5 +1,5 @@
 /** Numbers, times and spans as a reader here writes them: city time zone, Buddhist years in Thai. */
-import { lang, t } from './i18n.svelte'
+import { lang, say, t } from './i18n.svelte'
 import { city } from './city.svelte'
 
 /** A moment as the server sends it (ISO 8601 in UTC), a Date, or milliseconds. */
@@ -69,6 +69,11 @@ export function formatNumber(value: number | null | undefined, decimals?: number
     minimumFractionDigits: decimals ?? 0,
     maximumFractionDigits: decimals ?? 2,
   }).format(value)
+}
+
+/** The sign of a unit as the reader's language writes it: "มม." for "mm". */
+export function formatUnit(sign: string | null | undefined): string {
+  return sign ? say(`kit.unit.${sign}`, {}, sign) : ''
 }
 
 /** A share between 0 and 1 as a percentage. */

@@ -214,3 +214,19 @@ async def test_a_preferred_version_changes_nothing_here(
     answer = await ngsi.get(f"{V1}/urn:x:1", headers={"Prefer": said})
     assert answer.status_code == 200
     assert answer.headers.get("preference-applied") == applied
+
+
+async def test_a_context_of_its_own_is_hosted_and_shown(ngsi: httpx.AsyncClient) -> None:
+    """5.2.12: where notifications are sent with an @context that is more than a URL."""
+    context = {"Turm": "https://x.example/Tower", "hoch": "https://x.example/height"}
+    sent = {**body(id="urn:x:own", watchedAttributes=["hoch"]), "@context": context}
+    kind = {"content-type": "application/ld+json"}
+    assert (await ngsi.post(V1, json=sent, headers=kind)).status_code == 201
+    shown = (await ngsi.get(f"{V1}/urn:x:own")).json()
+    served = await ngsi.get(shown["jsonldContext"])
+    assert served.json() == {"@context": context}
+    link = f'<{shown["jsonldContext"]}>; rel="http://www.w3.org/ns/json-ld#context"'
+    worded = (await ngsi.get(f"{V1}/urn:x:own", headers={"link": link})).json()
+    assert worded["watchedAttributes"] == ["hoch"]
+    again = await ngsi.patch(f"{V1}/urn:x:own", json=shown)
+    assert again.status_code == 204, again.text

@@ -126,9 +126,11 @@ def context_routes(db: Database, contexts: Contexts, shelf: Shelf) -> type[Contr
             if found is None:
                 raise ContextNotFound(id=name[:200])
             if details:
+                shelf.used(found.tenant, found.id)  # told the next time
                 return ask.plain(request, _details(request, found))
             if found.kind == "Cached":
                 raise ContextNotServed(url=found.url)
+            shelf.used(found.tenant, found.id)
             return ask.plain(request, {"@context": found.body})
 
         @delete("/{context_id:path}", opt=WRITE, status_code=204, summary="Delete or reload")

@@ -57,6 +57,8 @@ def render_subscription(
     Secrets for its receiver are shown to the owner alone.
     """
     doc = worded(row["doc"], terms.compact)
+    if "@link" in row["doc"]:  # an @context of its own is hosted for its notifications
+        doc.setdefault("jsonldContext", row["doc"]["@link"])
     expires = doc.get("expiresAt")
     status = "active" if doc.get("isActive", True) else "paused"
     if expires is not None and parse_instant(expires) <= at:

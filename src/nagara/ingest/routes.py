@@ -128,7 +128,9 @@ async def _body(request: Asked, most: int) -> bytes | None:
 
 def _answer(outcome: Outcome, items: list[Item], request: Asked) -> Response[dict[str, Any]]:
     """200 where all is stored, 207 where some is, 422 (or 429) where nothing could be used."""
-    good = outcome.stored + outcome.duplicate
+    # What was parked before and is heard again is a duplicate, and as little stored as then.
+    parked_before = sum(trouble.result == "duplicate" for trouble in outcome.troubles)
+    good = outcome.stored + outcome.duplicate - parked_before
     headers: dict[str, str] = {}
     if good == outcome.received:
         status = 200

@@ -155,6 +155,15 @@ async def test_a_strange_name_of_a_device_stops_no_counting(client: Client, name
     assert (parked.status_code, parked.json()["items"]) == (200, [])
 
 
+async def test_what_was_parked_is_not_called_stored_when_it_is_sent_again(client: Client) -> None:
+    await client.device()
+    item = {"observedAt": now(), "pm25": {"value": 1, "unitCode": "ug"}}
+    first, again = await client.push("d1", item), await client.push("d1", item)
+    assert (first.status_code, again.status_code) == (422, 422)
+    assert (first.json()["parked"], again.json()["duplicate"]) == (1, 1)
+    assert again.json()["problems"][0]["code"] == "unit-unknown"
+
+
 async def test_a_batch_tells_of_each_item_what_became_of_it(client: Client) -> None:
     await client.device()
     at = now()

@@ -59,7 +59,7 @@ NETWORK = (
     ("projects", None),
     ("city/th-bkk", None),
     ("report", None),
-    ("compare/th-bkk,th-phuket", None),
+    ("compare/th-bkk,la-vientiane", None),
     ("chairs", None),
     ("offers", None),
     ("practices", None),

@@ -94,6 +94,7 @@ class Chair(Struct, frozen=True):
     country: str
     exception: str
     source: str
+    exception_th: str = ""
 
 
 def member_code(country: str, name: str, kits: Mapping[tuple[str, str], str]) -> str:

@@ -143,7 +143,7 @@ def _chair_out(one: Chair, known: Sequence[Chair], language: str) -> dict[str, A
         "country": one.country,
         "countryName": shapes.country_name(one.country, language),
         "byRule": chair_by_rule(one.year, known, rotation(one.year)),
-        "exception": one.exception or None,
+        "exception": (one.exception_th if language == "th" else "") or one.exception or None,
         "source": one.source,
         "expected": False,
     }

@@ -48,7 +48,9 @@ def thai_names() -> Mapping[tuple[str, str], str]:
 def chairs() -> tuple[Chair, ...]:
     """Who chaired in which year, as far as it can be cited."""
     return tuple(
-        Chair(int(row["year"]), row["country"], row["exception"], row["source"])
+        Chair(
+            int(row["year"]), row["country"], row["exception"], row["source"], row["exception_th"]
+        )
         for row in _rows("chairs.csv")
     )
 

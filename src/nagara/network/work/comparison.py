@@ -17,7 +17,8 @@ from nagara.context.room import Floor
 from nagara.guard.permission import allow
 from nagara.network.work import errors
 from nagara.network.work.members import find_members, list_members
-from nagara.network.work.peers import CLASSES, SCHEMES, classes_of, peers
+from nagara.network.work.naming import CLASSES, SCHEMES
+from nagara.network.work.peers import classes_of, peers
 from nagara.network.work.process_routes import API
 from nagara.network.work.rows import out
 from nagara.network.work.values import Point, ValueBook

@@ -12,6 +12,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from nagara.network.work.naming import listed, named
 from nagara.vocab.project import FOCUS_AREAS
 
 OfferKind = Literal["solution", "funding", "partner", "twin"]
@@ -107,20 +108,24 @@ def reasons(need: Need, offer: Offer, mine: Classes, theirs: Classes) -> list[Re
         share = min(1.0, 0.4 + 0.2 * (len(shared) - 1))
         give("words", share, f"Both speak of {said}.", f"ทั้งสองกล่าวถึง {said}")
     if need.stage and need.stage in offer.stages:
-        give("stage", 1, f"It is meant for the stage “{need.stage}”.", f"สำหรับระยะ “{need.stage}”")
+        stage = named(need.stage)
+        give(
+            "stage", 1, f"It is meant for the stage “{stage['en']}”.", f"สำหรับระยะ “{stage['th']}”"
+        )
     if fits := _money(need, offer):
         give("money", 1, *fits)
-    alike = [f"{scheme}: {value}" for scheme, value in mine.items() if theirs.get(scheme) == value]
-    alike += [
-        f"{scheme}: {mine[scheme]}"
+    alike = {value for scheme, value in mine.items() if theirs.get(scheme) == value}
+    alike |= {
+        mine[scheme]
         for scheme, allowed in _schemes(offer).items()
         if allowed and mine.get(scheme) in allowed
-    ]
+    }
     if alike:
-        said = ", ".join(sorted(set(alike)))
-        give("class", min(1.0, len(set(alike)) / 2), f"Same class: {said}.", f"กลุ่มเดียวกัน: {said}")
+        en, th = (listed(sorted(alike), language) for language in ("en", "th"))
+        give("class", min(1.0, len(alike) / 2), f"Same class: {en}.", f"กลุ่มเดียวกัน: {th}")
     if need.country in offer.countries:
-        give("named", 1, f"It names {need.country}.", f"ระบุประเทศ {need.country}")
+        land = named(need.country)
+        give("named", 1, f"It names {land['en']}.", f"ระบุประเทศ{land['th']}")
     return found
 
 
@@ -162,22 +167,24 @@ def eligibility(need: Need, offer: Offer, mine: Classes, today: date) -> list[Ru
         span = f"{offer.opens_on or '…'} – {offer.closes_on or '…'}"
         rule("window", is_open(offer, today), f"Open {span}.", f"เปิดรับ {span}")
     if offer.countries:
-        said = ", ".join(offer.countries)
-        fits = need.country in offer.countries
-        rule("country", fits, f"For {said}; the city is of {need.country}.",
-             f"สำหรับ {said} เมืองอยู่ใน {need.country}")  # fmt: skip
+        fits, land = need.country in offer.countries, named(need.country)
+        rule("country", fits,
+             f"For {listed(offer.countries, 'en')}; the city is of {land['en']}.",
+             f"สำหรับ {listed(offer.countries, 'th')} เมืองอยู่ใน{land['th']}")  # fmt: skip
     if offer.stages:
-        said = ", ".join(offer.stages)
-        rule("stage", need.stage in offer.stages, f"For the stages {said}.", f"สำหรับระยะ {said}")
+        rule("stage", need.stage in offer.stages,
+             f"For the stages {listed(offer.stages, 'en')}.",
+             f"สำหรับระยะ {listed(offer.stages, 'th')}")  # fmt: skip
     if offer.focus:
-        said = ", ".join(offer.focus)
-        rule("focus", need.focus in offer.focus, f"For {said}.", f"สำหรับด้าน {said}")
+        rule("focus", need.focus in offer.focus, f"For {listed(offer.focus, 'en')}.",
+             f"สำหรับด้าน {listed(offer.focus, 'th')}")  # fmt: skip
     for scheme, allowed in _schemes(offer).items():
         if allowed:
-            said = ", ".join(allowed)
-            rule(scheme, mine.get(scheme) in allowed,
-                 f"For the classes {said}; the city is {mine.get(scheme) or 'in none'}.",
-                 f"สำหรับกลุ่ม {said} เมืองอยู่ในกลุ่ม {mine.get(scheme) or '–'}")  # fmt: skip
+            own = mine.get(scheme)
+            is_in = named(own) if own else {"en": "in none", "th": "–"}
+            rule(scheme, own in allowed,
+                 f"For {listed(allowed, 'en')}; the city is {is_in['en']}.",
+                 f"สำหรับ {listed(allowed, 'th')} เมืองเป็น {is_in['th']}")  # fmt: skip
     if need.amount is not None and (offer.amount_min is not None or offer.amount_max is not None):
         if need.currency != offer.currency:
             rule(

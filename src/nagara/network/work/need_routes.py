@@ -204,15 +204,18 @@ def offer_routes(exchange: Exchange) -> list[HTTPRouteHandler]:
         focus: FromQuery[str | None] = None,
         partner: FromQuery[str | None] = None,
         is_open: StateOf = None,
+        standing: FromQuery[bool | None] = None,
         after: FromQuery[str | None] = None,
         limit: FromQuery[int] = PAGE,
     ) -> dict[str, Any]:
-        """Offers and calls, newest first; `state=open` for those that are not withdrawn."""
+        """Offers and calls, newest first; `state=open` for those that are not withdrawn,
+        `standing=false` without what only says that a partner is there."""
         conditions = [
             ("kind = ?", kind),
             ("? = any(focus)", focus),
             ("partner = ?", partner),
             ("state = ?", is_open),
+            ("(id = 'offer-' || partner) = ?", standing),
         ]
         async with exchange.db.acquire() as conn:
             found = await OFFERS.page(conn, conditions, after, limit, newest=True)

@@ -13,27 +13,6 @@ from msgspec import Struct
 from nagara.engines.database import Connection
 from nagara.network.work.members import Belongs, find_members, list_members
 
-#: Scheme → names. `focus` is what a member says of itself.
-SCHEMES: dict[str, dict[str, str]] = {
-    "size": {"en": "Size", "th": "ขนาด"},
-    "income": {"en": "Income group of the country", "th": "กลุ่มรายได้ของประเทศ"},
-    "climate": {"en": "Climate", "th": "ภูมิอากาศ"},
-    "focus": {"en": "Focus area", "th": "ด้านที่มุ่งเน้น"},
-}
-CLASSES: dict[str, dict[str, str]] = {
-    "small": {"en": "small: below 250,000", "th": "เล็ก: ต่ำกว่า 250,000 คน"},
-    "medium": {"en": "medium: below 1 million", "th": "กลาง: ต่ำกว่า 1 ล้านคน"},
-    "large": {"en": "large: below 5 million", "th": "ใหญ่: ต่ำกว่า 5 ล้านคน"},
-    "metropolis": {"en": "metropolis", "th": "มหานคร"},
-    "high": {"en": "high income", "th": "รายได้สูง"},
-    "upper-middle": {"en": "upper middle income", "th": "รายได้ปานกลางค่อนข้างสูง"},
-    "lower-middle": {"en": "lower middle income", "th": "รายได้ปานกลางค่อนข้างต่ำ"},
-    "rainforest": {"en": "tropical rainforest", "th": "ป่าฝนเขตร้อน"},
-    "monsoon": {"en": "tropical monsoon", "th": "มรสุมเขตร้อน"},
-    "savanna": {"en": "tropical savanna", "th": "ทุ่งหญ้าเขตร้อน"},
-    "subtropical": {"en": "humid subtropical", "th": "กึ่งเขตร้อนชื้น"},
-}
-
 
 class Classed(Struct, frozen=True, rename="camel"):
     """A class of a city with its source; `evidence` is cited or unverified."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from nagara.network.work.naming import named
+
 Words = Mapping[str, str]
 
 _WHY: Mapping[str, Words] = {
@@ -31,7 +33,12 @@ def why(code: str, names: Sequence[Words] = ()) -> dict[str, str]:
     """The words of a reason, with the names in it, in every language."""
     return {
         language: text.replace(
-            "{names}", ", ".join(n.get(language, n.get("en", "")) for n in names)
+            "{names}", ", ".join(_name(n).get(language, n.get("en", "")) for n in names)
         )
         for language, text in _WHY[code].items()
     }
+
+
+def _name(words: Words) -> Words:
+    """A name that is a code in every language, in words."""
+    return named(words["en"]) if set(words.values()) == {words.get("en")} else words

@@ -76,10 +76,11 @@ async def keep_ends(conn: Conn, plan: Plan) -> None:
     """Keep when attributes of the entities of a commit run out."""
     ends = [
         (*key, at)
-        for key in sorted(plan.changed)
+        for key in plan.changed
         if MARK in plan.docs[key][0] and (at := next_end(plan.states[key].attrs)) is not None
     ]
     if ends:
+        ends.sort()  # in the order of all commits: two cannot wait for each other
         await conn.execute(_KEEP, *map(list, zip(*ends, strict=True)))
 
 

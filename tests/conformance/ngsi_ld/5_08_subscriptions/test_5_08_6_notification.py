@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+
+from nagara.values.time import format_instant
 
 Api = Any
 NULL = "urn:ngsi-ld:null"
@@ -233,6 +236,23 @@ async def test_watched_attributes_of_a_deleted_entity_are_told_as_null(api: Api)
     assert one.keys() == {"id", "type", "createdAt", "modifiedAt", "deletedAt", "name"}
     assert one["name"]["value"] == NULL
     assert one["name"].keys() == {"type", "value", "createdAt", "modifiedAt", "deletedAt"}
+
+
+async def test_an_attribute_that_has_run_out_is_told_as_deleted(api: Api) -> None:
+    soon = format_instant(datetime.now(UTC) + timedelta(seconds=1))
+    await api.subscribe(notificationTrigger=["attributeDeleted"])
+    body = {"id": "urn:ngsi-ld:Building:1", "type": "Building", "kept": prop(1)}
+    body["brief"] = {**prop(2), "expiresAt": soon}
+    answer = await api.client.post("/ngsi-ld/v1/entities", json=body)
+    assert answer.status_code == 201, answer.text
+    [told] = await api.receiver.heard(1)
+    assert told["data"][0]["brief"] == {"type": "Property", "value": NULL}
+    assert told["data"][0]["kept"] == prop(1)
+    left = (await api.client.get(f"/ngsi-ld/v1/entities/{body['id']}")).json()
+    assert set(left) == {"id", "type", "kept"}
+    past = {"timeproperty": "deletedAt"}
+    gone = await api.client.get(f"/ngsi-ld/v1/temporal/entities/{body['id']}", params=past)
+    assert set(gone.json()) == {"id", "type", "brief"}
 
 
 async def test_one_instance_that_is_deleted_is_told_as_null_beside_the_others(api: Api) -> None:

@@ -9,9 +9,11 @@ from msgspec import Struct
 from nagara.context import Context
 from nagara.guard.identity import Actor
 from nagara.sensorthings import show
+from nagara.sensorthings.bodies import read_id
 from nagara.sensorthings.discover import Streams
 from nagara.sensorthings.errors import BodyInvalid, BodyTooMuch, MethodUnfit, PathUnknown
-from nagara.sensorthings.make import Heard, Maker, read_id
+from nagara.sensorthings.json_patch import changed_by
+from nagara.sensorthings.make import Heard, Maker
 from nagara.sensorthings.model import SETS, EntitySet
 from nagara.sensorthings.options import Options, read_options
 from nagara.sensorthings.paths import Place, read_path
@@ -35,6 +37,9 @@ CONFORMANCE = [
         "create-update-delete/update-entity",
         "create-update-delete/delete-entity",
         "create-update-delete/historical-location-auto-creation",
+        "create-update-delete/historical-location-manual-creation",
+        "create-update-delete/update-entity-jsonpatch",
+        "create-update-delete/update-entity-put",
         "batch-request/batch-request",
         "data-array/data-array",
     )
@@ -131,6 +136,14 @@ class Answering:
         location = f"{root}/{found.of.name}({row['id']})"
         shown = None if after is None else show.show(found.of, after, Options(), root)
         return Answer(200, shown, location)
+
+    async def patch(self, path: str, body: Any, root: str, doer: Doer) -> Answer:
+        """JSON Patch (RFC 6902) of the properties of one entity."""
+        found, row = await self._one(path, "PATCH", doer)
+        of = found.of
+        held = {n: show.show_value(of, n, row) for n in of.columns if n != "id"}
+        kept = {name: value for name, value in held.items() if value is not None}
+        return await self.change(path, changed_by(kept, body), False, root, doer)
 
     async def delete(self, path: str, doer: Doer) -> Answer:
         """DELETE of one entity (clause 10.4)."""

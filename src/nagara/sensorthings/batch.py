@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 from nagara.guard.permission import PERMISSIONS
 from nagara.sensorthings.answer import Answer
@@ -105,12 +105,23 @@ def _target(request: dict[str, Any], root: str, places: dict[str, str]) -> tuple
         raise BodyInvalid(kind="$batch", reason="“method” is get, post, patch, put or delete")
     if not isinstance(url, str) or not url:
         raise BodyInvalid(kind="$batch", reason="“url” is a text")
-    url = url.removeprefix(root)
+    url = _below(url.strip(), root)
     found = _REFERENCE.match(url.lstrip("/"))
     if found is not None and found.group(1) in places:
         url = places[found.group(1)] + url.lstrip("/")[found.end() :]
     path, _, query = url.partition("?")
     return method.lower(), unquote(path), query
+
+
+def _below(url: str, root: str) -> str:
+    """A URL below the service: told whole, from the host's root, or from the service's."""
+    if url.startswith(root):
+        return url.removeprefix(root)
+    path = urlsplit(root).path
+    if url.startswith(("http://", "https://")) and urlsplit(url).path.startswith(path + "/"):
+        said = urlsplit(url)
+        return said.path.removeprefix(path) + (f"?{said.query}" if said.query else "")
+    return url.removeprefix(path) if url.startswith(path + "/") else url
 
 
 def _resolve(value: Any, places: dict[str, str], depth: int = 0) -> Any:

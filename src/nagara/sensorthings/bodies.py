@@ -195,3 +195,13 @@ def attribute_name(name: str, taken: set[str]) -> str:
         number += 1
         chosen = f"{made}{number}"
     return chosen
+
+
+def read_id(of: EntitySet, said: Any) -> int:
+    """An id, a number or one in quotes. Raises `BodyInvalid`."""
+    if type(said) is int and 0 <= said < 2**63:
+        return said
+    text = said.strip("' ") if isinstance(said, str) else ""
+    if text.isascii() and text.isdecimal() and len(text) < 19:
+        return int(text)
+    raise BodyInvalid(kind=of.one, reason=f"“{str(said)[:40]}” is no @iot.id")

@@ -17,6 +17,7 @@ from nagara.sensorthings.bodies import (
     attribute_name,
     attrs_of,
     instance_of,
+    read_id,
     relation_of,
 )
 from nagara.sensorthings.errors import BodyInvalid, BodyTooMuch
@@ -107,6 +108,7 @@ class Maker:
                 raise BodyInvalid(kind=of.one, reason="“Locations” is missing")
             attrs["locations"] = relation_of(places)
             self.ops.append(Create(Entity(urn, (of.type,), attrs)))
+            await self._follow(attrs["thing"]["object"], attrs["time"], places)
         else:
             self._bodies[urn] = attrs
             self.ops.append(Create(Entity(urn, (of.type,), attrs)))
@@ -217,13 +219,7 @@ class Maker:
         """Put a Thing somewhere, which is remembered (clause 8.2.3). Its own `location` is that of
         the first Location with a geometry, so that other standards see it there."""
         self._places[thing] = places
-        attrs: Attrs = {"locations": relation_of(places)}
-        for urn in places:
-            location = (await self._attrs_of(urn)).get("location")
-            if location is not None:
-                attrs["location"] = location
-                break
-        self.ops.append(Patch(thing, attrs))
+        self.ops.append(Patch(thing, await self._placed(places)))
         past = {
             "time": property_of(self.now),
             "thing": relation_of([thing]),
@@ -231,6 +227,33 @@ class Maker:
         }
         urn = self._urn("HistoricalLocation")
         self.ops.append(Create(Entity(urn, ("HistoricalLocation",), past)))
+
+    async def _follow(self, thing: str, time: Attrs, places: list[str]) -> None:
+        """A Thing is where its newest HistoricalLocation says (historical-location-manual-
+        creation)."""
+        newest = await self.reading.conn.fetchval(
+            """select max(h.time) from sensorthings.historical h
+               join context.entity e on e.no = h.thing
+               where e.tenant = '' and e.id = $1""",
+            thing,
+        )
+        if newest is None and self._places.get(thing):
+            newest = self.now  # it is put somewhere by the same request
+        held = time["value"]
+        at = parse_instant(held["@value"] if isinstance(held, dict) else held)
+        if newest is None or at > newest:
+            self._places[thing] = places
+            self.ops.append(Patch(thing, await self._placed(places)))
+
+    async def _placed(self, places: list[str]) -> Attrs:
+        """What a Thing has that is at these Locations."""
+        attrs: Attrs = {"locations": relation_of(places)}
+        for urn in places:
+            location = (await self._attrs_of(urn)).get("location")
+            if location is not None:
+                attrs["location"] = location
+                break
+        return attrs
 
     async def _attrs_of(self, urn: str) -> Attrs:
         if urn not in self._bodies:
@@ -365,16 +388,6 @@ class Maker:
             self._bodies[urn] = kept
             self.ops.append(Upsert(Entity(urn, ("FeatureOfInterest",), kept), "update"))
         return urn
-
-
-def read_id(of: EntitySet, said: Any) -> int:
-    """An id, a number or one in quotes. Raises `BodyInvalid`."""
-    if type(said) is int and 0 <= said < 2**63:
-        return said
-    text = said.strip("' ") if isinstance(said, str) else ""
-    if text.isascii() and text.isdecimal() and len(text) < 19:
-        return int(text)
-    raise BodyInvalid(kind=of.one, reason=f"“{str(said)[:40]}” is no @iot.id")
 
 
 def _list(of: EntitySet, nav: str, body: Attrs) -> list[Any]:

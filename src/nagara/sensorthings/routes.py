@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from typing import Any
 
 import msgspec
@@ -14,7 +15,7 @@ from nagara.guard.identity import Actor
 from nagara.guard.permission import allow
 from nagara.guard.policy import may
 from nagara.http.problem import language_of, problem_body
-from nagara.sensorthings import batch
+from nagara.sensorthings import batch, multipart
 from nagara.sensorthings.answer import Answer, Answering
 from nagara.sensorthings.errors import BodyInvalid, BodyTooMuch
 from nagara.sensorthings.service import Doer
@@ -63,7 +64,15 @@ def _controller(answering: Answering, base: str) -> type[Controller]:
             def say(problem: Problem) -> dict[str, Any]:
                 return problem_body(problem, language_of(request))
 
-            return _response(await batch.run(await _body(request), root, act, together, say))
+            kind = request.headers.get("content-type", "")
+            if not multipart.is_multipart(kind):
+                return _response(await batch.run(await _body(request), root, act, together, say))
+            said, groups = multipart.read_parts(kind, await _raw(request))
+            answered = await batch.run(said, root, act, together, say)
+            boundary = f"batch_{secrets.token_hex(12)}"
+            told = answered.body["responses"]
+            kind, raw = multipart.write_parts(told, groups, boundary)
+            return Response(raw, status_code=200, media_type=kind)
 
         @post("/{rest:path}", opt=WRITE, summary="Create an entity, or Observations")
         async def create(self, request: Asked, rest: FromPath[str]) -> Response[Any]:
@@ -73,9 +82,11 @@ def _controller(answering: Answering, base: str) -> type[Controller]:
 
         @patch("/{rest:path}", opt=WRITE, summary="Change an entity")
         async def change(self, request: Asked, rest: FromPath[str]) -> Response[Any]:
-            root = _root(request, base)
+            root, doer = _root(request, base), _doer(request)
             body = await _body(request)
-            return _response(await answering.change(rest, body, False, root, _doer(request)))
+            if request.headers.get("content-type", "").startswith("application/json-patch"):
+                return _response(await answering.patch(rest, body, root, doer))
+            return _response(await answering.change(rest, body, False, root, doer))
 
         @put("/{rest:path}", opt=WRITE, summary="Replace an entity")
         async def replace(self, request: Asked, rest: FromPath[str]) -> Response[Any]:
@@ -127,15 +138,20 @@ def _doer(request: Asked) -> Doer:
 
 async def _body(request: Asked) -> Any:
     """The JSON body. Raises `BodyInvalid`, `BodyTooMuch`."""
+    raw = await _raw(request)
+    try:
+        return msgspec.json.decode(raw)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        raise BodyInvalid(kind="body", reason=str(error)[:200]) from error
+
+
+async def _raw(request: Asked) -> bytes:
     raw = await request.body()
     if len(raw) > BODY_MAX:
         raise BodyTooMuch(what="bytes", limit=BODY_MAX)
     if has_nul(raw):
         raise BodyInvalid(kind="body", reason="a NUL character is in it; no text here has one")
-    try:
-        return msgspec.json.decode(raw)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        raise BodyInvalid(kind="body", reason=str(error)[:200]) from error
+    return raw
 
 
 def _response(answer: Answer) -> Response[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from nagara.context import Query
@@ -93,6 +94,42 @@ async def test_patch_changes_and_put_replaces(sta: Any) -> None:
     assert shown["unitOfMeasurement"]["name"] == "K"
     [sensor] = await sta.ids("Sensors")
     assert (await sta.send("PATCH", f"Sensors({sensor})", {"metadata": "M"}))["metadata"] == "M"
+
+
+async def test_json_patch_and_a_historical_location_that_is_newer(sta: Any) -> None:
+    thing = await sta.post("Things", {"name": "T", "description": "d"})
+
+    async def patch(operations: Any, status: int = 200) -> Any:
+        kind = {"Content-Type": "application/json-patch+json"}
+        path = f"/sensorthings/v1.1/Things({thing})"
+        answer = await sta.http.patch(path, content=json.dumps(operations), headers=kind)
+        assert answer.status_code == status, answer.text
+        return answer.json()
+
+    await patch([{"op": "add", "path": "/properties", "value": {"key1": 1, "list": [1, 3]}}])
+    changed = await patch([
+        {"op": "test", "path": "/properties/key1", "value": 1},
+        {"op": "copy", "from": "/properties/key1", "path": "/properties/a~1b"},
+        {"op": "move", "from": "/properties/key1", "path": "/properties/key2"},
+        {"op": "add", "path": "/properties/list/1", "value": 2},
+        {"op": "add", "path": "/properties/list/-", "value": 4},
+        {"op": "remove", "path": "/properties/list/0"},
+        {"op": "replace", "path": "/name", "value": "U"},
+    ])  # fmt: skip
+    assert changed["properties"] == {"a/b": 1, "key2": 1, "list": [2, 3, 4]}
+    assert changed["name"] == "U"
+    for bad in ({}, [1], [{"op": "add", "path": "/name"}], [{"op": "remove", "path": "/no"}],
+                [{"op": "test", "path": "/name", "value": "T"}], [{"op": "move", "path": "/x"}],
+                [{"op": "replace", "path": "", "value": {}}],
+                [{"op": "add", "path": "/properties/list/9", "value": 1}],
+                [{"op": "remove", "path": "/name"}]):  # fmt: skip
+        await patch(bad, 400)
+    at = [await sta.post("Locations", THING["Locations"][0]) for _ in range(3)]
+    for where, hour in ((0, "06"), (1, "08"), (2, "07")):
+        past = {"time": f"2016-01-01T{hour}:00:00Z", "Thing": {"@iot.id": thing},
+                "Locations": [{"@iot.id": at[where]}]}  # fmt: skip
+        await sta.post("HistoricalLocations", past)
+    assert await sta.ids(f"Things({thing})/Locations") == [at[1]]
 
 
 async def test_an_observation_is_changed_and_deleted_for_every_standard(sta: Any) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
+import httpx
 import pytest_asyncio
 
 from nagara.context import Observe
@@ -380,6 +383,63 @@ async def test_batches_refer_to_what_they_made(sta: Any) -> None:
     [one] = (await sta.get(deep))["value"]
     assert one["Locations"][0]["name"] == "Q"
     assert one["Datastreams"][0]["Observations"][0]["result"] == 1
+
+
+def part(method: str, url: str, body: Any = None, name: str = "") -> str:
+    """A request of HTTP as a part of a batch."""
+    said = "" if body is None else json.dumps(body)
+    named = f"Content-ID: {name}\r\n" if name else ""
+    return (
+        f"Content-Type: application/http\r\n{named}\r\n{method} {url} HTTP/1.1\r\n"
+        f"Host: localhost\r\nContent-Type: application/json\r\n\r\n{said}\r\n"
+    )
+
+
+def mixed(boundary: str, *parts: str) -> str:
+    return "".join(f"--{boundary}\r\n{one}" for one in parts) + f"--{boundary}--\r\n"
+
+
+def statuses(answer: httpx.Response) -> list[str]:
+    return re.findall(r"^HTTP/1.1 (\d+ [A-Za-z ]+)\r$", answer.text, re.MULTILINE)
+
+
+async def test_batches_in_parts_with_change_sets(sta: Any) -> None:
+    """The examples of clause 11.2.1 and 11.2.2."""
+    thing = await sta.post("Things", {"name": "Thing 0", "description": "d"})
+    sensor = {"name": "DS18B20", "description": "d", "encodingType": "application/pdf",
+              "metadata": "http://example.org/DS18B20.pdf"}  # fmt: skip
+    made = stream("in parts", "t", []) | {"Sensor": {"@iot.id": "$sensor1"}}
+    inner = "Content-Type: multipart/mixed;boundary=changeset_7\r\n\r\n"
+    body = mixed(
+        "batch_36",
+        part("GET", f"/v1.1/Things({thing})?$select=name"),
+        inner + mixed(
+            "changeset_7",
+            part("POST", "/v1.1/Sensors", sensor, "sensor1"),
+            part("POST", f"/v1.1/Things({thing})/Datastreams", made, "any"),
+            part("PATCH", f"http://localhost/v1.1/Things({thing})", {"name": "Patched"}, "3"),
+        ),
+        part("GET", "Things(999999)"),
+        inner + mixed(
+            "changeset_7",
+            part("DELETE", f"Things({thing})", name="a"),
+            part("POST", "Things", {"name": "lacks its description"}, "b"),
+        ),
+        part("GET", "Things?$filter=name%20eq%20'Patched'&$select=name"),
+    )  # fmt: skip
+    kind = "multipart/mixed;boundary=batch_36"
+    answer = await sta.http.post("/v1.1/$batch", content=body, headers={"Content-Type": kind})
+    assert answer.headers["content-type"].startswith("multipart/mixed; boundary=")
+    assert statuses(answer) == ["200 OK", "201 Created", "201 Created", "200 OK", "404 Not Found",
+                                "400 Bad Request", "200 OK"]  # fmt: skip
+    assert "Content-ID: sensor1" in answer.text
+    assert '{"name":"Thing 0"}' in answer.text
+    assert '{"value":[{"name":"Patched"}]}' in answer.text
+    [one] = (await sta.get("Datastreams?$expand=Sensor&$filter=name eq 'in parts'"))["value"]
+    assert one["Sensor"]["name"] == "DS18B20"
+    for bad in (b"", b"--batch_36\r\n\r\nnothing\r\n--batch_36--", b"--batch_36--"):
+        refused = await sta.http.post("/v1.1/$batch", content=bad, headers={"Content-Type": kind})
+        assert refused.status_code == 400
 
 
 async def test_what_other_standards_write_is_there_at_once(sta: Any) -> None:

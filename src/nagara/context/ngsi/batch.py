@@ -16,10 +16,10 @@ from nagara.context.errors import (
     EntityNotFound,
     EntityOverLimit,
 )
-from nagara.context.model import Create, Delete, Op, Patch, PatchMode, Upsert, Written
+from nagara.context.model import Create, Delete, Entity, Op, Patch, PatchMode, Upsert, Written
 from nagara.context.ngsi import ask
 from nagara.context.ngsi.ask import Asked
-from nagara.context.ngsi.entities import WRITE, full_name, is_simple
+from nagara.context.ngsi.entities import WRITE, full_name, is_simple, observed_at
 from nagara.context.ngsi.fetch import Contexts
 from nagara.context.ngsi.names import is_uri
 from nagara.context.ngsi.read import Nulls, Simple, read_entity, read_fragment
@@ -35,8 +35,9 @@ BATCH_MAX = 20_000
 #: and each answer would otherwise wait for a whole batch to be read.
 BREATH_EVERY = 100
 
-#: From one item of a batch, and what its words mean, to what is to be done.
-Maker = Callable[[Any, TermMap], Op]
+#: From one item of a batch, what its words mean, and the entity that is there where that matters,
+#: to what is to be done.
+Maker = Callable[[Any, TermMap, Entity | None], Op]
 
 
 class Outcome:
@@ -72,7 +73,9 @@ def batch_routes(context: Context, contexts: Contexts) -> type[Controller]:
 
     tenants = Tenants(context.db)
 
-    async def run(request: Asked, make: Maker, creates: bool = False) -> Outcome:
+    async def run(
+        request: Asked, make: Maker, creates: bool = False, looks_back: bool = False
+    ) -> Outcome:
         sent = await ask.read_sent(request, contexts)
         tenant = await (tenants.writable if creates else tenants.existing)(request)
         outcome = Outcome(language_of(request))
@@ -84,7 +87,8 @@ def batch_routes(context: Context, contexts: Contexts) -> type[Controller]:
             try:
                 _demand_context(item, linked_data)
                 body, terms = await ask.item_terms(request, contexts, item, sent.terms)
-                ops.append(make(body, terms))
+                before = await context.find(_said_id(item), tenant) if looks_back else None
+                ops.append(make(body, terms, before))
             except Problem as problem:
                 outcome.fail(_said_id(item), problem)
         if ops and creates:
@@ -100,7 +104,9 @@ def batch_routes(context: Context, contexts: Contexts) -> type[Controller]:
         async def create(self, request: Asked) -> Response[Any]:
             simple = Simple() if is_simple(request) else None
             outcome = await run(
-                request, lambda item, terms: Create(read_entity(item, terms, simple=simple)), True
+                request,
+                lambda item, terms, _: Create(read_entity(item, terms, simple=simple)),
+                True,
             )
             if outcome.errors:
                 return _partial(outcome)
@@ -114,7 +120,7 @@ def batch_routes(context: Context, contexts: Contexts) -> type[Controller]:
                 mode = "update"
             outcome = await run(
                 request,
-                lambda item, terms: Upsert(read_entity(item, terms, simple=simple), mode),
+                lambda item, terms, _: Upsert(read_entity(item, terms, simple=simple), mode),
                 True,
             )
             if outcome.errors:
@@ -130,7 +136,7 @@ def batch_routes(context: Context, contexts: Contexts) -> type[Controller]:
 
         @post("/merge", opt=WRITE, summary="Merge many entities")
         async def merge(self, request: Asked) -> Response[Any]:
-            outcome = await run(request, _patcher(request, "merge"))
+            outcome = await run(request, _patcher(request, "merge"), looks_back=is_simple(request))
             return _partial(outcome) if outcome.errors else _plain(None, 204)
 
         @post("/delete", opt=WRITE, summary="Delete many entities")
@@ -178,9 +184,11 @@ def _said_id(item: Any) -> str:
 
 def _patcher(request: Asked, mode: PatchMode) -> Maker:
     nulls: dict[PatchMode, Nulls] = {"merge": "merge", "append": "whole"}
-    simple = Simple(lang=request.query_params.get("lang")) if is_simple(request) else None
+    is_plain, lang = is_simple(request), request.query_params.get("lang")
+    at = observed_at(request) if mode == "merge" else None
 
-    def make(item: Any, terms: TermMap) -> Op:
+    def make(item: Any, terms: TermMap, before: Entity | None) -> Op:
+        simple = Simple(before, lang) if is_plain else None
         entity_id, said = read_fragment(item, terms, None, nulls.get(mode, "refused"), (), simple)
         return Patch(
             entity_id,
@@ -189,6 +197,7 @@ def _patcher(request: Asked, mode: PatchMode) -> Maker:
             types=said.types,
             scopes=said.scopes,
             expires_at=said.expires_at,
+            observed_at=at,
         )
 
     return make

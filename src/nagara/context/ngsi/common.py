@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Any
 
 from litestar import Request, Response
@@ -13,6 +14,7 @@ from litestar.config.app import AppConfig
 from litestar.exceptions import HTTPException
 from litestar.types import Message, Scope
 
+from nagara.context.errors import OptionUnknown
 from nagara.context.ngsi.slashes import uncover
 from nagara.values.errors import Problem
 
@@ -32,6 +34,11 @@ _PARAMETERS = """
     typePattern until unitCode noOverwrite update from seq replay
 """
 KNOWN = frozenset(_PARAMETERS.split())
+#: Words of `options` and `format` that any operation has.
+OPTIONS = frozenset(
+    {"normalized", "concise", "keyValues", "simplified", "temporalValues", "aggregatedValues",
+     "sysAttrs", "count", "noOverwrite", "update", "replace", "splitEntities"}
+)  # fmt: skip
 
 
 class ParameterUnknown(Problem):
@@ -55,7 +62,7 @@ def ngsi_common(config: AppConfig) -> AppConfig:
 
 
 def _begin(request: Request[Any, Any, Any]) -> Response[bytes] | None:
-    """Refuses what no operation takes. Raises `ParameterUnknown`."""
+    """Refuses what no operation takes. Raises `ParameterUnknown`, `OptionUnknown`."""
     if not request.scope["path"].startswith(BASE):
         return None
     if request.method in _WRITING and "content-length" not in request.headers:
@@ -63,8 +70,17 @@ def _begin(request: Request[Any, Any, Any]) -> Response[bytes] | None:
     for name in request.query_params:
         if name not in KNOWN:
             raise ParameterUnknown(name=name[:80])
+    for name in ("options", "format"):
+        demand_options(request.query_params.getall(name, []))
     uncover(request.scope["path_params"])
     return None
+
+
+def demand_options(said: Iterable[str]) -> None:
+    """Raise `OptionUnknown` for a word of `options` or `format` that no operation has (6.3.7)."""
+    unknown = {word.strip() for text in said for word in text.split(",")} - OPTIONS - {""}
+    if unknown:
+        raise OptionUnknown(name=",".join(sorted(unknown))[:80])
 
 
 def _without_null(response: Response[Any]) -> Response[Any]:

@@ -207,7 +207,7 @@ def entity_routes(context: Context, contexts: Contexts) -> type[Controller]:
                 said.types,
                 said.scopes,
                 said.expires_at,
-                _observed_at(request) if mode == "merge" else None,
+                observed_at(request) if mode == "merge" else None,
             )
             return await self._write(request, change, tenant), change, sent.terms
 
@@ -228,7 +228,7 @@ def is_simple(request: Asked) -> bool:
     return not _SIMPLE.isdisjoint(said)
 
 
-def _observed_at(request: Asked) -> str | None:
+def observed_at(request: Asked) -> str | None:
     """The time of values that a merge sends without one (clause 5.6.17)."""
     said = request.query_params.get("observedAt")
     return None if said is None else read_instant(said, "observedAt")

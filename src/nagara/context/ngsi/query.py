@@ -11,7 +11,7 @@ from typing import Any
 from litestar import Request
 from msgspec import Struct
 
-from nagara.context.errors import OptionUnknown, QueryInvalid, QueryTooComplex
+from nagara.context.errors import QueryInvalid, QueryTooComplex
 from nagara.context.geometry import shape_of
 from nagara.context.model import GeoQuery, Query, Selector
 from nagara.context.ngsi.projection import JOIN_LEVEL_MAX, MEMBERS, Projection, read_projection
@@ -41,10 +41,6 @@ _FORMS: Mapping[str, Form] = {
     "simplified": "simplified",
     "keyValues": "simplified",
 }
-_OPTIONS = frozenset(_FORMS) | {
-    "sysAttrs", "count", "temporalValues", "aggregatedValues", "noOverwrite", "update", "replace",
-    "splitEntities",
-}  # fmt: skip
 _DISTANCE = re.compile(r"(max|min)Distance==?(\d{1,12}(?:\.\d{1,12})?(?:[eE][+-]?\d{1,3})?)")
 _NAME = re.compile(r"[^\s,|{};()\[\]\"'<>=?&]+")
 
@@ -79,10 +75,6 @@ def read_view(params: Mapping[str, Any], terms: TermMap) -> View:
     """The view of parameters by the standard's names."""
     options = listed(params.get("options"))
     formats = listed(params.get("format"))
-    unknown = set(options) | set(formats)
-    unknown -= _OPTIONS
-    if unknown:
-        raise OptionUnknown(name=",".join(sorted(unknown))[:80])
     # 6.3.7: where both are there, format decides.
     forms = [_FORMS[word] for word in (*formats, *options) if word in _FORMS]
     form: Form = forms[0] if forms else "normalized"

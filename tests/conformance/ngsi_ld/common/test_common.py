@@ -86,6 +86,20 @@ async def test_media_types_are_judged_before_a_subscription_is_looked_up(ngsi: C
     assert (await ngsi.patch(nowhere, **change)).status_code == 415
 
 
+async def test_an_option_that_no_operation_has_is_refused(ngsi: Client) -> None:
+    """Clauses 6.3.7, 6.3.20: in what writes as in what reads."""
+    for method, address in (
+        ("GET", f"{V1}/entities?type=T&options=keyvals"),
+        ("GET", f"{V1}/subscriptions?options=count,all"),
+        ("POST", f"{V1}/entities?format=short"),
+        ("POST", f"{V1}/entityOperations/upsert?options=overwrite"),
+    ):
+        body = [ENTITY] if "entityOperations" in address else ENTITY
+        answer = await ngsi.request(method, address, json=body if method == "POST" else None)
+        demand_problem(answer, 400, "InvalidRequest")
+    assert (await ngsi.get(ONE)).status_code == 404
+
+
 async def test_geojson_is_for_entities_alone(stored: Client) -> None:
     """Clause 6.3.15; TP 049_02."""
     answer = await stored.get(f"{V1}/subscriptions", headers={"accept": GEO})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from pathlib import Path
 
 import httpx
 import pytest
@@ -14,6 +15,8 @@ from nagara.guard.accounts import NewAccount
 from nagara.guard.identity import system
 from nagara.guard.permission import check_routes
 from nagara.guard.policy import MATRIX, for_tokens
+
+WEB = Path(__file__).parents[3] / "web"
 
 
 def filled(path: str) -> str:
@@ -52,8 +55,57 @@ async def test_public_routes_are_the_few_that_are_meant_to_be(application: Appli
         "GET /api/v1/session",
         "POST /api/v1/session",
         "DELETE /api/v1/session",
+        "POST /ngsi-ld/ex/remote-notify",  # who knows a copy's id, which is random, may notify
     } & public | public & {"GET /api/v1/about"}
     assert "GET /health/live" in public
+
+
+#: A call of the screens' door to the API: its verb, and the address with its gaps.
+CALL = re.compile(
+    r"\bapi\.(get|post|patch|put|delete|upload)\s*"
+    r"(?:<(?:[^<>()]|<(?:[^<>()]|<[^<>()]*>)*>)*>)?\(\s*([`'])((?:(?!\2).)*)\2",
+    re.S,
+)
+
+
+def called_by_screens() -> set[tuple[str, tuple[str, ...]]]:
+    """Method and segments of each address that a screen calls; `*` is filled in at run time."""
+    found = set()
+    for file in (WEB / "src").rglob("*"):
+        if file.suffix not in (".svelte", ".ts"):
+            continue
+        for verb, _, address in CALL.findall(file.read_text("utf-8")):
+            path = re.sub(r"\$\{[^}]*\}", "*", address).partition("?")[0]
+            segments = tuple(
+                "*" if part.startswith("*") else part.rstrip("*")
+                for part in path.strip("/").split("/")
+            )
+            found.add(({"upload": "POST"}.get(verb, verb.upper()), segments))
+    return found
+
+
+async def test_every_address_that_a_screen_calls_is_one_of_the_city(
+    application: Application,
+) -> None:
+    """The screens' types are written by hand: at least no screen asks for what is not there."""
+    routes: dict[str, list[tuple[str, ...]]] = {}
+    for path, method, _ in check_routes(application.litestar.routes):
+        segments = tuple("*" if "{" in part else part for part in path.strip("/").split("/"))
+        routes.setdefault(method, []).append(segments)
+    calls = called_by_screens()
+    assert len(calls) > 100
+
+    def is_there(method: str, called: tuple[str, ...]) -> bool:
+        whole = called if called[0] in ("api", "ngsi-ld", "*") else ("api", "v1", *called)
+        for route in routes.get(method, ()):
+            # an address that begins with a gap stands behind one that is made elsewhere
+            same = route[-len(whole) :] if whole[0] == "*" else route
+            pairs = zip(same, whole, strict=False)
+            if len(same) == len(whole) and all(a == b or "*" in (a, b) for a, b in pairs):
+                return True
+        return False
+
+    assert not [call for call in sorted(calls) if not is_there(*call)]
 
 
 async def test_an_unknown_address_says_so_in_the_language_asked_for(

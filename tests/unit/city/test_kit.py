@@ -100,6 +100,7 @@ def test_every_row_of_a_bundled_kit_names_its_source(table):
         ("city.toml", "pm25=GQ", "pm25=ug", "kit-setting-invalid", None),
         ("city.toml", 'period_h = "24"', 'period_h = "day"', "kit-setting-invalid", None),
         ("city.toml", 'layer = "parks"', 'layer = "districts"', "kit-setting-invalid", None),
+        ("city.toml", '"Made data"', '{ en = "Made data" }', "kit-setting-invalid", None),
         (
             "city.toml",
             'buddhist_era = ["th"]',

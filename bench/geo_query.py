@@ -1,4 +1,5 @@
-"""Entities within a district out of a million, beside the bare look into the index of places."""
+"""Entities within a district out of a million, beside the bare look into the index of places; and
+what questions cost as the entities become a hundred times as many."""
 
 from __future__ import annotations
 
@@ -12,7 +13,7 @@ from city import City, running_city
 from frame import Row, Scale, ms, quantile
 from http_load import request
 from laid import lay_down
-from made import ENTITIES, SOUTH, STEP, TYPE, WEST, send
+from made import ENTITIES, SOUTH, STEP, TYPE, WEST, entity_id, send
 from nagara.engines.running import attach
 
 ENTITIES_MAX = 1_000_000
@@ -20,6 +21,8 @@ LIMIT = 20
 P95_GOAL_MS = 20.0
 #: HTTP, the exact test and the entities themselves, beside the boxes alone.
 RATIO_MAX = 6.0
+#: A question's median beside the same among a hundredth of the entities: the answer is as long.
+GROWTH_MAX = 2.0
 _FLOOR = """select id from context.entity where tenant = '' and not deleted and type = $1
     and extent && $2::box limit 5000"""
 
@@ -27,33 +30,70 @@ Area = tuple[float, float, float]  # west, south, side in degrees
 
 
 async def bench(scale: Scale) -> list[Row]:
-    """p95 of questions one after the other."""
-    many = max(1_000, min(ENTITIES_MAX, scale.entities * 50))
-    areas = _areas(many, scale.queries)
-    requests = [
-        request("GET", f"{ENTITIES}?type={TYPE}&{_within(area)}&limit={LIMIT}") for area in areas
-    ]
+    """p95 of areas, and how questions about the present grow from a hundredth of the entities to
+    all; one question after the other, to a city that has just started."""
+    most = max(1_000, min(ENTITIES_MAX, scale.entities * 50))
+    sizes = [max(100, most // 100), max(300, most // 10), most]
+    asked: list[dict[str, dict[str, float]]] = []
     async with running_city() as city:
-        await lay_down(city, 0, many)
-        floor = await _floor(city, areas)
-        await city.start()
-        await send(city.port, requests[:20], connections=1, once=True)
-        answer = await send(city.port, requests, connections=1, once=True)
-    times = answer["latencies_s"]
-    p95 = quantile(times, 0.95)
-    return [
+        laid = 0
+        for many in sizes:
+            await lay_down(city, laid, many - laid)
+            laid = many
+            areas = _areas(many, scale.queries)
+            floor = await _floor(city, areas)
+            await city.start()
+            asked.append(await _ask(city, many, areas))
+    area = asked[-1]["by area"]
+    rows = [
         Row(
-            f"geo-query within a district, {many:,} entities, p95",
-            p95 * 1000,
+            f"geo-query within a district, {most:,} entities, p95",
+            area["p95"] * 1000,
             "ms",
             P95_GOAL_MS,
             "at most",
             quantile(floor, 0.95) * 1000,
             "the boxes of the same district by SQL",
             RATIO_MAX,
-            (f"p50 {ms(quantile(times, 0.5))}, the SQL {ms(quantile(floor, 0.5))}",),
+            (f"p50 {ms(area['p50'])}, the SQL {ms(quantile(floor, 0.5))}",),
         )
     ]
+    for kind in asked[0]:
+        medians = [one[kind]["p50"] for one in asked]
+        told = ", ".join(f"{n:,}: {ms(p50)}" for n, p50 in zip(sizes, medians, strict=True))
+        rows.append(
+            Row(
+                f"a question {kind}, {most:,} entities, p50",
+                medians[-1] * 1000,
+                "ms",
+                None,
+                "at most",
+                medians[0] * 1000,
+                f"the same with {sizes[0]:,} entities",
+                GROWTH_MAX,
+                (told,),
+            )
+        )
+    return rows
+
+
+async def _ask(city: City, many: int, areas: list[Area]) -> dict[str, dict[str, float]]:
+    """Median and 95th percentile in seconds, by kind of question."""
+    chance = random.Random(8)
+    count = len(areas)
+    bounds = [quote(f"temperature>{20 + chance.randrange(1400) / 100}") for _ in range(count)]
+    kinds = {
+        "by id": [f"/{entity_id(chance.randrange(many))}" for _ in range(count)],
+        "by type and value": [f"?type={TYPE}&q={bound}&limit={LIMIT}" for bound in bounds],
+        "by area": [f"?type={TYPE}&{_within(area)}&limit={LIMIT}" for area in areas],
+    }
+    found = {}
+    for kind, words in kinds.items():
+        requests = [request("GET", ENTITIES + said) for said in words]
+        await send(city.port, requests[:20], connections=1, once=True)
+        times = (await send(city.port, requests, connections=1, once=True))["latencies_s"]
+        found[kind] = {"p50": quantile(times, 0.5), "p95": quantile(times, 0.95)}
+    return found
 
 
 def _areas(many: int, count: int) -> list[Area]:

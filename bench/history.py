@@ -1,7 +1,8 @@
 """Whether a long history slows questions about the present.
 
 The same questions are put to the same city twice: with next to no history, and with as many rows as
-the scale says. Each time the city has just started, so that it holds no entity in memory.
+the scale says. Each time the city has just started, so that it holds no entity in memory. Then the
+history itself is asked (`temporal.py`).
 """
 
 from __future__ import annotations
@@ -13,34 +14,26 @@ from city import City, running_city
 from frame import Row, Scale, ms, quantile
 from http_load import request
 from made import ENTITIES, SOUTH, STEP, TYPE, WEST, entity_id, fill, send
-from nagara.engines.database import Connection
 from nagara.engines.running import attach
+from temporal import Laid, ask_history, lay_history, rows_of
 
-STEP_ROWS = 1_000_000
 SPAN_DEGREES = 0.004  # some eighty entities
 LIMIT = 20
 RATIO_MAX = 1.2
 
-_MORE = """
-insert into context.change (tenant, no, at, recorded_at, op, attrs)
-select '', e.no, timestamptz '2020-01-01Z' + make_interval(secs => g.n), now(), 'u',
-    jsonb_build_object('temperature', jsonb_build_object('type', 'Property',
-        'value', g.n % 1500 / 100.0, 'unitCode', 'CEL', 'observedAt', '2020-01-01T00:00:00Z'))
-from generate_series($1::bigint, $2::bigint) as g(n)
-join bench_no e on e.row = g.n % $3
-order by g.n
-"""
-
 
 async def bench(scale: Scale) -> list[Row]:
-    """The worst ratio of medians of three questions."""
+    """The worst ratio of medians of three questions; and what the history itself is asked."""
     questions = _questions(scale)
     async with running_city() as city:
         await fill(city, range(scale.entities))
-        await _settle(city, 0, scale.entities)
+        await _settle(city, 0)
         without = await _ask(city, questions)
-        rows = await _settle(city, scale.history_rows, scale.entities)
+        laid = await _settle(city, scale.history_rows)
+        assert laid is not None
         with_history = await _ask(city, questions)
+        await city.start()
+        temporal = rows_of(laid, await ask_history(city, laid, min(100, scale.queries)))
     ratios = {name: with_history[name] / without[name] for name in questions}
     worst = max(ratios, key=lambda name: ratios[name])
     notes = tuple(
@@ -49,7 +42,7 @@ async def bench(scale: Scale) -> list[Row]:
     )
     return [
         Row(
-            f"a question about the present with {rows:,} rows of history ({worst}, the worst)",
+            f"a question about the present with {laid.rows:,} rows of history ({worst}, the worst)",
             with_history[worst] * 1000,
             "ms",
             None,
@@ -58,7 +51,8 @@ async def bench(scale: Scale) -> list[Row]:
             "the same question to the same city with an empty history",
             RATIO_MAX,
             notes,
-        )
+        ),
+        *temporal,
     ]
 
 
@@ -97,35 +91,16 @@ async def _ask(city: City, questions: dict[str, list[bytes]]) -> dict[str, float
         await city.stop()
 
 
-async def _settle(city: City, rows: int, entities: int) -> int:
-    """Stop the city, put history below the present, and put the tables in order; how many rows
-    there are now."""
+async def _settle(city: City, rows: int) -> Laid | None:
+    """Stop the city, put history below the present where there shall be any, and put the tables
+    in order."""
     await city.stop()
     async with attach(city.root / "data") as attached:
         conn = await attached.database.connect()
         try:
-            if rows:
-                await _lengthen(conn, rows, entities)
             for table in ("context.change", "context.entity"):
                 await conn.execute(f"vacuum (analyze) {table}")
             await conn.execute("checkpoint")
-            count: int = await conn.fetchval("select count(*) from context.change")
+            return await lay_history(conn, rows) if rows else None
         finally:
             await conn.close()
-    return count
-
-
-async def _lengthen(conn: Connection, rows: int, entities: int) -> None:
-    await conn.execute(
-        """create temp table bench_no as
-               select row_number() over (order by random()) - 1 as row, no
-               from context.entity where type = 'BenchSensor';
-           analyze bench_no;
-           set synchronous_commit = off; set maintenance_work_mem = '256MB';
-           drop index context.change_history"""
-    )
-    for first in range(0, rows, STEP_ROWS):
-        await conn.execute(_MORE, first, min(first + STEP_ROWS, rows) - 1, entities)
-    await conn.execute("create index change_history on context.change (no, at)")
-    # The readers have nothing to do with what never happened.
-    await conn.execute("update context.reader set seq = (select max(seq) from context.change)")

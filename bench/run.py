@@ -29,7 +29,6 @@ import patch
 import query_entities
 import sensor_to_screen
 import subscriptions
-import temporal
 from frame import HERE, Bench, Row, Scale, scale_asked
 
 BENCHES: dict[str, Bench] = {
@@ -42,7 +41,6 @@ BENCHES: dict[str, Bench] = {
     "screen": sensor_to_screen.bench,
     "memory": idle_memory.bench,
     "history": history.bench,
-    "temporal": temporal.bench,
     "subscriptions": subscriptions.bench,
     "network": network_report.bench,
 }

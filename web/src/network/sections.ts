@@ -20,6 +20,13 @@ export const SECTIONS: readonly Section[] = [
     needs: ['inbox:read'],
     load: () => import('./sections/Todo.svelte'),
   },
+  {
+    key: 'matters',
+    icon: 'warning',
+    group: 'work',
+    needs: ['federation:matter'],
+    load: () => import('./federation/Matters.svelte'),
+  },
   { key: 'members', icon: 'map', group: 'look', needs: [], load: () => import('./sections/Members.svelte') },
   { key: 'status', icon: 'gauge', group: 'look', needs: [], load: () => import('./sections/Status.svelte') },
   { key: 'projects', icon: 'list', group: 'look', needs: [], load: () => import('./sections/Projects.svelte') },

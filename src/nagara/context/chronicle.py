@@ -81,12 +81,14 @@ def chronicle(
     elif state.exists:
         attrs = _newest(state.attrs, op.attrs)
         types = state.types + tuple(t for t in op.types if t not in state.types)
-        if attrs != state.attrs or types != state.types:
+        scopes = _scopes_after(state.scopes, op.scopes)
+        if (attrs, types, scopes) != (state.attrs, state.types, state.scopes):
             after = msgspec.structs.replace(
                 state,
                 version=state.version + 1,
                 types=types,
                 attrs=attrs,
+                scopes=scopes,
                 sys=_sys_after(state, attrs, format_instant(now)),
                 modified_at=now,
             )
@@ -127,6 +129,15 @@ def _is_newer(instance: dict[str, Any], known: dict[str, Any]) -> bool:
     if said is None or before is None:
         return said is None and before is None
     return parse_instant(said) >= parse_instant(before)
+
+
+def _scopes_after(current: tuple[str, ...], told: tuple[dict[str, Any], ...]) -> tuple[str, ...]:
+    """The present scopes: those that are told without a time are from now on; others only where
+    there are none, for since when those that are there hold is not known here."""
+    of_now = tuple(scope for scope in told if "observedAt" not in scope)
+    if of_now:
+        return _newest_scopes(of_now[-1:])
+    return current or _newest_scopes(told)
 
 
 def _newest_scopes(told: tuple[dict[str, Any], ...]) -> tuple[str, ...]:

@@ -88,6 +88,24 @@ async def test_attributes_are_appended_to_what_is_there(
     assert absent.status_code == 404
 
 
+async def test_a_scope_that_is_told_is_the_present_one(
+    history: httpx.AsyncClient, new_id: Callable[[], str]
+) -> None:
+    one = await made(history, vehicle(new_id()))
+    entity = one.replace("/temporal", "")
+    then = {"type": "Property", "value": "/Then", "observedAt": "2020-01-01T00:00:00Z"}
+    for told, present in (
+        ([then], "/Then"),
+        (["/Now"], "/Now"),
+        ([{**then, "value": "/Before"}], "/Now"),
+    ):
+        answer = await history.post(f"{one}/attrs", json={"scope": told})
+        assert answer.status_code == 204, answer.text
+        assert (await history.get(entity)).json()["scope"] == present
+    found = (await history.get(one)).json()["scope"]
+    assert {s["value"] for s in found} == {"/Then", "/Now", "/Before"}
+
+
 async def test_an_instance_is_modified_and_keeps_its_id(
     history: httpx.AsyncClient, new_id: Callable[[], str]
 ) -> None:

@@ -29,8 +29,10 @@ from nagara.sensorthings.paths import Place, read_path
 from nagara.sensorthings.read import Found, Reading, Row
 from nagara.values.errors import Problem
 
-#: Topics that are told of at once: each costs a look at every change of its set.
+#: Topics that are told of at once: a table of some megabytes.
 WISHES_MAX = 10_000
+#: Of these, paths of which only the database knows whether a change is behind them: 1 ms each.
+DEEP_MAX = 200
 TOPIC_CHARS_MAX = 1_000
 #: Entities of one set that are read at once.
 READ_MAX = 500
@@ -98,6 +100,51 @@ def read_wish(topic: str) -> Wish | None:
     return Wish(topic, place, options)
 
 
+class Wishes:
+    """The topics that are told of, found by the entity that they may be about."""
+
+    def __init__(self, topics: Iterable[str] = (), before: Wishes | None = None) -> None:
+        self.all: dict[str, Wish] = {}
+        #: (set, column of the row, its value); those that no column finds under ("", 0).
+        self._found: dict[tuple[str, str, int], list[Wish]] = {}
+        deep = 0
+        for topic in topics:
+            wish = before.all.get(topic) if before is not None else None
+            wish = wish or read_wish(topic)
+            if wish is None or len(self.all) >= WISHES_MAX:
+                continue
+            column, number = _finding(wish.place)
+            deep += not column and len(wish.place.steps) > 1
+            if deep > DEEP_MAX:
+                continue
+            self.all[topic] = wish
+            key = (wish.place.set.name, column, number)
+            self._found.setdefault(key, []).append(wish)
+        self.sets = frozenset(name for name, _, _ in self._found)
+        self._columns = {(name, column) for name, column, _ in self._found}
+
+    def about(self, name: str, row: Row) -> list[Wish]:
+        """Those that may be about an entity of a set."""
+        found = list(self._found.get((name, "", 0), ()))
+        for of, column in self._columns:
+            if of == name and column and row[column] is not None:
+                found += self._found.get((name, column, row[column]), ())
+        return found
+
+
+def _finding(place: Place) -> tuple[str, int]:
+    """The column of a row, and its value, by which a place finds it; `""` for none."""
+    last = place.steps[-1]
+    if last.key is not None:
+        return "id", last.key
+    if len(place.steps) == 2:
+        before = place.steps[0]
+        column = _PARENTS.get((before.of, last.name))
+        if column is not None and before.key is not None:
+            return column, before.key
+    return "", 0
+
+
 class _Concerned(Watcher):
     """Keeps the changes that a topic may be about, and no others."""
 
@@ -122,27 +169,22 @@ class Telling:
     def __init__(self, context: Context, streams: Streams, seen: TypeFilter, root: str) -> None:
         self._context, self._streams = context, streams
         self._seen, self._root = seen, root
-        self._wishes: dict[str, Wish] = {}
+        self._wishes = Wishes()
         self._amended: Affected = {}
         self._watcher: _Concerned | None = None
         self._asked = asyncio.Event()
 
     def want(self, topics: Iterable[str]) -> None:
         """The topics that are subscribed to now; the ones known before stay as they are."""
-        wishes: dict[str, Wish] = {}
-        for topic in topics:
-            wish = self._wishes.get(topic) or read_wish(topic)
-            if wish is not None and len(wishes) < WISHES_MAX:
-                wishes[topic] = wish
-        self._wishes = wishes
-        if wishes:
+        self._wishes = Wishes(topics, self._wishes)
+        if self._wishes.all:
             self._asked.set()
         else:
             self._asked.clear()
 
     def amended(self, of: str, number: int) -> None:
         """An Observation was changed afterwards: no row of the log says so."""
-        if self._wishes and self._watcher is not None:
+        if self._wishes.all and self._watcher is not None:
             self._amended.setdefault(of, {})[number] = Moved(None)
             self._watcher.wake()
 
@@ -160,7 +202,7 @@ class Telling:
 
     async def _watch(self, watcher: Watcher, publish: Publish) -> None:
         """Tell as long as somebody listens."""
-        while self._wishes and not watcher.ended:
+        while self._wishes.all and not watcher.ended:
             changes = await watcher.next(WAIT_S)
             if watcher.overrun:
                 watcher.overrun = False
@@ -174,7 +216,7 @@ class Telling:
 
     def _concerns(self, change: Change) -> bool:
         return (
-            bool(self._wishes)
+            bool(self._wishes.all)
             and not change.tenant
             and change.op != "delete"
             and NO_THINGS.isdisjoint(change.types)
@@ -183,20 +225,15 @@ class Telling:
     async def _tell(self, changes: Sequence[Change], publish: Publish) -> None:
         affected, self._amended = self._amended, {}
         await self._streams.caught_up(patient=True)
-        wanted: dict[str, list[Wish]] = {}
-        for wish in self._wishes.values():
-            wanted.setdefault(wish.place.set.name, []).append(wish)
+        wishes = self._wishes
         async with self._context.db.acquire() as conn:
-            await find_affected(conn, changes, wanted.keys(), affected)
+            await find_affected(conn, changes, wishes.sets, affected)
             reading = Reading(conn, self._seen)
             for name, moved in affected.items():
-                wishes = wanted.get(name)
-                if not wishes:
-                    continue
-                numbers = list(moved)
+                numbers = list(moved) if name in wishes.sets else []
                 for at in range(0, len(numbers), READ_MAX):
                     for row in await reading.keyed(SETS[name], numbers[at : at + READ_MAX]):
-                        for wish in wishes:
+                        for wish in wishes.about(name, row):
                             body = await self._body(reading, wish, row, moved[row["id"]])
                             if body is not None:
                                 await publish(wish.topic, msgspec.json.encode(body))

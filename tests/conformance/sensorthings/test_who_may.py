@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 import httpx
+import msgspec
 import pytest_asyncio
 
 from conformance.sensorthings.conftest import BASE, service_app
@@ -105,5 +106,19 @@ async def test_nothing_that_is_sent_ends_in_a_500(sta: Any) -> None:
     for body in bodies:
         for path in ("Things", "Locations", "Datastreams", "Observations", "CreateObservations",
                      "$batch", "HistoricalLocations", "Things(1)", "Nothing"):  # fmt: skip
+            patched = await sta.http.patch(
+                f"{BASE}/{path}",
+                content=msgspec.json.encode(body),
+                headers={"Content-Type": "application/json-patch+json"},
+            )
+            assert 400 <= patched.status_code < 500, (path, body, patched.text)
             answer = await sta.http.post(f"{BASE}/{path}", json=body)
             assert 400 <= answer.status_code < 500 or body == [], (path, body, answer.text)
+    for kind in ("multipart/mixed", "multipart/mixed;boundary=b", "multipart/mixed;boundary="):
+        for sent in (b"", b"--b", b"--b\r\n\r\n--b--", b"\xff\xfe", b"--b\r\nContent-Type: "
+                     b"multipart/mixed;boundary=c\r\n\r\n--c--\r\n--b--",
+                     b"--b\r\nContent-Type: application/http\r\n\r\nGET\r\n--b--"):  # fmt: skip
+            answer = await sta.http.post(
+                f"{BASE}/$batch", content=sent, headers={"Content-Type": kind}
+            )
+            assert 400 <= answer.status_code < 500, (kind, sent, answer.text)

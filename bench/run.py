@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 import batch_upsert
+import features
 import geo_query
 import get_by_id
 import history
@@ -43,6 +44,7 @@ BENCHES: dict[str, Bench] = {
     "history": history.bench,
     "subscriptions": subscriptions.bench,
     "network": network_report.bench,
+    "features": features.bench,
 }
 RESULTS = HERE / "results"
 WIDTH_MIN = 150

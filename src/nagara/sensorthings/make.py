@@ -377,11 +377,16 @@ class Maker:
                 kind="Observation",
                 reason="“FeatureOfInterest” is missing, and the Thing has no Location to take",
             )
-        attrs = await self._attrs_of(places[0])
+        chosen = places[0]
+        for one in places:  # one on the map rather than one in words
+            if "location" in await self._attrs_of(one):
+                chosen = one
+                break
+        attrs = await self._attrs_of(chosen)
         kept = {k: attrs[k] for k in ("name", "description", "encodingType", "location", "body")
                 if attrs.get(k) is not None}  # fmt: skip
         where = msgspec.json.encode([kept.get("location"), kept.get("body")], order="sorted")
-        place = places[0].rpartition(":")[2]
+        place = chosen.rpartition(":")[2]
         digest = hashlib.sha256(where).hexdigest()[:16]
         urn = f"urn:ngsi-ld:FeatureOfInterest:{place}:{digest}"
         if urn not in self._bodies:

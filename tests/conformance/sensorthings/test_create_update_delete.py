@@ -214,3 +214,10 @@ async def test_an_observation_needs_a_feature_or_a_place(sta: Any) -> None:
             },
         )
         assert (await sta.get(f"Observations({made})"))["result"] == result
+    words = {**THING["Locations"][0], "encodingType": "text/plain", "location": "by the river"}
+    thing = {**body, "Datastreams": [], "Locations": [words, THING["Locations"][0]]}
+    whole = {"result": 2, "Datastream": {**stream, "name": "whole", "Thing": thing}}
+    made = await sta.post("Observations", whole)
+    feature = await sta.get(f"Observations({made})/FeatureOfInterest/feature")
+    assert feature["feature"]["type"] == "Point"
+    assert (await sta.get(f"Observations({made})/Datastream/name")) == {"name": "whole"}

@@ -370,7 +370,7 @@ export interface Meeting {
   }[]
   attendance: { seat: string; present: string | null }[]
   quorum: { of: number; in: number; present: number; needed: number; reached: boolean } | null
-  decisions: { n: number; item: number; words: string; positions: Record<string, { position: string; words?: string }>; at: Instant }[]
+  decisions: { n: number; item: number; words: string; positions: { seat: string; position: string; words?: string }[]; at: Instant }[]
   actions: MeetingAction[]
   version: number
 }

@@ -45,6 +45,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from nagara.engines.errors import FolderForbidden
 from nagara.engines.folder import default_root
 from nagara.engines.running import EngineOptions
 from nagara.values.errors import Problem
@@ -165,7 +166,8 @@ def read_settings(
 ) -> Settings:
     """The settings for a command; a flag of None was not given.
 
-    Raises `SettingInvalid`, `SettingUnknown`, `SettingsUnreadable`, `OpenToTheWorld`.
+    Raises `SettingInvalid`, `SettingUnknown`, `SettingsUnreadable`, `OpenToTheWorld`, and
+    `FolderForbidden` for a data folder that may not be read.
     """
     given = {name: value for name, value in flags.items() if value is not None}
     said = {
@@ -193,7 +195,9 @@ def _read_file(path: Path) -> dict[str, Any]:
         tree = tomllib.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):
         return {}
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, PermissionError) as error:
+    except PermissionError as error:
+        raise FolderForbidden(path=str(path.parent), reason=error.strerror or "") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsUnreadable(path=str(path), reason=str(error)) from error
     for name in tree:
         if name not in NAMES or name == "data":

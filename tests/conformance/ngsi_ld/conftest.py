@@ -27,6 +27,7 @@ from nagara.context.ngsi.contexts.shelf import Shelf
 from nagara.context.ngsi.entities import entity_routes
 from nagara.context.ngsi.fetch import Contexts, demand_public
 from nagara.context.ngsi.retrieve import retrieve_routes
+from nagara.context.ngsi.slashes import Slashes
 from nagara.context.ngsi.subscriptions.letter_routes import letter_routes
 from nagara.context.ngsi.subscriptions.notifier import Notifier
 from nagara.context.ngsi.subscriptions.routes import subscription_routes
@@ -95,7 +96,7 @@ async def served(context: Context, guard: Guard) -> AsyncIterator[httpx.AsyncCli
     app, notifier = ngsi_app(context, guard)
     context.add_reader(notifier.reader())
     context.spawn(Task("subscriptions", notifier.run))
-    transport = httpx.ASGITransport(app, client=("127.0.0.1", 40000))
+    transport = httpx.ASGITransport(Slashes(app), client=("127.0.0.1", 40000))
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
         yield client
 

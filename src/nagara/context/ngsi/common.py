@@ -14,8 +14,8 @@ from litestar.config.app import AppConfig
 from litestar.exceptions import HTTPException
 from litestar.types import Message, Scope
 
-from nagara.context.errors import OptionUnknown
-from nagara.context.ngsi.slashes import uncover
+from nagara.context.errors import OptionUnknown, QueryInvalid
+from nagara.context.ngsi.slashes import FLAGS, uncover
 from nagara.values.errors import Problem
 
 BASE = "/ngsi-ld/"
@@ -39,6 +39,7 @@ OPTIONS = frozenset(
     {"normalized", "concise", "keyValues", "simplified", "temporalValues", "aggregatedValues",
      "sysAttrs", "count", "noOverwrite", "update", "replace", "splitEntities"}
 )  # fmt: skip
+_FLAGS = sorted(FLAGS - {"entityMap"})
 
 
 class ParameterUnknown(Problem):
@@ -62,7 +63,10 @@ def ngsi_common(config: AppConfig) -> AppConfig:
 
 
 def _begin(request: Request[Any, Any, Any]) -> Response[bytes] | None:
-    """Refuses what no operation takes. Raises `ParameterUnknown`, `OptionUnknown`."""
+    """Refuses what no operation takes.
+
+    Raises `ParameterUnknown`, `OptionUnknown`, `QueryInvalid`.
+    """
     if not request.scope["path"].startswith(BASE):
         return None
     if request.method in _WRITING and "content-length" not in request.headers:
@@ -70,6 +74,10 @@ def _begin(request: Request[Any, Any, Any]) -> Response[bytes] | None:
     for name in request.query_params:
         if name not in KNOWN:
             raise ParameterUnknown(name=name[:80])
+    for name in _FLAGS:
+        if request.query_params.get(name, "") not in ("", "true", "false"):
+            said = f"{name}={request.query_params[name]}"[:80]
+            raise QueryInvalid(query=said, position=0, reason=f"{name} is true or false")
     for name in ("options", "format"):
         demand_options(request.query_params.getall(name, []))
     uncover(request.scope["path_params"])

@@ -100,6 +100,15 @@ async def test_an_option_that_no_operation_has_is_refused(ngsi: Client) -> None:
     assert (await ngsi.get(ONE)).status_code == 404
 
 
+async def test_a_flag_is_true_or_false(ngsi: Client) -> None:
+    for said in ("yes", "1", "True,False"):
+        answer = await ngsi.get(f"{V1}/entities", params={"type": "T", "count": said})
+        demand_problem(answer, 400, "BadRequestData")
+    for said in ("true", "True", "TRUE"):
+        answer = await ngsi.get(f"{V1}/entities?count={said}&type=T&local=False")
+        assert answer.headers["ngsild-results-count"] == "0", said
+
+
 async def test_geojson_is_for_entities_alone(stored: Client) -> None:
     """Clause 6.3.15; TP 049_02."""
     answer = await stored.get(f"{V1}/subscriptions", headers={"accept": GEO})

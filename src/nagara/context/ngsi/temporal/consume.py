@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from asyncpg import Record
 from litestar import Response, get, post
 from litestar.params import FromPath
 from msgspec import Struct
@@ -21,7 +20,6 @@ from nagara.context.errors import (
     QueryInvalid,
 )
 from nagara.context.history import Series, Span, read_instances
-from nagara.context.history_aggregate import AGGREGATES_MAX, Periods, end_of, read_aggregates
 from nagara.context.history_query import find_subject, kinds_before
 from nagara.context.ngsi import ask
 from nagara.context.ngsi.ask import Asked
@@ -29,6 +27,7 @@ from nagara.context.ngsi.fetch import Contexts
 from nagara.context.ngsi.names import is_uri
 from nagara.context.ngsi.query import is_counted, make_query, params_of, params_of_body
 from nagara.context.ngsi.retrieve import page_links
+from nagara.context.ngsi.temporal.aggregates import tell_aggregates
 from nagara.context.ngsi.temporal.asked import (
     Temporal,
     demand_plain,
@@ -38,16 +37,15 @@ from nagara.context.ngsi.temporal.asked import (
     shown_of,
     temporal_of,
 )
-from nagara.context.ngsi.temporal.errors import TooManyResults
 from nagara.context.ngsi.temporal.evolve import (
     History,
     Shown,
-    Subject,
-    aggregated,
     head,
     kind_of,
     normalized,
     simplified,
+    subject_of,
+    types_in,
 )
 from nagara.context.ngsi.temporal.select import Chosen, Interval, is_within, select
 from nagara.context.ngsi.tenants import Tenants
@@ -112,7 +110,7 @@ def consume_routes(context: Context, contexts: Contexts, page: int) -> list[Any]
             raise EntityInvalid(id=entity_id[:200], reason="an id is a URI")
         async with context.db.acquire() as conn:
             row = await find_subject(conn, tenant, entity_id)
-            if row is None or not visible_types(request.user).allows(_types(row)):
+            if row is None or not visible_types(request.user).allows(types_in(row)):
                 raise EntityNotFound(id=entity_id)
             most = page_for(request, temporal, page)
             told = await tell(conn, [Chosen(row)], temporal, shown, terms, most, keep_empty=True)
@@ -204,16 +202,6 @@ def params_in(body: Any, request: Asked, terms: TermMap) -> dict[str, Any]:
     return params
 
 
-def _types(row: Record) -> tuple[str, ...]:
-    return tuple(row["types"]) if row["types"] else (row["type"],)
-
-
-def _subject(row: Record) -> Subject:
-    return Subject(
-        row["no"], row["id"], _types(row), row["created_at"], row["modified_at"], row["deleted"]
-    )
-
-
 def page_for(request: Asked, temporal: Temporal, page: int) -> int:
     """Instances of an attribute in this answer: `page` for who says how much he wants (a period of
     a year at most, a lastN beyond some) and for brokers, which put histories together; else the
@@ -242,7 +230,7 @@ async def tell(
     names = names_of(shown)
     nos = [one.row["no"] for one in chosen]
     if temporal.form == "aggregatedValues":
-        return await _tell_aggregates(conn, chosen, temporal, shown, terms, keep_empty)
+        return Told(await tell_aggregates(conn, chosen, temporal, shown, terms, keep_empty))
     series: Series = {}
     cut: int | None = None
     newest = temporal.last_n is not None
@@ -335,7 +323,7 @@ def _evolutions(
         attrs = by_entity.get(one.row["no"], {})
         if not attrs and not keep_empty and names != []:
             continue
-        made = head(_subject(one.row), terms, shown, temporal.span.by == "deletedAt")
+        made = head(subject_of(one.row), terms, shown, temporal.span.by == "deletedAt")
         for name in sorted(attrs):
             word = name if name == SCOPE else terms.compact(name)
             made[word] = (
@@ -364,49 +352,3 @@ def _content_range(series: Series, horizon: int | None, temporal: Temporal) -> s
         return f"date-time {instant_text(start)}-{instant_text(low)}/{temporal.last_n}"
     start = low if span.start is None else micros(span.start)
     return f"date-time {instant_text(start)}-{instant_text(high)}/*"
-
-
-async def _tell_aggregates(
-    conn: Conn,
-    chosen: list[Chosen],
-    temporal: Temporal,
-    shown: Shown,
-    terms: TermMap,
-    keep_empty: bool,
-) -> Told:
-    span = temporal.span
-    origin = None if span.start is None else micros(span.start)
-    periods = Periods(temporal.period.months, temporal.period.micros, origin, end_of(span))
-    names = names_of(shown)
-    found = await read_aggregates(
-        conn, [one.row["no"] for one in chosen], names, span, periods, temporal.methods
-    )
-    found = {
-        key: made
-        for key, made in found.items()
-        if made
-        and key[1] not in shown.omit
-        and (shown.datasets is None or key[2] in shown.datasets)
-        and (key[1] != SCOPE or (names is not None and SCOPE in names))
-    }
-    values = sum(len(v) for made in found.values() for v in made.values())
-    if values > AGGREGATES_MAX:
-        raise TooManyResults(found=values, limit=AGGREGATES_MAX)
-    unclear = sorted(
-        {key[:2] for key, made in found.items() if made.keys().isdisjoint(("sum", "avg", "sumsq"))}
-    )
-    kinds = await kinds_before(conn, unclear)
-    by_entity: dict[int, dict[str, dict[str, Any]]] = {}
-    for (no, name, dataset), made in found.items():
-        kind = kinds.get((no, name, dataset), "Property")
-        by_entity.setdefault(no, {}).setdefault(name, {})[dataset] = (kind, made)
-    body = []
-    for one in chosen:
-        attrs = by_entity.get(one.row["no"], {})
-        if not attrs and not keep_empty:
-            continue
-        entity = head(_subject(one.row), terms, shown)
-        for name in sorted(attrs):
-            entity[terms.compact(name)] = aggregated(attrs[name])
-        body.append(entity)
-    return Told(body)

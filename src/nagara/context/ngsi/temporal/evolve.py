@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from asyncpg import Record
 from msgspec import Struct
 
 from nagara.context.chronicle import SCOPE
@@ -54,6 +55,18 @@ class Subject(Struct, frozen=True):
     created_at: datetime
     modified_at: datetime
     deleted: bool = False
+
+
+def types_in(row: Record) -> tuple[str, ...]:
+    """The types of an entity in a row of it."""
+    return tuple(row["types"]) if row["types"] else (row["type"],)
+
+
+def subject_of(row: Record) -> Subject:
+    """The entity of a row."""
+    return Subject(
+        row["no"], row["id"], types_in(row), row["created_at"], row["modified_at"], row["deleted"]
+    )
 
 
 class History(Struct):

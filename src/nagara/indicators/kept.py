@@ -75,6 +75,7 @@ class Wanted(Struct, frozen=True):
     breakdown: str | None = ""
     statuses: Sequence[str] = field(default_factory=list)
     drafts: bool = False
+    entered: bool = False  # by people alone: among what the city counts nobody finds them
     after: tuple[str, str, date, date, str, str] | None = None
     limit: int = 100
 
@@ -206,6 +207,8 @@ async def list_values(conn: Connection, wanted: Wanted) -> list[Kept]:
         conditions.append(f"breakdown = {bind(wanted.breakdown)}")
     if wanted.statuses:
         conditions.append(f"status = any({bind(list(wanted.statuses))}::text[])")
+    if wanted.entered:
+        conditions.append("method in ('by-hand', 'uploaded')")  # as the index value_entered has it
     if wanted.after is not None:
         marks = ", ".join(bind(part) for part in wanted.after)
         conditions.append(f"({_KEY}) > ({marks})")

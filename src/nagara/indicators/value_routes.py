@@ -73,10 +73,12 @@ def read_routes(desk: Desk) -> list[HTTPRouteHandler]:
         area: FromQuery[str | None] = "",
         breakdown: FromQuery[str | None] = "",
         status: FromQuery[str | None] = None,
+        entered: FromQuery[bool] = False,
         after: FromQuery[str | None] = None,
         limit: FromQuery[int] = 100,
     ) -> dict[str, Any]:
-        """Values of the city, or of another; `area=*` and `breakdown=*`: of all."""
+        """Values of the city, or of another; `area=*` and `breakdown=*`: of all; `entered`: by
+        people alone."""
         return await page(
             request,
             Wanted(
@@ -87,6 +89,7 @@ def read_routes(desk: Desk) -> list[HTTPRouteHandler]:
                 None if area == "*" else area,
                 None if breakdown == "*" else breakdown,
                 status.split(",") if status else [],
+                entered=entered,
                 after=_read_cursor(after),
                 limit=limit,
             ),

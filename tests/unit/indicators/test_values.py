@@ -314,6 +314,17 @@ async def test_a_count_does_not_write_over_what_somebody_answers_for(desk: Desk)
     assert (told["value"], told["recount"], told["status"]) == (40, 50, "checked")
 
 
+async def test_what_people_entered_is_found_among_what_the_city_counts(desk: Desk) -> None:
+    made = await desk.enter(value=91.5, note="survey")
+    await desk.ask("steward", "POST", "/compute", json={"codes": ["people-per-km2"]})
+    path = "/values?status=draft&area=*&breakdown=*"
+    everything = (await desk.ask("steward", "GET", path))["items"]
+    assert len(everything) > 50  # a value for each district
+    entered = (await desk.ask("steward", "GET", f"{path}&entered=true"))["items"]
+    assert [one["id"] for one in entered] == [made["id"]]
+    assert (await desk.ask("stranger", "GET", f"{path}&entered=true"))["items"] == []
+
+
 async def test_small_cells_are_hidden_with_what_would_give_them_away(desk: Desk) -> None:
     codes = [d.code for d in desk.town.city.districts[:4]]
     counts = (2.0, 7.0, 30.0, 40.0)

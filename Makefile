@@ -17,6 +17,9 @@ WEB := $(shell find web -path web/node_modules -prune -o -path web/test-results 
 # uv builds nothing from another place than the package index, and takes the Python that is here.
 export UV_PYTHON_DOWNLOADS := never
 export UV_NO_PROGRESS := 1
+# Where an image forbids Python to keep what it compiled, each of the suite's hundred processes would
+# compile a thousand modules again: seconds each. Empty is as if it were not set.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: setup demo test check bench screenshots clean
 .DELETE_ON_ERROR:
@@ -24,7 +27,7 @@ export UV_NO_PROGRESS := 1
 setup: .venv/.made $(SCREENS)
 
 .venv/.made: pyproject.toml uv.lock scripts/uv.sh
-	@uv=$$(sh scripts/uv.sh) && "$$uv" sync --frozen --all-groups --quiet
+	@uv=$$(sh scripts/uv.sh) && "$$uv" sync --frozen --all-groups --quiet --compile-bytecode
 	@touch $@
 
 web/node_modules/.made: web/package.json web/package-lock.json

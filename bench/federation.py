@@ -18,7 +18,7 @@ from city import City, running_city
 from frame import Row, Scale, scale_asked
 from nagara.federation.envelope import ENVELOPE, SigningKey, digest_of
 from nagara.federation.links import read_code
-from nagara.federation.model import VERSION, Payload, enrolment
+from nagara.federation.model import EMPTY_STATE, VERSION, Payload, enrolment
 
 API = "/api/v1/federation"
 MEMBER, TYPE = "bench-member", "AirQualityObserved"
@@ -137,7 +137,7 @@ async def _published(city: City, hub: City, things: int) -> tuple[float, int]:
     while True:
         up, down = await _link(city, upper), await _link(hub, code)
         told_s = time.perf_counter() - began_s
-        settled = up["waiting"] == up["unacknowledged"] == 0 and up["sent"] > 1
+        settled = up["waiting"] == up["unacknowledged"] == 0 and up["digest"] != EMPTY_STATE
         if settled and up["digest"] == down["digest"]:
             return told_s, up["sent"]
         if told_s > WAIT_S_MAX:

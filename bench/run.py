@@ -20,10 +20,12 @@ from rich.table import Table
 
 import batch_upsert
 import features
+import federation
 import geo_query
 import get_by_id
 import history
 import idle_memory
+import indicators
 import mqtt_to_commit
 import network_report
 import patch
@@ -45,6 +47,8 @@ BENCHES: dict[str, Bench] = {
     "subscriptions": subscriptions.bench,
     "network": network_report.bench,
     "features": features.bench,
+    "indicators": indicators.bench,
+    "federation": federation.bench,
 }
 RESULTS = HERE / "results"
 WIDTH_MIN = 150

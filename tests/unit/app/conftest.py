@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 import pytest_asyncio
 
 from nagara.app import Application
@@ -19,12 +20,15 @@ from nagara.settings import Settings
 
 
 @pytest_asyncio.fixture
-async def application(database: Database, city_root: Path) -> AsyncIterator[Application]:
-    """A started Phuket."""
+async def application(
+    database: Database, city_root: Path, request: pytest.FixtureRequest
+) -> AsyncIterator[Application]:
+    """A started Phuket; a test may name further settings of it."""
     folder = Folder.make(city_root, engine_owner())
     nats: Any = None
     engines = Engines(folder, database, nats, None)
-    made = Application(Settings(data=city_root, kit="th-pkt"), engines, bundled_kit("th-pkt"))
+    settings = Settings(data=city_root, kit="th-pkt", **getattr(request, "param", {}))
+    made = Application(settings, engines, bundled_kit("th-pkt"))
     made.build()
     await made.start()
     yield made

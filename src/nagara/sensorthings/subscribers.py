@@ -18,6 +18,7 @@ from nats.aio.msg import Msg
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 from nats.js.errors import NotFoundError
 
+from nagara.engines.errors import StreamUnreachable
 from nagara.engines.nats import NatsEngine, open_mqtt_log
 from nagara.sensorthings.mqtt import PREFIX
 from nagara.sensorthings.telling import Telling
@@ -25,7 +26,7 @@ from nagara.sensorthings.telling import Telling
 STREAM = "$MQTT_sess"
 #: How often it is asked whether sessions that had wishes are still there.
 LOOK_EVERY_S = 15.0
-RETRY_S_MAX = 5.0
+RETRY_S_MAX = 30.0  # where another server is used that keeps its sessions to itself
 
 log = structlog.get_logger("sensorthings.subscribers")
 
@@ -59,7 +60,7 @@ class Subscribers:
             try:
                 await self._follow()
                 pause = 0.2
-            except (OSError, TimeoutError, nats.errors.Error) as error:
+            except (OSError, TimeoutError, StreamUnreachable, nats.errors.Error) as error:
                 log.warning("sessions.away", reason=f"{type(error).__name__}: {error}")
             await asyncio.sleep(pause)
             pause = min(pause * 2, RETRY_S_MAX)

@@ -182,6 +182,11 @@ class Telling:
         else:
             self._asked.clear()
 
+    @property
+    def topics(self) -> tuple[str, ...]:
+        """The topics that are told of now."""
+        return tuple(self._wishes.all)
+
     def amended(self, of: str, number: int) -> None:
         """An Observation was changed afterwards: no row of the log says so."""
         if self._wishes.all and self._watcher is not None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 import paho.mqtt.client as mqtt
+import pytest
 
 from conformance.sensorthings.test_create_update_delete import THING
 from nagara.city import City
@@ -20,6 +21,7 @@ from nagara.ingest import parking
 from nagara.ingest.adapters.mqtt import MqttIntake
 from nagara.ingest.adapters.mqtt_login import Grant, LoginRequest, LoginService
 from nagara.ingest.service import IngestService
+from nagara.sensorthings import subscribers
 from nagara.sensorthings.answer import Answering
 from nagara.sensorthings.discover import Streams
 from nagara.sensorthings.mqtt import PREFIX, Hearing
@@ -111,8 +113,9 @@ async def test_what_a_program_publishes_is_an_observation(
 
 
 async def test_who_subscribes_hears_what_a_get_would_tell(
-    sta: Any, nats_engine: NatsEngine
+    sta: Any, nats_engine: NatsEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(subscribers, "LOOK_EVERY_S", 0.2)
     thing = await sta.post("Things", THING)
     [stream] = await sta.ids("Datastreams")
     streams = Streams(sta.context)
@@ -142,6 +145,11 @@ async def test_who_subscribes_hears_what_a_get_would_tell(
         assert (await listener.first(places))["name"] == "Elsewhere"
         assert len(listener.heard[name]) == 1
         assert others not in listener.heard
+        assert len(telling.topics) == 5
+        await listener.close()
+        async with asyncio.timeout(30):  # nobody listens: nothing is put into words
+            while telling.topics:
+                await asyncio.sleep(0.05)
     finally:
         await listener.close()
         telling_task.cancel()

@@ -69,3 +69,13 @@ export function unitName(unit: string): string {
 export function setName(code: string): string {
   return say(`measure.set.${code}`, {}, code)
 }
+
+/** A quality rule in words: `range(0, 100)` is "from 0 to 100". */
+export function ruleName(rule: string): string {
+  const [, kind = rule, said = ''] = /^(\w+)(?:\((.*)\))?$/.exec(rule) ?? []
+  const [low = '', high = ''] = said.split(',').map((one) => one.trim())
+  if (kind === 'range') return high ? say('measure.rule.between', { low: low || '−∞', high }) : say('measure.rule.least', { low })
+  if (kind === 'ordered') return say('measure.rule.ordered', { order: said.replace(/[,<=]+/g, ' ≤ ') })
+  if (kind === 'at_most') return say('measure.rule.atMost', { code: said })
+  return say(`measure.rule.${kind}`, {}, rule)
+}

@@ -123,15 +123,15 @@ async function send(method: Method, path: string, body: unknown, options: Option
 
 async function call<T>(method: Method, path: string, body: unknown, options: Options): Promise<T> {
   let response: Response
+  let text = ''
   try {
     response = await send(method, path, body, options)
+    if (response.ok && response.status !== 204) text = await response.text() // may end half-way
   } catch (cause) {
     if (options.signal?.aborted) throw cause // the caller left: nobody needs words
     throw unreachable(cause)
   }
   if (!response.ok) throw await problemOf(response)
-  if (response.status === 204) return undefined as T
-  const text = await response.text()
   return (text ? JSON.parse(text) : undefined) as T
 }
 

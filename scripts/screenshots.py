@@ -205,10 +205,20 @@ def views(tracking_code: str) -> list[View]:
     ]
 
 
+def wait_for_map(page: Page) -> None:
+    """A map is loaded after what it shows."""
+    page.locator(".maplibregl-canvas").wait_for()
+
+
 def network_views() -> list[View]:
     """The places of /network, as those who have them open see them."""
     return [
-        View("network-" + place.partition(",")[0].replace("/", "-"), f"/network#/{place}", account)
+        View(
+            "network-" + place.partition(",")[0].replace("/", "-"),
+            f"/network#/{place}",
+            account,
+            wait_for_map if place == "members" else None,
+        )
         for place, account in NETWORK
     ]
 

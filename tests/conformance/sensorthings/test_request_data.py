@@ -475,6 +475,10 @@ async def test_what_other_standards_write_is_there_at_once(sta: Any) -> None:
     assert thing["properties"]["stationCode"] == "61t"
     assert thing["properties"]["type"] == "AirQualityObserved"
     assert thing["Locations"][0]["location"]["coordinates"] == [100.6, 13.66]
+    newest, number = thing["Datastreams"][0]["Observations"][0], thing["@iot.id"]
+    assert newest["resultTime"] == newest["phenomenonTime"]
+    assert await sta.ids(f"Things({number})/HistoricalLocations") == [number]
+    assert len(await sta.ids(f"FeaturesOfInterest({number})/Observations")) == 6
     pm25 = thing["Datastreams"][0]
     assert pm25["unitOfMeasurement"]["symbol"] == "µg/m³"
     assert pm25["ObservedProperty"]["name"] == "pm25"

@@ -201,7 +201,8 @@ language sql stable parallel safe as $$
         sensorthings.instant(split_part(i.i -> 'phenomenonTime' ->> 'value', '/', 2)),
         sensorthings.held(i.i),
         coalesce(sensorthings.instant(sensorthings.held(i.i -> 'resultTime') #>> '{}'),
-            case when i.i ? 'provenance' then c.at end),  -- a reading of a device is its result
+            (select c.at from sensorthings.datastream d  -- what nobody told here is its own result
+             where d.no = $2 and d.attr = $3 and d.own is null)),
         coalesce(sensorthings.held(i.i -> 'resultQuality'), sensorthings.held(i.i -> 'quality')),
         sensorthings.instant(split_part(i.i -> 'validTime' ->> 'value', '/', 1)),
         sensorthings.instant(split_part(i.i -> 'validTime' ->> 'value', '/', 2)),
@@ -231,7 +232,8 @@ language sql stable parallel safe as $$
         sensorthings.instant(split_part(i.i -> 'phenomenonTime' ->> 'value', '/', 2)),
         sensorthings.held(i.i),
         coalesce(sensorthings.instant(sensorthings.held(i.i -> 'resultTime') #>> '{}'),
-            case when i.i ? 'provenance' then c.at end),  -- a reading of a device is its result
+            (select c.at from sensorthings.datastream d  -- what nobody told here is its own result
+             where d.no = $2 and d.attr = $3 and d.own is null)),
         coalesce(sensorthings.held(i.i -> 'resultQuality'), sensorthings.held(i.i -> 'quality')),
         sensorthings.instant(split_part(i.i -> 'validTime' ->> 'value', '/', 1)),
         sensorthings.instant(split_part(i.i -> 'validTime' ->> 'value', '/', 2)),

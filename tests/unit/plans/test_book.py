@@ -183,7 +183,8 @@ async def test_lists_of_twenty_thousand_are_quick(town: Town) -> None:
                       (array['idea', 'delivery', null])[1 + n % 3], 'active',
                       (array['planning', 'ongoing', null])[1 + n % 3], 2020 + n % 5, 2028, 'THB',
                       1000, n % 2, null, 100 + c / 1000.0, 10 + n, false, null, null, null, null,
-                      null, null, 1, now(), 'project ' || md5(c || '-' || n) || repeat(' words', 20),
+                      null, null, 1, now(),
+                      'project ' || md5(c || '-' || n) || repeat(' words', 20),
                       '{"name": "x"}'
                from generate_series(1, 1000) c, generate_series(1, 20) n"""
         )

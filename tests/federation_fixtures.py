@@ -85,6 +85,7 @@ class Node:
     ) -> None:
         """A value that town hall has approved, as the register writes it."""
         from nagara.indicators import kept as values  # the test plays the indicators' part
+        from nagara.indicators.telling import entity_of
 
         numerator, denominator = more.get("numerator"), more.get("denominator")
         made = values.Kept(
@@ -102,7 +103,8 @@ class Node:
             await values.insert(conn, made)
         from nagara.context import Upsert
 
-        await self.application.context.write(Upsert(register._entity(made)), actor="system:test")
+        entity = entity_of(made, register.library)
+        await self.application.context.write(Upsert(entity), actor="system:test")
 
 
 Make = Callable[[str], Awaitable[Node]]

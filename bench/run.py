@@ -29,6 +29,7 @@ import indicators
 import mqtt_to_commit
 import network_report
 import patch
+import projects
 import query_entities
 import sensor_to_screen
 import subscriptions
@@ -46,6 +47,7 @@ BENCHES: dict[str, Bench] = {
     "history": history.bench,
     "subscriptions": subscriptions.bench,
     "network": network_report.bench,
+    "projects": projects.bench,
     "features": features.bench,
     "indicators": indicators.bench,
     "federation": federation.bench,

@@ -61,7 +61,7 @@ for (const language of languages) {
 }
 
 /** Names that are the same in every language. */
-const NAMES = /Nagara|MQTT|PM2\.5|CSV|JSON|LoRaWAN|URL|npm|WebSocket|NGSI-LD|Apache|HTTP|Traffy Fondue|air4thai|ThaiWater|GTFS/g
+const NAMES = /Nagara|SensorThings|MQTT|PM2\.5|CSV|JSON|LoRaWAN|URL|npm|WebSocket|NGSI-LD|Apache|HTTP|Traffy Fondue|air4thai|ThaiWater|GTFS/g
 
 test('Thai messages are in Thai', () => {
   const foreign = Object.entries(messages('th')).filter(([, text]) => {

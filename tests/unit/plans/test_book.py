@@ -1,10 +1,9 @@
-"""The book of projects, as the network and the federation use it; and how fast it is read."""
+"""The book of projects, as the network and the federation use it."""
 
 from __future__ import annotations
 
 import asyncio
 import csv
-import time
 from collections.abc import AsyncIterator
 from datetime import date
 from pathlib import Path
@@ -14,9 +13,9 @@ import pytest
 import pytest_asyncio
 
 from nagara.indicators import targets
-from nagara.plans import errors, finding
+from nagara.plans import errors
 from nagara.plans.book import Book, record_of
-from nagara.plans.finding import Filter, Sight
+from nagara.plans.finding import Sight
 from nagara.plans.progress import standing
 from nagara.plans.service import Projects, entity_of
 from nagara.vocab.project import (
@@ -171,49 +170,3 @@ def test_on_track_is_what_the_indicators_call_so() -> None:
                 other = standing(baseline, begun, target, until, sense, value, on)  # type: ignore[arg-type]
                 name = {"no-value": "not-reported"}.get(one.standing, one.standing)
                 assert other.standing == name, (sense, value, on)
-
-
-async def test_lists_of_twenty_thousand_are_quick(town: Town) -> None:
-    async with town.floor.db.acquire() as conn:
-        await conn.execute(
-            """insert into plans.project
-               select 'urn:ngsi-ld:Project:c' || c || ':' || n, 'c' || c, 'TH',
-                      'Project ' || md5(c || '-' || n), 'project ' || md5(c || '-' || n),
-                      'register', true, 'FA' || (1 + n % 6), null,
-                      (array['idea', 'delivery', null])[1 + n % 3], 'active',
-                      (array['planning', 'ongoing', null])[1 + n % 3], 2020 + n % 5, 2028, 'THB',
-                      1000, n % 2, null, 100 + c / 1000.0, 10 + n, false, null, null, null, null,
-                      null, null, 1, now(),
-                      'project ' || md5(c || '-' || n) || repeat(' words', 20),
-                      '{"name": "x"}'
-               from generate_series(1, 1000) c, generate_series(1, 20) n"""
-        )
-        await conn.execute(
-            "insert into plans.year_note select id, y, 'report', name, focus_area, null"
-            " from plans.project, generate_series(2022, 2025) y"
-        )
-        await conn.execute("analyze plans.project; analyze plans.year_note")
-        asked = [
-            Filter(), Filter(city="c500"), Filter(focus="FA3"), Filter(gap=True), Filter(year=2024),
-            Filter(q="abc"), Filter(q="nothing"), Filter(status="none"), Filter(country="TH"),
-            Filter(stage="delivery", focus="FA2"), Filter(noted_year=2023),
-        ]  # fmt: skip
-        slow: list[tuple[str, Filter, float]] = []
-        for wanted in asked:
-            for name, ask in (
-                ("list", lambda w=wanted: finding.list_summaries(conn, w, Sight("x"), None, 50)),
-                ("count", lambda w=wanted: finding.count(conn, w, Sight())),
-                ("points", lambda w=wanted: finding.list_points(conn, w, Sight())),
-            ):
-                took_ms = min([await _took_ms(ask) for _ in range(2)])
-                if took_ms > 200:
-                    slow.append((name, wanted, took_ms))
-        rows = await finding.list_summaries(conn, Filter(), Sight(), None, 50)
-    assert len(rows) == 51
-    assert not slow
-
-
-async def _took_ms(ask: object) -> float:
-    began_s = time.perf_counter()
-    await ask()  # type: ignore[operator]
-    return (time.perf_counter() - began_s) * 1000

@@ -20,7 +20,7 @@ from typing import Any
 
 from procs import processor_of_tree
 
-START_S_MAX = 60.0
+START_S_MAX = 120.0
 STOP_S_MAX = 30.0
 
 

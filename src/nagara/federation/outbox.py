@@ -202,18 +202,21 @@ class Outbox:
     ) -> None:
         async with self._db.acquire() as conn:
             choices = await kept.list_choices(conn, link.peer)
+            # of things that are one item each, in one question
+            single = [(kind, subject) for kind, subject, _ in dirty if kind != "value"]
+            known = await chains.told(conn, link.peer, single)
         chosen = {(one.kind, one.type): frozenset(one.attrs) for one in choices}
         for kind, subject, mark in dirty:
             if batch.is_full:
                 return
             if kind == "value":
                 found = await self._value_items(link, subject, ("value", "") in chosen)
+                async with self._db.acquire() as conn:
+                    known.update(await chains.told(conn, link.peer, list(found)))
             elif kind == "project":
                 found = await self._project_items(subject, ("project", "") in chosen)
             else:
                 found = await self._entity_items(subject, chosen)
-            async with self._db.acquire() as conn:
-                known = await chains.told(conn, link.peer, list(found))
             for key, item in found.items():
                 if batch.is_full:  # what is left of it stays noted; what was told is not told again
                     return

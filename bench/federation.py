@@ -76,7 +76,7 @@ class Member:
 async def bench(scale: Scale) -> list[Row]:
     """Rows of the table."""
     single, full, things = {"tiny": (20, 2, 100), "large": (5_000, 100, 100_000)}.get(
-        scale.name, (1_000, 25, 10_000)
+        scale.name, (300, 10, 3_000)
     )
     async with running_city() as hub, running_city("th-pkt") as city:
         member = Member(hub)

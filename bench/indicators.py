@@ -77,7 +77,7 @@ async def bench(scale: Scale) -> list[Row]:
     days, stations, cases, cities = {
         "tiny": (5, 40, 500, 10),
         "large": (365, 80, 200_000, 1_000),
-    }.get(scale.name, (365, 40, 50_000, 100))
+    }.get(scale.name, (365, 40, 50_000, 50))
     cities = int(os.environ.get("CITIES", cities))
     tiny = scale.name == "tiny"
     async with running_city() as city:
@@ -94,7 +94,7 @@ async def bench(scale: Scale) -> list[Row]:
         began_s = time.monotonic()
         await asyncio.to_thread(_ask, city, "POST", f"{API}/compute", body)
         again_s = time.monotonic() - began_s
-        asked = await asyncio.to_thread(_questions, city, codes, cities, 5 if tiny else 10)
+        asked = await asyncio.to_thread(_questions, city, codes, cities, 5 if tiny else 8)
     worst = max(asked, key=lambda name: asked[name])
     notes = tuple(f"{name}: p95 {ms(seconds)}" for name, seconds in asked.items())
     return [

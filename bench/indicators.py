@@ -61,10 +61,10 @@ from generate_series($1::int, $2::int) as c cross join unnest($3::text[]) as cod
     cross join generate_series(2006, 2025) as y
 """
 _MEMBERS = """
-insert into network.member (code, name, country, joined_year, source, at, lon, lat)
+insert into network.member (code, name, country, joined_year, source, at, told, lon, lat)
 select 'c-' || lpad(n::text, 4, '0'), jsonb_build_object('en', 'City ' || n),
     (array['BN','KH','ID','LA','MY','MM','PH','SG','TH','TL','VN'])[1 + n % 11], 2006, 'bench',
-    now(), 100 + n % 40 / 2.0, n % 20 from generate_series(1, $1::int) as n
+    now(), 1, 100 + n % 40 / 2.0, n % 20 from generate_series(1, $1::int) as n
 """
 _INDEXES = """
 select indexname, indexdef from pg_indexes

@@ -63,7 +63,8 @@ from nagara.http.health import health_routes
 from nagara.http.observe import Gauges, Lines, Watch, make_tracer
 from nagara.http.pages import Pages, static_folder
 from nagara.http.problem import EXCEPTION_HANDLERS
-from nagara.indicators.kept import Wanted
+from nagara.indicators.definitions import Definition
+from nagara.indicators.kept import Whole
 from nagara.indicators.reading import Reading
 from nagara.indicators.room import assemble as assemble_indicators
 from nagara.ingest.room import assemble as assemble_ingest
@@ -298,35 +299,28 @@ class ValuesOfCities:
     async def list_points(
         self, cities: Sequence[str], codes: Sequence[str] | None, start: date, end: date, /
     ) -> list[Point]:
-        """Values that somebody answers for, of whole cities, small cells hidden."""
-        found = []
+        """Values that somebody answers for, of whole cities: one question for all of them."""
         known = self._reading.library.definitions
-        for city in cities:
-            wanted = Wanted(city, codes, start, end, limit=CITY_POINTS_MAX)
-            async for told in self._reading.walk(wanted, reveal=False):
-                v = told.kept
-                definition = known.get(v.code)
-                found.append(
-                    Point(
-                        v.city,
-                        v.code,
-                        dict(definition.name) if definition else {"en": v.code, "th": v.code},
-                        v.period_start,
-                        v.period_end,
-                        v.value,
-                        v.unit,
-                        v.quality,
-                        format_instant(v.at),
-                        v.method,
-                        _why_missing(v.note, told.hidden) if v.value is None else None,
-                        definition.direction if definition else None,
-                    )
-                )
-        return sorted(found, key=lambda p: (p.city, p.code, p.start))
+        found = await self._reading.list_whole(cities, codes, start, end, CITY_POINTS_MAX)
+        points = [_point(value, known.get(value.code)) for value in found]
+        return sorted(points, key=lambda p: (p.city, p.code, p.start))
 
 
-def _why_missing(note: str | None, hidden: bool) -> str:
-    return "hidden: a small cell" if hidden else note or "no value was told"
+def _point(value: Whole, definition: Definition | None) -> Point:
+    return Point(
+        value.city,
+        value.code,
+        dict(definition.name) if definition else {"en": value.code, "th": value.code},
+        value.period_start,
+        value.period_end,
+        value.value,
+        value.unit,
+        value.quality,
+        format_instant(value.at),
+        value.method,
+        (value.note or "no value was told") if value.value is None else None,
+        definition.direction if definition else None,
+    )
 
 
 def _subscription_id() -> str:

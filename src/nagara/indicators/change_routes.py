@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import timedelta
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from litestar import get
@@ -22,6 +24,12 @@ from nagara.indicators.service import Answer, Indicators
 from nagara.values.time import format_instant
 
 DAYS_MAX = 366
+#: Spans that the screen offers: counted again by themselves.
+SPANS_DAYS = (1, 7, 30)
+#: Wall seconds for which a count of another span is told again; three times as long where counting
+#: goes on by itself, so that a slow count is waited for by nobody.
+KEPT_S = 300.0
+OTHER_SPANS_MAX = 8
 #: Districts that are named: those that did most of it.
 DISTRICTS_TOLD = 5
 #: A sum of districts that misses the whole by more than this is none: a median, a mean of means.
@@ -86,18 +94,67 @@ def _numerators(answer: Answer) -> Mapping[str | None, float]:
     return {district: value.numerator or 0.0 for district, value in answer.rows}
 
 
-def change_routes(indicators: Indicators) -> list[HTTPRouteHandler]:
+class Changed(Struct, frozen=True):
+    """All formulas in the last days and in as many before them, as of a time."""
+
+    as_of: datetime
+    span: timedelta
+    answers: Sequence[Answer]  # of each formula that of before, then that of now
+    counted_s: float  # on the clock of the machine
+
+
+class Changing:
+    """What changed, as it was last counted: a count looks at every case of its days, which grows
+    with the city, and a screen does not wait for it."""
+
+    def __init__(self, indicators: Indicators) -> None:
+        self._indicators = indicators
+        self._kept: dict[int, Changed] = {}
+        self._counting = asyncio.Lock()
+
+    async def ask(self, days: int) -> Changed:
+        """The last count of the spans that are counted again by themselves; of any other span, or
+        of one that nothing counts again any more, a count of the last minutes."""
+        found = self._fresh(days)
+        if found is None:
+            async with self._counting:  # who asks at the same time waits for the same count
+                found = self._fresh(days) or await self._count(days)
+        return found
+
+    async def count_again(self) -> None:
+        """Count the spans of the screen again."""
+        for days in SPANS_DAYS:
+            async with self._counting:
+                await self._count(days)
+
+    def _fresh(self, days: int) -> Changed | None:
+        found = self._kept.get(days)
+        keep_s = KEPT_S * (3 if days in SPANS_DAYS else 1)
+        return found if found and time.monotonic() - found.counted_s < keep_s else None
+
+    async def _count(self, days: int) -> Changed:
+        await self._indicators.add_up_days()
+        now, span = self._indicators.now(), timedelta(days=days)
+        periods = [Period(now - 2 * span, now - span), Period(now - span, now)]
+        answers = await self._indicators.count(list(self._indicators.formulas.values()), periods)
+        made = Changed(now, span, answers, time.monotonic())
+        self._kept[days] = made
+        for other in [d for d in self._kept if d not in SPANS_DAYS][:-OTHER_SPANS_MAX]:
+            del self._kept[other]
+        return made
+
+
+def change_routes(changing: Changing) -> list[HTTPRouteHandler]:
     """What the city counts by itself, in the last days and in as many before them."""
 
     @get(f"{API}/changes", opt=allow("indicator:read"))
     async def changes(request: Asked, days: FromQuery[int] = 7) -> dict[str, Any]:
-        """Each formula over the last `days` and over those before, with what made the change."""
+        """Each formula over the last `days` and over those before, with what made the change, as it
+        was last counted: `asOf` says when."""
         if not 1 <= days <= DAYS_MAX:
             raise PeriodInvalid(start=f"days={days}", end="")
-        await indicators.add_up_days()
-        now, span = indicators.now(), timedelta(days=days)
-        periods = [Period(now - 2 * span, now - span), Period(now - span, now)]
-        answers = await indicators.count(list(indicators.formulas.values()), periods)
+        found = await changing.ask(days)
+        now, span, answers = found.as_of, found.span, found.answers
         language = language_of(request)
         return {
             "asOf": format_instant(now),

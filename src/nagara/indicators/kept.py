@@ -80,6 +80,21 @@ class Wanted(Struct, frozen=True):
     limit: int = 100
 
 
+class Whole(Struct, frozen=True):
+    """A value of a whole city, as much of it as a comparison of cities tells."""
+
+    city: str
+    code: str
+    period_start: date
+    period_end: date
+    value: float | None
+    unit: str
+    quality: Grade
+    method: str
+    at: datetime
+    note: str | None
+
+
 _COLUMNS = tuple(name for name in Kept.__struct_fields__ if name != "id")
 _LIST = ", ".join((*_COLUMNS, "id"))
 _MARKS = ", ".join(f"${n}" for n in range(1, len(_COLUMNS) + 1))
@@ -253,6 +268,34 @@ async def list_across(
         drafts,
     )
     return [Kept(**dict(row)) for row in rows]
+
+
+async def list_whole(
+    conn: Connection,
+    cities: Sequence[str],
+    codes: Sequence[str] | None,
+    start: date,
+    end: date,
+    of_each_max: int,
+) -> list[Whole]:
+    """What is answered for whole cities, of these definitions (None: of all), in one statement:
+    of each city the first `of_each_max` in the order of their key."""
+    wanted = "" if codes is None else "and code = any($5::text[])"
+    rows = await conn.fetch(
+        f"""select {", ".join(f"v.{name}" for name in Whole.__struct_fields__)}
+            from unnest($1::text[]) as asked(name) cross join lateral (
+                select * from indicators.value
+                where city = asked.name and area = '' and breakdown = ''
+                  and period_end > $2 and period_start < $3 and {_SEEN} {wanted}
+                order by {_KEY} limit $4
+            ) v""",  # noqa: S608 - as _INSERT
+        list(cities),
+        start,
+        end,
+        of_each_max,
+        *([] if codes is None else [list(codes)]),
+    )
+    return [Whole(*row) for row in rows]
 
 
 async def list_peers(conn: Connection, code: str, city: str, end: date) -> list[float]:

@@ -12,7 +12,7 @@ from nagara.city.model import City
 from nagara.engines.database import Database
 from nagara.indicators import errors, kept
 from nagara.indicators.definitions import Definition, Library, Place
-from nagara.indicators.kept import Kept, Wanted
+from nagara.indicators.kept import Kept, Wanted, Whole
 from nagara.indicators.suppression import PERSONAL, SMALL_CELL_BELOW, hidden_cells
 from nagara.indicators.targets import Progress, Target, progress
 
@@ -255,6 +255,18 @@ class Reading:
         return values[-1].kept.value if values else None
 
     # --- cities -----------------------------------------------------------------------------
+
+    async def list_whole(
+        self,
+        cities: Sequence[str],
+        codes: Sequence[str] | None,
+        start: date,
+        end: date,
+        of_each_max: int,
+    ) -> list[Whole]:
+        """What is answered for whole cities, in no order: none of it is a small cell."""
+        async with self._db.acquire() as conn:
+            return await kept.list_whole(conn, cities, codes, start, end, of_each_max)
 
     async def compare(
         self, code: str, cities: Sequence[str], start: date, end: date, drafts: bool

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from nagara.context import Reader, Task
 from nagara.context.room import Floor, Room
-from nagara.indicators.change_routes import change_routes
+from nagara.indicators.change_routes import Changing, change_routes
 from nagara.indicators.computing import STORE_EVERY_S, Computing
 from nagara.indicators.counting import Counting
 from nagara.indicators.definitions import make_library
@@ -48,6 +48,7 @@ def assemble(floor: Floor, packs: Sequence[Pack]) -> IndicatorRoom:
     reading = Reading(floor.db, floor.city, library)
     computing = Computing(indicators, library, floor.db)
     lineage = Lineage(indicators, floor.context, floor.db)
+    changing = Changing(indicators)
     desk = Desk(register, reading, computing, lineage)
 
     async def refresh_for_ever() -> None:
@@ -60,6 +61,7 @@ def assemble(floor: Floor, packs: Sequence[Pack]) -> IndicatorRoom:
     async def store_for_ever() -> None:
         while True:
             began_s = time.monotonic()
+            await changing.count_again()
             await computing.compute_running(indicators.now())
             took_s = time.monotonic() - began_s
             await asyncio.sleep(max(STORE_EVERY_S, took_s / SHARE_MAX))
@@ -75,7 +77,7 @@ def assemble(floor: Floor, packs: Sequence[Pack]) -> IndicatorRoom:
         name="indicators",
         routes=[
             *indicator_routes(indicators, reading),
-            *change_routes(indicators),
+            *change_routes(changing),
             *definition_routes(reading),
             *read_routes(desk),
             *lineage_routes(desk),

@@ -46,11 +46,16 @@ def indicator_routes(indicators: Indicators, reading: Reading) -> list[HTTPRoute
         start: From = None,
         to: FromQuery[str | None] = None,
     ) -> dict[str, Any]:
-        """One indicator, by district where asked, over the cases opened in a period."""
+        """One indicator, by district where asked: the year behind as it was last counted (`asOf`),
+        or counted now over the period that is named."""
         if by not in (None, "", "district"):
             raise BreakdownUnknown(got=str(by)[:40])
         language = language_of(request)
-        answer = await indicators.answer(code, _period(start, to))
+        period = _period(start, to)
+        if period == Period():
+            answer = await indicators.latest(code)
+        else:
+            answer = await indicators.answer(code, period)
         head = _head(answer, language)
         if by == "district":
             head["rows"] = _rows(answer, reading.below, may(request.user, "indicator:check"))

@@ -82,6 +82,7 @@ class Indicators:
         self._written: dict[str, tuple[Any, ...]] | None = None
         self._heard = True
         self._adding = asyncio.Lock()
+        self._counting_first = asyncio.Lock()  # many who ask a city just started count it once
         self._counted_s = -math.inf
         self._latest: dict[str, Answer] = {}
 
@@ -187,11 +188,18 @@ class Indicators:
         return answer
 
     async def list_latest(self) -> list[Answer]:
-        """All formulas as they were last counted, at most a minute ago."""
+        """All formulas as they were last counted, a minute or two ago at most."""
         if not self._latest:
-            await self.add_up_days()
-            await self._recount()
+            async with self._counting_first:
+                if not self._latest:
+                    await self.add_up_days()
+                    await self._recount()
         return list(self._latest.values())
+
+    async def latest(self, code: str) -> Answer:
+        """A formula as it was last counted over the year behind. Raises `IndicatorUnknown`."""
+        self.get(code)
+        return next(one for one in await self.list_latest() if one.formula.code == code)
 
     async def count(self, formulas: Sequence[Formula], periods: Sequence[Period]) -> list[Answer]:
         """Each formula in each period: all periods of the first, then of the next."""

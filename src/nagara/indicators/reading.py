@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from nagara.city.model import City
 from nagara.engines.database import Database
 from nagara.indicators import errors, kept
+from nagara.indicators.cells import Cell, list_cells
 from nagara.indicators.definitions import Definition, Library, Place
 from nagara.indicators.kept import Kept, Wanted, Whole
 from nagara.indicators.suppression import PERSONAL, SMALL_CELL_BELOW, hidden_cells
@@ -90,30 +91,16 @@ class Reading:
 
     async def hide(self, values: Sequence[Kept]) -> list[Told]:
         """The values, without the numbers of cells that could point at somebody."""
-        groups = {
+        tables = {
             (v.city, v.code, v.period_start, v.period_end, bool(v.breakdown))
             for v in values
             if (v.area or v.breakdown) and self._is_of_people(v)
         }
         hidden: set[int] = set()
-        async with self._db.acquire() as conn:
-            for city, code, start, end, broken in groups:
-                cells = await kept.list_values(
-                    conn,
-                    Wanted(
-                        city=city,
-                        codes=[code],
-                        start=start,
-                        end=end,
-                        area=None,
-                        breakdown=None if broken else "",
-                        drafts=True,
-                        limit=kept.PAGE_MAX,
-                    ),
-                )
-                hidden |= self._hidden_among(
-                    v for v in cells if (v.period_start, v.period_end) == (start, end)
-                )
+        if tables:
+            async with self._db.acquire() as conn:
+                cells = await list_cells(conn, sorted(tables))
+            hidden = self._hidden_among(cells)
         return [Told(_blank(v), True) if v.id in hidden else Told(v) for v in values]
 
     def _is_of_people(self, value: Kept) -> bool:
@@ -121,22 +108,20 @@ class Reading:
         personal = value.breakdown.partition("=")[0] in PERSONAL
         return personal or (definition is not None and definition.people)
 
-    def _hidden_among(self, cells: Iterable[Kept]) -> set[int]:
+    def _hidden_among(self, cells: Iterable[Cell]) -> set[int]:
         """Small cells of each table: districts under the city, and each dimension by itself."""
-        tables: dict[tuple[str, str], dict[int, tuple[float, float]]] = {}
+        sums: dict[tuple[int, str, str], dict[int, tuple[float, float]]] = {}
         for one in cells:
-            if not (one.area or one.breakdown):
-                continue
             dimension = one.breakdown.partition("=")[0]
             # districts of one breakdown sum to the city's; values of a dimension to the whole
             keys = [("area", one.breakdown)] if one.area else []
             keys += [(dimension, one.area)] if dimension else []
             for key in keys:
                 counts = (one.numerator or 0.0, one.denominator or 0.0)
-                tables.setdefault(key, {})[one.id] = counts
+                sums.setdefault((one.table, *key), {})[one.id] = counts
         found: set[int] = set()
-        for table in tables.values():
-            found |= hidden_cells(table, self.below)
+        for parts in sums.values():
+            found |= hidden_cells(parts, self.below)
         return found
 
     # --- answers ----------------------------------------------------------------------------

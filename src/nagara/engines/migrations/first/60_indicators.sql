@@ -110,6 +110,10 @@ create index value_whole on indicators.value (city, period_end, code)
 create index value_entered on indicators.value
     (city, code, period_end, period_start, area, breakdown)
     where method in ('by-hand', 'uploaded');
+-- The page of what waits shows two hundred of years of values.
+create index value_waiting on indicators.value
+    (city, code, period_end, period_start, area, breakdown)
+    where status in ('draft', 'checked');
 create index value_across on indicators.value (code, period_end, city)
     where area = '' and breakdown = '';
 

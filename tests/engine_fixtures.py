@@ -30,6 +30,7 @@ QUICK = {
     "shared_buffers": "64MB",
     "max_wal_size": "256MB",
     "autovacuum": "off",
+    "max_connections": "100",  # several cities at once, each with a pool of its own
     "io_method": "sync",  # with workers, a database takes 0.4 s to make instead of 0.02 s
 }
 _TEMPLATE = "template_nagara"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from datetime import date, datetime
 
@@ -31,6 +32,8 @@ from nagara.values.time import format_instant
 STORE_EVERY_S = 300.0
 #: Months counted at once: five years. A longer history is asked for in parts.
 MONTHS_MAX = 60
+#: Values of one statement: some tens of milliseconds, in which nobody else is answered.
+KEEP_AT_ONCE = 1_000
 
 
 class Counted(Struct, frozen=True):
@@ -82,8 +85,11 @@ class Computing:
         made: list[Kept] = []
         for n, answer in enumerate(answers):
             made += self._values(answer, spans[n % len(spans)])
+            if n % len(spans) == 0:
+                await asyncio.sleep(0)  # who asks for something else does not wait for all of them
         async with self._db.acquire() as conn, conn.transaction():
-            await kept.count_in(conn, made)
+            for first in range(0, len(made), KEEP_AT_ONCE):
+                await kept.count_in(conn, made[first : first + KEEP_AT_ONCE])
         return len(made)
 
     def _values(self, answer: Answer, span: Span) -> list[Kept]:

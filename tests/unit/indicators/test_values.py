@@ -393,6 +393,24 @@ async def test_other_cities_are_compared_and_never_mixed(desk: Desk) -> None:
     own = await desk.ask("stranger", "GET", f"/{INTERNET}/values")
     assert own["items"] == []
 
+    reading = desk.room.reading
+    assert reading is not None
+    await desk.enter(period="2023", value=9.0, note="a draft")  # nobody answers for it
+    asked_of = ["th-pkt", register.city.code, "nowhere"]
+    always = date(1900, 1, 1), date(2900, 1, 1)
+    whole = await reading.list_whole(asked_of, [INTERNET], *always, 100)
+    assert {(v.city, v.value) for v in whole} == {("th-pkt", 50.0 + n) for n in range(5)}
+    assert len(await reading.list_whole(asked_of, None, *always, 2)) == 2
+
+
+async def test_what_changed_is_told_as_it_was_last_counted(desk: Desk) -> None:
+    first = await desk.ask("stranger", "GET", "/changes?days=7")
+    desk.town.pass_(hours=1)
+    assert (await desk.ask("stranger", "GET", "/changes?days=7"))["asOf"] == first["asOf"]
+    later = await desk.ask("stranger", "GET", "/changes?days=8")  # another span: counted anew
+    assert later["asOf"] > first["asOf"]
+    assert [item["code"] for item in later["items"]] == [item["code"] for item in first["items"]]
+
 
 # --- spreadsheets ----------------------------------------------------------------------------
 

@@ -175,31 +175,20 @@ class Answering:
 
     async def queryables(self, asked: Request, said: str) -> Answer:
         """What can be asked of a collection."""
-        asked.params(EVERYWHERE)
-        name = show.type_of(said)
-        known = await self.store.queryables(name, asked.who)
-        seen = await self.store.some(name, asked.who)
-        made = show.queryables(asked.root, name, known, seen, asked.language)
-        if not asked.is_html:
-            return Answer(SCHEMA, made)
-        text = words(asked.language)
-        rows = [
-            [html.cell(one), html.cell(of.get("format") or of.get("type") or "")]
-            for one, of in made["properties"].items()
-        ]
-        path = f"/collections/{show.collection_id(name)}/queryables"
-        links = show.self_links(f"{asked.root}{path}", {}, True, SCHEMA, asked.language)
-        body = html.table([text["property"], text["kind"]], rows, text["queryables"])
-        way = self._way(asked, name)
-        return self._page(asked, f"{made['title']}: {text['queryables']}", body, links, path, *way)
+        return await self._properties(asked, said, "queryables", show.queryables)
 
     async def schema(self, asked: Request, said: str) -> Answer:
         """The properties of the features of a collection, with the types of all of them."""
+        return await self._properties(asked, said, "schema", show.schema)
+
+    async def _properties(
+        self, asked: Request, said: str, part: str, tell: Callable[..., dict[str, Any]]
+    ) -> Answer:
         asked.params(EVERYWHERE)
         name = show.type_of(said)
         known = await self.store.queryables(name, asked.who)
         seen = await self.store.some(name, asked.who)
-        made = show.schema(asked.root, name, known, seen, asked.language)
+        made = tell(asked.root, name, known, seen, asked.language)
         if not asked.is_html:
             return Answer(SCHEMA, made)
         text = words(asked.language)
@@ -207,11 +196,11 @@ class Answering:
             [html.cell(one), html.cell(of.get("format") or of.get("type") or "")]
             for one, of in made["properties"].items()
         ]
-        path = f"/collections/{show.collection_id(name)}/schema"
+        path = f"/collections/{show.collection_id(name)}/{part}"
         links = show.self_links(f"{asked.root}{path}", {}, True, SCHEMA, asked.language)
-        body = html.table([text["property"], text["kind"]], rows, text["schema"])
+        body = html.table([text["property"], text["kind"]], rows, text[part])
         way = self._way(asked, name)
-        return self._page(asked, f"{made['title']}: {text['schema']}", body, links, path, *way)
+        return self._page(asked, f"{made['title']}: {text[part]}", body, links, path, *way)
 
     async def items(self, asked: Request, said: str) -> Answer:
         """A page of features."""

@@ -123,17 +123,10 @@ class Express:
         entity_id = scope["path"][len(PREFIX) :]
         if "/" in entity_id:
             return None
-        packs = False
-        for name, value in scope["headers"]:
-            if name == b"accept":
-                if value not in _PLAIN_ACCEPT:
-                    return None
-            elif name not in _HARMLESS:
-                return None
-            elif name == b"accept-encoding":
-                packs = b"gzip" in value
-        context = self._context
-        held = context.cache.find(("", entity_id))
+        packs = _packs(scope)
+        if packs is None:
+            return None
+        held = self._context.cache.find(("", entity_id))
         if held is None or not held.exists or held.expires_at is not None:
             return None
         if packs and len(held.doc) >= PACKED_FROM_BYTES // 2:

@@ -177,7 +177,7 @@ def _questions(city: City, codes: list[str], cities: int, turns: int) -> dict[st
         "forty cities over twenty years": f"{API}/compare?code={codes[1]}&cities={forty}",
         "twelve cities, four definitions": f"{NETWORK}/comparison?cities={twelve}&codes={few}",
         "the city's own indicators": API,
-        "one indicator by district, counted now": f"{API}/cases-in-time?by=district",
+        "one indicator by district, as last counted": f"{API}/cases-in-time?by=district",
         "what changed, and why": f"{API}/changes?days=7",
     }
     found = {}

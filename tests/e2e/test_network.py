@@ -3,6 +3,7 @@ and the shepherd see and use them, on a hub of its own with made members and row
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -162,7 +163,8 @@ async def confirm(box: Locator, button: str) -> None:
 
 async def choose(box: Locator, label: str, value: str) -> None:
     """Choose from a list by the code behind it."""
-    await box.get_by_label(words("en", label)).first.select_option(value)
+    named = re.compile(rf"^\s*{re.escape(words('en', label))}(?!\w)")  # "Of" is not "Office"
+    await box.get_by_label(named).first.select_option(value)
 
 
 async def write(box: Locator | Page, label: str, text: str) -> None:

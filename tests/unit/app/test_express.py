@@ -10,9 +10,11 @@ import pytest_asyncio
 
 from nagara.app import Application
 from nagara.context import Create, Entity, Patch
-from nagara.context.ngsi.express import PREFIX
+from nagara.context.ngsi.express import PREFIX, Express
+from nagara.context.ngsi.terms import CORE
 from nagara.guard.identity import system
 from nagara.guard.limits import Limit
+from nagara.guard.middleware import Doorkeeper
 
 SEEN = "urn:ngsi-ld:AirQualityObserved:th-pkt:x1"
 ODD = "urn:ngsi-ld:AirQualityObserved:th-pkt:ราษฎร์"
@@ -248,3 +250,44 @@ async def test_the_short_way_changes_nothing_that_a_room_keeps(
             f"{PREFIX}{SEEN}/attrs/pm25", content='{"value": 1}', headers={**JSON, **who}
         )
         assert answer.status_code == 401
+
+
+async def test_the_short_way_hears_a_body_in_parts(application: Application) -> None:
+    """Servers hand on a body in messages of their own, the last one often empty."""
+
+    async def long_way(*_: Any) -> None:
+        raise AssertionError("the long way was taken")
+
+    guard, context = application.guard, application.context
+    async with guard.db.acquire() as conn:
+        _, secret = await guard.tokens.create(
+            conn, "parts", "steward", at=guard.wall(), by=system("test")
+        )
+    attrs = {"pm25": {"type": "Property", "value": 12.5}}
+    await context.write(Create(Entity("urn:x:parts", ("Thing",), attrs)), actor="test")
+    bearer = {"authorization": f"Bearer {secret}"}
+    async with client_of(application.asgi) as client:  # the token is known from now on
+        assert (await client.get(PREFIX + "urn:x:parts", headers=bearer)).status_code == 200
+    express = Express(long_way, context, Doorkeeper(guard), CORE, ())
+    parts = [b'{"value"', b": 1}", b""]
+    heard = iter({"type": "http.request", "body": part, "more_body": bool(part)} for part in parts)
+    told: list[Any] = []
+
+    async def receive() -> Any:
+        return next(heard)
+
+    async def send(message: Any) -> None:
+        told.append(message)
+
+    headers = {**bearer, "content-type": "application/json", "content-length": "12"}
+    scope = {
+        "type": "http",
+        "method": "PATCH",
+        "path": f"{PREFIX}urn:x:parts/attrs/pm25",
+        "query_string": b"",
+        "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
+        "client": ("127.0.0.1", 40000),
+    }
+    await express(scope, receive, send)
+    assert told[0]["status"] == 204
+    assert (await context.get("urn:x:parts")).value("pm25") == 1

@@ -198,14 +198,16 @@ class Express:
             await self._app(scope, receive, send)
             return
         held, name, actor = found
-        message = await receive()
-        body = message.get("body", b"")
+        messages = [await receive()]
+        while messages[-1]["type"] == "http.request" and messages[-1].get("more_body"):
+            messages.append(await receive())
         done = False
-        if message["type"] == "http.request" and not message.get("more_body") and body:
-            done = await self._changed(held, name, body, actor)
+        if messages[-1]["type"] == "http.request":
+            body = b"".join(message.get("body", b"") for message in messages)
+            done = bool(body) and await self._changed(held, name, body, actor)
         if not done:
             # Nothing was written: the long way says why, and hears the body as if it were new.
-            await self._app(scope, _heard_again(message, receive), send)
+            await self._app(scope, _heard_again(messages, receive), send)
             return
         headers = [*self._headers, self._private] if actor.is_known else self._headers
         await send({"type": "http.response.start", "status": 204, "headers": headers})
@@ -269,11 +271,11 @@ def _packs(scope: Any) -> bool | None:
     return packs
 
 
-def _heard_again(message: Any, receive: Any) -> Callable[[], Awaitable[Any]]:
-    """A `receive` that gives a message once more before those that follow."""
-    waiting = [message]
+def _heard_again(messages: list[Any], receive: Any) -> Callable[[], Awaitable[Any]]:
+    """A `receive` that gives messages once more before those that follow."""
+    waiting = iter(messages)
 
     async def heard() -> Any:
-        return waiting.pop() if waiting else await receive()
+        return next(waiting, None) or await receive()
 
     return heard

@@ -16,9 +16,9 @@ from made import SOUTH, STEP, TYPE, WEST, send
 
 FEATURES_MAX = 100_000
 #: One client that asks one after the other, as a person before a map does.
-QUESTIONS_MAX = 300
+QUESTIONS_MAX = 100
 #: Questions that read all features are slow: a few tell enough.
-SLOW_MAX = 20
+SLOW_MAX = 6
 LIMIT = 10
 ITEMS = f"/ogc/features/v1/collections/{TYPE}/items?limit={LIMIT}"
 

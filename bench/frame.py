@@ -32,7 +32,7 @@ class Scale(Struct, frozen=True):
 
 SCALES = {
     "tiny": Scale("tiny", 0.5, 0.3, 4, 60, 10_000, 20, 0.2, 50),
-    "default": Scale("default", 60, 8, 120, 20_000, 10_000_000, 600, 15),
+    "default": Scale("default", 60, 6, 100, 20_000, 10_000_000, 500, 15),
     "large": Scale("large", 300, 30, 1_000, 100_000, 100_000_000, 5_000, 60),
 }
 

@@ -1,4 +1,4 @@
-"""`make bench`: every benchmark in turn, a table, and the same as JSON in bench/results.
+"""`make bench`: one benchmark after the other, a table, and the same as JSON in bench/results.
 
 SCALE=large for the long runs, SCALE=tiny to see that it runs. Words after the command name the
 benchmarks wanted: `nagara bench get-by-id`.
@@ -52,6 +52,8 @@ BENCHES: dict[str, Bench] = {
     "indicators": indicators.bench,
     "federation": federation.bench,
 }
+#: Run where they are named, or at the large scale: the others fill a quarter of an hour.
+EXTRA = ("projects", "features", "federation")
 RESULTS = HERE / "results"
 WIDTH_MIN = 150
 CROWDED = 0.7  # load average of the last minute, before the first benchmark
@@ -59,7 +61,9 @@ CROWDED = 0.7  # load average of the last minute, before the first benchmark
 
 def main() -> int:
     """Run what is asked; 0 where every ratio that binds and every goal is met."""
-    scale, asked = scale_asked(), sys.argv[1:] or list(BENCHES)
+    scale = scale_asked()
+    usual = [name for name in BENCHES if scale.name == "large" or name not in EXTRA]
+    asked = sys.argv[1:] or usual
     unknown = [name for name in asked if name not in BENCHES]
     if unknown:
         raise SystemExit(f"no benchmark {', '.join(unknown)}; there are {', '.join(BENCHES)}")

@@ -84,6 +84,10 @@ export const BECAME_LOOKS: Record<Became, { tone: Tone; icon: IconName }> = {
 }
 
 export const PROJECT_STAGES = ['idea', 'concept', 'preparation', 'financing', 'procurement', 'delivery', 'operation'] as const
+/** What is looked for, and what is offered. */
+export const NEED_KINDS = ['solution', 'funding', 'partner', 'twin'] as const
+/** What a seat says of what is to be decided. */
+export const POSITIONS = ['agree', 'agree-with-comments', 'abstain', 'object'] as const
 
 /** Data's own words, else the code made readable. */
 export function nameOf(text: Words, code = ''): string {

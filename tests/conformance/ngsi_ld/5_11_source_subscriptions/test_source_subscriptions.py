@@ -6,12 +6,15 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator
+from datetime import datetime
 from typing import Any
 
 import pytest
 import pytest_asyncio
 
 from broker_fixtures import Broker, Peer
+from nagara.context.ngsi.fetch import demand_public
+from nagara.context.ngsi.sources.watcher import Watcher
 
 BASE = "/csourceSubscriptions"
 NAME = "urn:ngsi-ld:Subscription:1"
@@ -116,6 +119,56 @@ async def test_a_change_of_it_tells_what_matches_now(broker: Broker, told: Peer)
     await broker.client.delete(f"/csourceRegistrations/{REGISTRATION}")
 
 
+async def test_what_comes_too_soon_is_left_out(broker: Broker, told: Peer) -> None:
+    other = f"{NAME}0"  # is told of a change after NAME was
+    await broker.client.post(BASE, json=watch(told, throttling=3_600))
+    await broker.client.post(BASE, json=watch(told) | {"id": other})
+    await broker.client.post("/csourceRegistrations", json=registration())
+    await heard(told, 2)
+    path = f"/csourceRegistrations/{REGISTRATION}"
+    await broker.client.patch(path, json={"description": "d"})
+    notes = await heard(told, 3)
+    assert [n["subscriptionId"] for n in notes].count(other) == 2
+    assert [n["subscriptionId"] for n in notes].count(NAME) == 1
+    got = (await broker.client.get(f"{BASE}/{NAME}")).json()
+    assert (got["throttling"], got["notification"]["timesSent"]) == (3_600, 1)
+    for name in (NAME, other):
+        await broker.client.delete(f"{BASE}/{name}")
+    await broker.client.delete(path)
+
+
+async def test_the_word_after_a_change_waits_for_its_time(broker: Broker, told: Peer) -> None:
+    await broker.client.post("/csourceRegistrations", json=registration())
+    await broker.client.post(BASE, json=watch(told, throttling=1))
+    await heard(told, 1)
+    await broker.client.patch(f"{BASE}/{NAME}", json={"description": "d"})
+    first, second = (datetime.fromisoformat(n["notifiedAt"]) for n in await heard(told, 2))
+    assert (second - first).total_seconds() >= 1
+    await broker.client.delete(f"{BASE}/{NAME}")
+    await broker.client.delete(f"/csourceRegistrations/{REGISTRATION}")
+
+
+async def test_a_periodic_one_goes_on_after_a_restart(broker: Broker, told: Peer) -> None:
+    await broker.client.post(BASE, json=watch(told, timeInterval=3_600))
+    await heard(told, 1)
+    sources = broker.sources
+    again = Watcher(
+        broker.context,
+        sources.contexts,
+        sources.registry,
+        lambda url: demand_public(url, frozenset(), True),
+    )
+    await again.load()
+    task = asyncio.create_task(again.run())
+    try:
+        await heard(told, 2)
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        sources.registry.watchers.pop()
+    await broker.client.delete(f"{BASE}/{NAME}")
+
+
 @pytest.mark.parametrize(
     ("wishes", "members"),
     [
@@ -156,6 +209,11 @@ async def test_its_wishes_are_heard(
         {"notification": {"endpoint": {"uri": "nowhere"}}},
         {"watchedAttributes": []},
         {"timeInterval": -1},
+        {"timeInterval": 0},
+        {"throttling": -1},
+        {"throttling": "5"},
+        {"throttling": True},
+        {"throttling": 5, "timeInterval": 5},
         {"expiresAt": "2001-01-01T00:00:00Z"},
         {"csf": "=="},
         {"q": "("},

@@ -41,8 +41,8 @@ from nagara.context.ngsi.sources.snapshot_answers import SnapshotAnswers
 from nagara.context.ngsi.sources.snapshot_routes import snapshot_routes
 from nagara.context.ngsi.sources.snapshots import Snapshots
 from nagara.context.ngsi.sources.temporal_maps import TemporalMaps
-from nagara.context.ngsi.sources.watch import Watcher
 from nagara.context.ngsi.sources.watch_routes import watch_routes
+from nagara.context.ngsi.sources.watcher import Watcher
 from nagara.context.ngsi.sources.writes import Writes
 from nagara.context.ngsi.subscriptions.notifier import Notifier
 from nagara.context.ngsi.tenants import Tenants

@@ -24,7 +24,8 @@ from nagara.context.ngsi.sources.errors import (
     SourceLimit,
 )
 from nagara.context.ngsi.sources.routes import with_links
-from nagara.context.ngsi.sources.watch import WATCHES_MAX, Watch, Watcher, read_watch
+from nagara.context.ngsi.sources.watch import WATCHES_MAX, Watch, read_watch
+from nagara.context.ngsi.sources.watcher import Watcher
 from nagara.context.ngsi.tenants import Tenants
 from nagara.context.ngsi.terms import TermMap
 from nagara.guard.permission import allow

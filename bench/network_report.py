@@ -115,6 +115,8 @@ def _questions(city: City, turns: int) -> dict[str, float]:
         "projects by a word": f"{API}/projects?q=project%2019&limit=200",
         "projects by a rare word": f"{API}/projects?q=aquifer&limit=200",
         "projects by a word that none has": f"{API}/projects?q=zz&limit=200",
+        "the report's figures": f"{API}/reports/2025",
+        "printed figures beside the rows'": f"{API}/differences/2025",
         "status by focus area": f"{API}/status?year=2025",
         "matches": f"{API}/matches",
     }

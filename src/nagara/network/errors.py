@@ -89,6 +89,13 @@ class ReportYearUnknown(Problem):
     status = 404
 
 
+class ReportTooLong(Problem):
+    """A year has more rows than one report holds."""
+
+    code = "network-report-too-long"
+    status = 422
+
+
 class ReportFormatUnknown(Problem):
     """No such format of a report."""
 

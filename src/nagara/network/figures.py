@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TypeVar
 
 import msgspec
 from msgspec import Struct, field
@@ -18,6 +19,7 @@ from nagara.vocab.project import FOCUS_AREAS
 #: States in the order that a report prints them.
 STATUS_ORDER = ("planning", "ongoing", "ongoing_or_planning", "completed", "suspended", "cancelled")
 ROWS_MAX = 20_000  # 1,000 cities with 20 projects
+K = TypeVar("K")
 
 
 class Cell(Struct, frozen=True):
@@ -32,7 +34,7 @@ class Cell(Struct, frozen=True):
 
 
 class Matrix(Struct, frozen=True):
-    """Counts of focus areas (columns) in countries (rows)."""
+    """Counts by two things together. A status that the rows do not say is the column `none`."""
 
     rows: tuple[str, ...]
     columns: tuple[str, ...]
@@ -55,7 +57,8 @@ class Fate(Struct, frozen=True, rename="camel"):
 
 
 class Became(Struct, frozen=True):
-    """The year before beside this one; `counts` by kind."""
+    """The year before beside this one; `counts` by kind. `items` are left out where counts alone
+    were asked for."""
 
     before: int
     counts: dict[str, int]
@@ -89,19 +92,45 @@ class Difference(Struct, frozen=True):
     source: str = ""
 
 
+class Tally(Struct, frozen=True):
+    """How many rows of a year are alike in all that is counted."""
+
+    country: str
+    member: str
+    focus: str
+    status: str | None
+    file: str
+    n: int
+
+
+class Ended(Struct, frozen=True):
+    """What had ended by a later year: title, or project, → how; `parts`: the titles that one was
+    split into."""
+
+    titles: Mapping[int, str] = {}
+    projects: Mapping[str, str] = {}
+    parts: Mapping[int, Sequence[int]] = {}
+
+    def how(self, title: int, project: str | None) -> str | None:
+        """How a row's title or project ended: what was decided about the name comes first."""
+        return self.titles.get(title) or self.projects.get(project or "")
+
+
 class Figures(Struct, frozen=True, rename="camel"):
-    """All figures of one year."""
+    """All figures of one year; `rows` are left out where figures alone were asked for."""
 
     year: int
     projects: int
     cities: int
     countries: int
     members: int
+    silent: int  # rows that say no status
     by_focus: tuple[Cell, ...]
     by_status: tuple[Cell, ...]
     by_country: tuple[Cell, ...]
     by_city: tuple[Cell, ...]
     focus_by_country: Matrix
+    focus_by_status: Matrix
     became: Became | None
     rows: tuple[Line, ...]
     city_names: dict[str, dict[str, str]]
@@ -110,48 +139,67 @@ class Figures(Struct, frozen=True, rename="camel"):
     differences: tuple[Difference, ...] = field(default=())
 
 
+def tally(rows: Iterable[Row]) -> list[Tally]:
+    """Rows counted as the database counts them."""
+    counts = Counter((row.country, row.member, row.focus, row.status, row.file) for row in rows)
+    return [Tally(*key, n) for key, n in counts.items()]
+
+
 def count(
     year: int,
-    rows: Sequence[Row],
-    before: Sequence[Row],
-    seen_earlier: frozenset[int],
-    ended: Mapping[str, str],
+    tallies: Sequence[Tally],
     city_names: Mapping[str, Words],
     country_names: Mapping[str, Words],
     members: int,
-    parts: Mapping[int, Sequence[int]] | None = None,
+    became: Became | None = None,
 ) -> Figures:
-    """Count a year. `before`: the rows of the last year that has some; `seen_earlier`: titles of
-    years before that; `ended`: project, or title, → how it ended; `members`: how many
-    belonged in the year by the register; `parts`: titles that one was split into."""
-    focus = _cells(FOCUS_AREAS, (row.focus for row in rows), len(rows), keep=True)
-    by_country = _cells(country_names, (row.country for row in rows), len(rows))
-    by_city = _cells(city_names, (row.member for row in rows), len(rows))
+    """Count a year, without its rows. `members`: how many belonged in the year by the register."""
+    total = sum(one.n for one in tallies)
+    by_country = _cells(country_names, _sums(tallies, lambda one: one.country), total)
+    by_city = _cells(city_names, _sums(tallies, lambda one: one.member), total)
+    status = _sums(tallies, lambda one: one.status)
     lands = tuple(cell.code for cell in by_country)
-    pairs = Counter((row.country, row.focus) for row in rows)
-    named = {row.member for row in (*rows, *before)}
+    areas = tuple(FOCUS_AREAS)
+    told = tuple(code for code in (*STATUS_ORDER, None) if status[code])
+    placed = _sums(tallies, lambda one: (one.country, one.focus))
+    standing = _sums(tallies, lambda one: (one.focus, one.status))
     return Figures(
         year=year,
-        projects=len(rows),
+        projects=total,
         cities=len(by_city),
         countries=len(by_country),
         members=members,
-        by_focus=focus,
-        by_status=_by_status(rows),
+        silent=status[None],
+        by_focus=_cells(FOCUS_AREAS, _sums(tallies, lambda one: one.focus), total, keep=True),
+        by_status=_by_status(status),
         by_country=by_country,
         by_city=by_city,
         focus_by_country=Matrix(
-            lands,
-            tuple(FOCUS_AREAS),
-            tuple(tuple(pairs[land, area] for area in FOCUS_AREAS) for land in lands),
+            lands, areas, tuple(tuple(placed[land, area] for area in areas) for land in lands)
         ),
-        became=what_became(before, rows, seen_earlier, ended, lambda _: True, parts)
-        if before
-        else None,
-        rows=tuple(_line(row) for row in rows),
-        city_names={code: dict(city_names.get(code, {"en": code})) for code in sorted(named)},
+        focus_by_status=Matrix(
+            areas,
+            tuple(code or "none" for code in told),
+            tuple(tuple(standing[area, code] for code in told) for area in areas),
+        ),
+        became=became,
+        rows=(),
+        city_names=names_of((one.member for one in tallies), city_names),
         country_names={code: dict(names) for code, names in country_names.items()},
-        sources=tuple(sorted({row.file for row in rows})),
+        sources=tuple(sorted({one.file for one in tallies})),
+    )
+
+
+def names_of(codes: Iterable[str], names: Mapping[str, Words]) -> dict[str, dict[str, str]]:
+    """Names of cities by code; of one that is not known its code."""
+    return {code: dict(names.get(code, {"en": code})) for code in sorted(set(codes))}
+
+
+def lines_of(rows: Iterable[Row]) -> tuple[Line, ...]:
+    """Rows as the report lists them."""
+    return tuple(
+        Line(r.member, r.country, r.name, r.focus, r.status, r.project, r.file, r.line)
+        for r in rows
     )
 
 
@@ -159,23 +207,21 @@ def what_became(
     before: Sequence[Row],
     rows: Sequence[Row],
     seen_earlier: frozenset[int],
-    ended: Mapping[str, str],
-    wanted: Callable[[str], bool],
-    parts: Mapping[int, Sequence[int]] | None = None,
+    ended: Ended,
+    wanted: Callable[[str], bool] = lambda _: True,
 ) -> Became:
-    """What became of each row of a year by another, and what is new there.
-
-    `parts`: titles that one was split into."""
+    """What became of each row of a year by another, and what is new there. `seen_earlier`: titles
+    of years before both."""
     by_title = {row.title: row for row in rows}
     by_project = {row.project: row for row in rows if row.project}
     year, to = before[0].year if before else 0, rows[0].year if rows else 0
     fates, met = [], set()
     for row in before:
-        how = ended.get(title_key(row.title)) or ended.get(row.project or "")
+        how = ended.how(row.title, row.project)
         kind, later = became(row, by_project, by_title, how)
         if later is not None:
             met.add(later.title)
-        split = [by_title[one] for one in (parts or {}).get(row.title, ()) if one in by_title]
+        split = [by_title[one] for one in ended.parts.get(row.title, ()) if one in by_title]
         met.update(part.title for part in split)
         names = [one.name for one in ([later] if later else split)]
         fates.append(_fate(row, year, to, kind, " · ".join(names) or None))
@@ -185,16 +231,12 @@ def what_became(
             kind = "returned" if row.title in seen_earlier else "new"
             fates.append(_fate(row, year, to, kind, row.name))
     counts = Counter(fate.kind for fate in fates)
-    return Became(
-        year,
-        {kind: counts[kind] for kind in BECAME},
-        tuple(fate for fate in fates if wanted(fate.kind)),
-    )
+    return Became(year, in_order(counts), tuple(fate for fate in fates if wanted(fate.kind)))
 
 
-def title_key(title: int) -> str:
-    """Under which a title stands beside projects among those that ended."""
-    return f"title:{title}"
+def in_order(counts: Mapping[str, int]) -> dict[str, int]:
+    """Counts of what became of rows, every kind, in the order of the kinds."""
+    return {kind: counts.get(kind, 0) for kind in BECAME}
 
 
 def sha256_of(figures: Figures) -> str:
@@ -202,10 +244,16 @@ def sha256_of(figures: Figures) -> str:
     return hashlib.sha256(msgspec.json.encode(figures, order="sorted")).hexdigest()
 
 
+def _sums(tallies: Iterable[Tally], key: Callable[[Tally], K]) -> Counter[K]:
+    sums: Counter[K] = Counter()
+    for one in tallies:
+        sums[key(one)] += one.n
+    return sums
+
+
 def _cells(
-    names: Mapping[str, Words], codes: Iterable[str], total: int, keep: bool = False
+    names: Mapping[str, Words], counts: Counter[str], total: int, keep: bool = False
 ) -> tuple[Cell, ...]:
-    counts = Counter(codes)
     order = [code for code in names if keep or counts[code]]
     order += sorted(code for code in counts if code not in names)
     return tuple(
@@ -219,10 +267,9 @@ def _cells(
     )
 
 
-def _by_status(rows: Sequence[Row]) -> tuple[Cell, ...]:
+def _by_status(counts: Counter[str | None]) -> tuple[Cell, ...]:
     """Planning, on-going, completed: each only where every row says enough to tell it."""
-    counts = Counter(row.status for row in rows)
-    total, silent, both = len(rows), counts[None], counts["ongoing_or_planning"]
+    total, silent, both = counts.total(), counts[None], counts["ongoing_or_planning"]
     cells = []
     for code in STATUS_ORDER:
         if code == "ongoing_or_planning":
@@ -240,12 +287,6 @@ def _by_status(rows: Sequence[Row]) -> tuple[Cell, ...]:
             share = 100 * counts[code] / total if total else None
             cells.append(Cell(code, {}, counts[code], share))
     return tuple(cells)
-
-
-def _line(row: Row) -> Line:
-    return Line(
-        row.member, row.country, row.name, row.focus, row.status, row.project, row.file, row.line
-    )
 
 
 def _fate(row: Row, year: int, to: int, kind: str, later: str | None) -> Fate:

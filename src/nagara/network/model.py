@@ -162,28 +162,55 @@ def next_stage(stage: str, wanted: str, words: str) -> Stage:
     )
 
 
+class Signs(Struct, frozen=True):
+    """What decides what became of a row by a later year.
+
+    `same`: by what it stands there, its title or the identity of its project; `ended`: how the
+    book of projects, or who settled its name, says that it ended.
+    """
+
+    same: Literal["title", "project"] | None
+    same_name: bool
+    completed: bool
+    later_completed: bool
+    ended: str | None
+
+
+def fate_of(signs: Signs) -> BecameKind:
+    """What became of a row that shows these signs."""
+    if signs.ended == "merged":
+        return "merged"
+    if signs.ended == "split" and signs.same is None:
+        return "split"
+    if signs.same is not None:
+        if signs.later_completed and not signs.completed:
+            return "completed"
+        if signs.same == "project":
+            return "renamed"
+        # Capitals and spaces alone make no other project; that they changed is told all the same.
+        return "continued" if signs.same_name else "respelled"
+    if signs.ended == "cancelled":
+        return "cancelled"
+    return "completed" if signs.ended == "completed" or signs.completed else "vanished"
+
+
 def became(
     row: Row, later: Mapping[str, Row], later_titles: Mapping[int, Row], ended: str | None
 ) -> tuple[BecameKind, Row | None]:
     """What became of a row in a later year, and the row that it stands as there.
 
-    `later`: rows of that year by identity; `later_titles`: by title; `ended`: how the book of
-    projects says that it ended (merged, cancelled, completed), if it does.
+    `later`: rows of that year by identity; `later_titles`: by title; `ended`: how it ended, if
+    anybody says so.
     """
     same = later_titles.get(row.title)
+    by_title = same is not None
     if same is None and row.project:
         same = later.get(row.project)
-    if ended == "merged" or (ended == "split" and same is None):
-        return ended, same  # type: ignore[return-value]  # both are kinds
-    if same is not None:
-        if same.status == "completed" and row.status != "completed":
-            return "completed", same
-        if same.title != row.title:
-            return "renamed", same
-        # Capitals and spaces alone make no other project; that they changed is told all the same.
-        return ("continued" if same.name == row.name else "respelled"), same
-    if ended == "cancelled":
-        return "cancelled", None
-    if ended == "completed" or row.status == "completed":
-        return "completed", None
-    return "vanished", None
+    signs = Signs(
+        same=None if same is None else "title" if by_title else "project",
+        same_name=same is not None and same.name == row.name,
+        completed=row.status == "completed",
+        later_completed=same is not None and same.status == "completed",
+        ended=ended,
+    )
+    return fate_of(signs), same

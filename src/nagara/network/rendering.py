@@ -15,7 +15,7 @@ from nagara.network.as_xlsx import to_xlsx
 from nagara.network.errors import ReportFormatUnknown
 from nagara.network.laid_out import lay_out
 from nagara.network.reports import Edition
-from nagara.network.shapes import edition_out
+from nagara.network.shapes import edition_out, lines_out
 
 Format = Literal["json", "html", "pdf", "xlsx", "sdmx"]
 MEDIA: Mapping[str, str] = {
@@ -39,7 +39,7 @@ async def render(edition: Edition, language: str, form: str, zone: str) -> bytes
 
 def _render(edition: Edition, language: str, form: str, zone: str) -> bytes:
     if form == "json":
-        return msgspec.json.encode(edition_out(edition, language))
+        return msgspec.json.encode(edition_out(edition, language) | lines_out(edition, language))
     if form == "sdmx":
         return to_sdmx(edition, language)
     laid = lay_out(edition, language, zone)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 from litestar import Response, get, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, FromQuery, JSONBody
@@ -29,14 +30,18 @@ def report_routes(reports: Reports, zone: str) -> list[HTTPRouteHandler]:
     async def report(
         request: Asked, asked: FromPath[str], version: FromQuery[int | None] = None
     ) -> Response[bytes]:
-        """The report of a year: `2025`, or `2025.pdf` and the other formats."""
+        """The figures of a year (`2025`), or the whole report with its rows as a file (`2025.pdf`
+        and the other formats)."""
         said, _, form = asked.partition(".")
         year = _year(said)
         if version is not None:
             await _demand_seen(request, year, version)
-        edition = await reports.edition(year, version)
         language = language_of(request)
-        data = await render(edition, language, form or "json", zone)
+        if form:
+            data = await render(await reports.edition(year, version), language, form, zone)
+        else:
+            edition = await reports.counted(year, version)
+            data = msgspec.json.encode(shapes.edition_out(edition, language))
         headers = {"content-language": language}
         if form in ("pdf", "xlsx"):
             headers["content-disposition"] = f'attachment; filename="report-{year}.{form}"'
@@ -48,7 +53,7 @@ def report_routes(reports: Reports, zone: str) -> list[HTTPRouteHandler]:
     @get(f"{API}/differences/{{year:int}}", opt=allow("network:read"))
     async def differences(request: Asked, year: FromPath[int]) -> dict[str, Any]:
         """Each printed figure beside that of the rows."""
-        found = (await reports.figures(year_asked(year) or 0)).differences
+        found = (await reports.totals(year_asked(year) or 0)).differences
         language = language_of(request)
         return {
             "year": year,

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import Any
 
 import msgspec
 from msgspec import Struct
@@ -17,23 +20,28 @@ from nagara.network import errors, kept
 from nagara.network.figures import (
     ROWS_MAX,
     Became,
+    Ended,
     Figures,
+    Tally,
     count,
+    in_order,
+    lines_of,
+    names_of,
     sha256_of,
-    title_key,
+    tally,
     what_became,
 )
-from nagara.network.model import next_stage
+from nagara.network.model import Row, fate_of, next_stage
 from nagara.network.printed import compare
 from nagara.network.tables import countries
-from nagara.vocab.project import ENDED, ProjectBook
+from nagara.vocab.project import ProjectBook
 
 _decode = msgspec.json.Decoder(Figures).decode
-_BOOK_PAGE = 1_000
 
 
 class Edition(Struct, frozen=True):
-    """Figures as they are given out: live (`version` None), or a frozen version."""
+    """Figures as they are given out: live (`version` None), or a frozen version. `sha256` is of
+    the figures with all rows; empty where those were not read."""
 
     figures: Figures
     as_of: datetime
@@ -73,9 +81,9 @@ class Reports:
         self._db, self._book, self._wall = db, book, wall
 
     async def edition(self, year: int, version: int | None = None) -> Edition:
-        """A report's figures: of a frozen version, or as the rows are now.
+        """A report with all its rows: of a frozen version, or as they are now.
 
-        Raises `ReportYearUnknown`, `ReportVersionUnknown`, `ReportSpoilt`.
+        Raises `ReportYearUnknown`, `ReportTooLong`, `ReportVersionUnknown`, `ReportSpoilt`.
         """
         if version is not None:
             return await self._frozen(year, version)
@@ -83,68 +91,73 @@ class Reports:
         digest = await asyncio.to_thread(sha256_of, figures)
         return Edition(figures, self._wall(), digest)
 
-    async def figures(self, year: int) -> Figures:
-        """The one query. Raises `ReportYearUnknown`."""
+    async def counted(self, year: int, version: int | None = None) -> Edition:
+        """The figures of a report without its rows; live ones have no hash, for that is of all.
+
+        Raises as `edition` does, but no report is too long to be counted.
+        """
+        if version is not None:
+            return await self._frozen(year, version)
+        return Edition(await self.totals(year), self._wall(), "")
+
+    async def totals(self, year: int) -> Figures:
+        """The figures of a year as the rows are now, without them. Raises `ReportYearUnknown`."""
+        async with self._db.acquire() as conn:
+            earlier = _before(year, await kept.years(conn))
+        ended = await self._ended(earlier, year) if earlier else Ended()
         async with self._db.acquire() as conn, conn.transaction(isolation="repeatable_read"):
-            rows = await kept.rows_of_year(conn, year, ROWS_MAX)
-            known = [row["year"] for row in await kept.years(conn)]
-            if not rows:
-                raise errors.ReportYearUnknown(year=year, known=", ".join(map(str, known)) or "–")
-            earlier = max((y for y in known if y < year), default=None)
-            before = await kept.rows_of_year(conn, earlier, ROWS_MAX) if earlier else []
+            tallies = await kept.tallies_of_year(conn, year)
+            if not tallies:
+                raise await _unknown(conn, year)
+            found = await _counts(conn, earlier, year, ended) if earlier else None
+            return await _figures(conn, year, tallies, found)
+
+    async def figures(self, year: int) -> Figures:
+        """The figures of a year with its rows. Raises `ReportYearUnknown`, `ReportTooLong`."""
+        async with self._db.acquire() as conn:
+            earlier = _before(year, await kept.years(conn))
+        ended = await self._ended(earlier, year) if earlier else Ended()
+        async with self._db.acquire() as conn, conn.transaction(isolation="repeatable_read"):
+            rows = await _rows(conn, year)
+            before = await _rows(conn, earlier) if earlier else []
             seen = await kept.titles_before(conn, earlier) if earlier else frozenset()
+            found = None
+            if before:
+                found = await asyncio.to_thread(what_became, before, rows, seen, ended)
+            made = await _figures(conn, year, await asyncio.to_thread(tally, rows), found)
             names = {m.code: m.name for m in await kept.list_members(conn, limit=None)}
-            members = await kept.count_members(conn, year)
-            printed = await kept.list_printed(conn, year)
-        ended, parts = await self._ended(earlier, year) if earlier else ({}, {})
-
-        def work() -> Figures:
-            made = count(year, rows, before, seen, ended, names, countries(), members, parts)
-            return msgspec.structs.replace(made, differences=compare(made, printed))
-
-        return await asyncio.to_thread(work)
+        return msgspec.structs.replace(
+            made,
+            rows=lines_of(rows),
+            city_names=names_of((row.member for row in (*rows, *before)), names),
+        )
 
     async def became(self, earlier: int, later: int, kind: str | None) -> Became:
-        """What became of the rows of one year by another. Raises `ReportYearUnknown`."""
+        """What became of the rows of one year by another.
+
+        Raises `ReportYearUnknown`, `ReportTooLong`.
+        """
         async with self._db.acquire() as conn, conn.transaction(isolation="repeatable_read"):
-            before = await kept.rows_of_year(conn, earlier, ROWS_MAX)
-            rows = await kept.rows_of_year(conn, later, ROWS_MAX)
-            known = ", ".join(str(row["year"]) for row in await kept.years(conn)) or "–"
-            for year, found in ((earlier, before), (later, rows)):
-                if not found:
-                    raise errors.ReportYearUnknown(year=year, known=known)
+            before, rows = await _rows(conn, earlier), await _rows(conn, later)
             if earlier >= later:
                 raise errors.FilterInvalid(field="from", got=str(earlier), why=f"< {later}")
             seen = await kept.titles_before(conn, earlier)
-        ended, parts = await self._ended(earlier, later)
-        return what_became(before, rows, seen, ended, lambda one: kind in (None, one), parts)
+        ended = await self._ended(earlier, later)
+        return what_became(before, rows, seen, ended, lambda one: kind in (None, one))
 
-    async def _ended(
-        self, earlier: int, later: int
-    ) -> tuple[Mapping[str, str], Mapping[int, Sequence[int]]]:
-        """Projects of the earlier year that the book says have ended by the later one, and the
-        titles that each was split into."""
+    async def _ended(self, earlier: int, later: int) -> Ended:
+        """What of the earlier year has ended by the later one, by the book of projects and by who
+        settled names."""
         async with self._db.acquire() as conn:
             settled = await kept.ended_titles(conn)
         # The book gives a merged project's notes to the one that took it in: what was decided
         # about the names is known here.
-        found = {title_key(title): kind for title, _, kind in settled}
         parts: dict[int, list[int]] = {}
         for title, part, kind in settled:
             if kind == "split":
                 parts.setdefault(title, []).append(part)
-        if self._book is None:
-            return found, parts
-        after: str | None = None
-        while True:
-            records, after = await self._book.list_projects(
-                year=earlier, after=after, limit=_BOOK_PAGE
-            )
-            for one in records:
-                if one.state in ENDED and (one.ended_year is None or one.ended_year <= later):
-                    found[one.id] = one.state
-            if after is None:
-                return found, parts
+        booked = await self._book.list_ended(earlier, later) if self._book else {}
+        return Ended({title: kind for title, _, kind in settled}, booked, parts)
 
     # --- on its way -------------------------------------------------------------------------
 
@@ -220,8 +233,8 @@ class Reports:
             )  # fmt: skip
         if row is None:
             raise errors.ReportVersionUnknown(year=year, version=version)
-        figures = _decode(zlib.decompress(row["figures"]))
-        if sha256_of(figures) != row["sha256"]:
+        figures = await asyncio.to_thread(_thaw, row["figures"], row["sha256"])
+        if figures is None:
             raise errors.ReportSpoilt(year=year, version=version)
         return Edition(figures, row["at"], row["sha256"], version, row["stage"])
 
@@ -243,3 +256,49 @@ async def _step(
         " where year = $1 and version = $2",
         year, version, before, after, words, by, at,
     )  # fmt: skip
+
+
+def _before(year: int, known: Sequence[Any]) -> int | None:
+    """The last year before one that has rows."""
+    return max((row["year"] for row in known if row["year"] < year), default=None)
+
+
+async def _unknown(conn: Connection, year: int) -> errors.ReportYearUnknown:
+    known = ", ".join(str(row["year"]) for row in await kept.years(conn))
+    return errors.ReportYearUnknown(year=year, known=known or "–")
+
+
+async def _rows(conn: Connection, year: int) -> list[Row]:
+    rows = await kept.rows_of_year(conn, year, ROWS_MAX + 1)
+    if not rows:
+        raise await _unknown(conn, year)
+    if len(rows) > ROWS_MAX:
+        raise errors.ReportTooLong(year=year, most=ROWS_MAX)
+    return rows
+
+
+async def _counts(conn: Connection, earlier: int, later: int, ended: Ended) -> Became:
+    """What became of the rows of a year, counted: the database sees the signs, the rule decides."""
+    counts: Counter[str] = Counter()
+    for signs, n in await kept.count_signs(conn, earlier, later, ended):
+        counts[fate_of(signs)] += n
+    counts["new"], counts["returned"] = await kept.count_new(conn, earlier, later, ended)
+    return Became(earlier, in_order(counts), ())
+
+
+async def _figures(
+    conn: Connection, year: int, tallies: Sequence[Tally], became: Became | None
+) -> Figures:
+    """The figures of a year without its rows, beside those that were printed."""
+    names = {m.code: m.name for m in await kept.list_members(conn, limit=None)}
+    members = await kept.count_members(conn, year)
+    made = count(year, tallies, names, countries(), members, became)
+    return msgspec.structs.replace(
+        made, differences=compare(made, await kept.list_printed(conn, year))
+    )
+
+
+def _thaw(data: bytes, sha256: str) -> Figures | None:
+    """Frozen figures; None where they are not those whose hash was kept."""
+    said = zlib.decompress(data)
+    return _decode(said) if hashlib.sha256(said).hexdigest() == sha256 else None

@@ -254,7 +254,7 @@ def difference_out(one: Difference, language: str) -> dict[str, Any]:
 
 
 def edition_out(edition: Edition, language: str) -> dict[str, Any]:
-    """The figures of a report, with words in one language."""
+    """The figures of a report, without its rows, with words in one language."""
     figures = edition.figures
 
     def cells(found: Sequence[Cell], dimension: str) -> list[dict[str, Any]]:
@@ -269,14 +269,14 @@ def edition_out(edition: Edition, language: str) -> dict[str, Any]:
             for cell in found
         ]
 
-    matrix = figures.focus_by_country
+    lands, standing = figures.focus_by_country, figures.focus_by_status
     became = figures.became
     return {
         "year": figures.year,
         "asOf": format_instant(edition.as_of),
         "version": edition.version,
         "stage": edition.stage,
-        "sha256": edition.sha256,
+        "sha256": edition.sha256 or None,
         "projects": figures.projects,
         "cities": figures.cities,
         "countries": figures.countries,
@@ -286,21 +286,32 @@ def edition_out(edition: Edition, language: str) -> dict[str, Any]:
         "byCountry": cells(figures.by_country, "country"),
         "byCity": cells(figures.by_city, "city"),
         "focusByCountry": {
-            "rows": [{"code": c, "name": country_name(c, language)} for c in matrix.rows],
-            "columns": [{"code": c, "name": focus_in(c, language)} for c in matrix.columns],
-            "counts": to_builtins(matrix.counts),
+            "rows": [{"code": c, "name": country_name(c, language)} for c in lands.rows],
+            "columns": [{"code": c, "name": focus_in(c, language)} for c in lands.columns],
+            "counts": to_builtins(lands.counts),
         },
-        "became": None
-        if became is None
-        else {
-            "from": became.before,
-            "counts": became.counts,
-            "items": [fate_out(fate, (), language) for fate in became.items],
+        "focusByStatus": {
+            "rows": [{"code": c, "name": focus_in(c, language)} for c in standing.rows],
+            "columns": [
+                {"code": c, "name": status_in(None if c == "none" else c, language)}
+                for c in standing.columns
+            ],
+            "counts": to_builtins(standing.counts),
         },
+        "became": None if became is None else {"from": became.before, "counts": became.counts},
         "differences": [difference_out(one, language) for one in figures.differences],
-        "rows": _rows_out(figures, language),
         "sources": list(figures.sources),
     }
+
+
+def lines_out(edition: Edition, language: str) -> dict[str, Any]:
+    """What a file of the report has besides its figures: the rows, and what became of each."""
+    became = edition.figures.became
+    said: dict[str, Any] = {"rows": _rows_out(edition.figures, language)}
+    if became is not None:
+        items = [fate_out(fate, (), language) for fate in became.items]
+        said["became"] = {"from": became.before, "counts": became.counts, "items": items}
+    return said
 
 
 def _rows_out(figures: Figures, language: str) -> list[dict[str, Any]]:

@@ -68,8 +68,7 @@ def cell_in(cell: Cell, language: str, dimension: str) -> str:
 
 def missing_in(cell: Cell, figures: Figures, language: str) -> str:
     """Why a cell has no count."""
-    silent = sum(row.status is None for row in figures.rows)
-    return say(f"missing-{cell.missing}", language, silent=silent, total=figures.projects)
+    return say(f"missing-{cell.missing}", language, silent=figures.silent, total=figures.projects)
 
 
 def why_in(difference: Difference, language: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -20,6 +20,7 @@ from nagara.vocab.project import (
     FOCUS_AREAS,
     TYPE,
     ProjectRecord,
+    State,
     Status,
     YearNote,
     fold_name,
@@ -182,6 +183,11 @@ class Book:
             rows = await kept.list_rows(conn, [one["id"] for one in found[:limit]])
         more = len(found) > limit
         return [record_of(row) for row in rows], rows[-1].id if more else None
+
+    async def list_ended(self, year: int, by_year: int) -> Mapping[str, State]:
+        """See `ProjectBook.list_ended`."""
+        async with self._db.acquire() as conn:
+            return await finding.list_ended(conn, year, by_year)
 
     async def note_year(self, project_id: str, note: YearNote, by: str) -> ProjectRecord:
         """See `ProjectBook.note_year`."""

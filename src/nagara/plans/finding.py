@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from msgspec import Struct
 
 from nagara.engines.database import Connection
 from nagara.plans.kept import SUMMARY
-from nagara.vocab.project import fold_name
+from nagara.vocab.project import ENDED, State, fold_name
 
 PAGE_MAX = 200
 #: Points of one picture: more cover each other on any screen.
@@ -140,3 +141,15 @@ async def list_points(conn: Connection, wanted: Filter, sight: Sight) -> list[An
             from plans.project p where {where} order by p.id limit {POINTS_MAX + 1}""",  # noqa: S608
         *where.arguments,
     )
+
+
+async def list_ended(conn: Connection, noted_year: int, by_year: int) -> Mapping[str, State]:
+    """Published projects that stood in the report of a year and have ended by another: id → how."""
+    where = _where(Filter(noted_year=noted_year), Sight())
+    where.add("p.state = any({0}::text[])", sorted(ENDED))
+    where.add("(p.ended_year is null or p.ended_year <= {0})", by_year)
+    rows = await conn.fetch(
+        f"select p.id, p.state from plans.project p where {where}",  # noqa: S608 - conditions of ours
+        *where.arguments,
+    )
+    return {row["id"]: row["state"] for row in rows}

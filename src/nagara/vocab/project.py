@@ -202,6 +202,10 @@ class ProjectBook(Protocol):
         `published`: only what everybody may see.
         """
 
+    async def list_ended(self, year: int, by_year: int) -> Mapping[str, State]:
+        """Published projects with a note of `year` that had ended by `by_year`: id → how. One
+        that ended in a year that nobody told counts as ended."""
+
     async def note_year(self, project_id: str, note: YearNote, by: str) -> ProjectRecord:
         """Keep what a year's report says; a note of the same year and source is replaced."""
 

@@ -92,8 +92,9 @@ async def test_a_merged_project_is_told_as_merged(network, made_folder, read):
     made = await service.settle_match(match.id, True, "merged", "", CLERK)
     record = await service.book.find(match.earlier_project)
     assert (record.state, record.merged_into) == ("merged", made.later_project)
-    fates = {f.name: f.kind for f in (await network.reports.became(2023, 2024, None)).items}
-    assert fates["Bus Lanes on Silom"] == "merged"
+    found = await network.reports.became(2023, 2024, None)
+    assert {f.name: f.kind for f in found.items}["Bus Lanes on Silom"] == "merged"
+    assert (await network.reports.totals(2024)).became.counts == found.counts
 
 
 async def test_a_project_that_was_split_goes_on_as_its_parts(network, made_folder, read):
@@ -118,6 +119,7 @@ async def test_a_project_that_was_split_goes_on_as_its_parts(network, made_folde
     part = await service.book.find(made.later_project)
     assert (part.split_from, [n.year for n in part.years]) == (record.id, [2024])
     found = await network.reports.became(2023, 2024, None)
+    assert (await network.reports.totals(2024)).became.counts == found.counts
     fates = {f.name: f for f in found.items}
     told = fates["Riverside Flood Gates and Wetlands"]
     assert told.kind == "split"
@@ -152,3 +154,4 @@ async def test_the_17_names_of_2023_that_do_not_stand_in_2024(network, nagara_ar
     await network.network.settle_match(solid.id, True, "renamed", "", CLERK)
     counts = (await network.reports.became(2023, 2024, None)).counts
     assert (counts["vanished"], counts["renamed"]) == (15, 1)
+    assert (await network.reports.totals(2024)).became.counts == counts

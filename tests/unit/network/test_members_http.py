@@ -113,6 +113,10 @@ async def test_anybody_reads_members_projects_and_reports(hub: Hub) -> None:
     for form, begins in (("pdf", b"%PDF"), ("html", b"<!doctype"), ("xlsx", b"PK")):
         assert (await hub.ask("stranger", "GET", f"/reports/2024.{form}")).startswith(begins)
     assert (await hub.ask("stranger", "GET", "/reports/2024.sdmx"))["meta"]["id"]
+    figures = await hub.ask("stranger", "GET", "/reports/2024")
+    assert "rows" not in figures, "the screen asks for figures; rows come by pages or as a file"
+    assert (figures["projects"], "items" in figures["became"]) == (4, False)
+    assert len((await hub.ask("stranger", "GET", "/reports/2024.json"))["rows"]) == 4
     assert (await hub.ask("stranger", "GET", "/differences/2024"))["notDerivable"] >= 1
 
 

@@ -118,6 +118,14 @@ export interface Difference {
   note: Words
 }
 
+/** Counts by two things together. */
+export interface Matrix {
+  rows: { code: string; name: Words }[]
+  columns: { code: string; name: Words }[]
+  counts: number[][]
+}
+
+/** The figures of a year; its rows are read by pages of `/network/projects`, or as a file. */
 export interface Figures {
   year: number
   asOf: Instant | null
@@ -129,12 +137,14 @@ export interface Figures {
   byStatus: Cell[]
   byCountry: Cell[]
   byCity: Cell[]
-  focusByCountry: { rows: Cell[] | Words[]; columns: Cell[] | Words[]; counts: number[][] }
-  became: { from?: number | null; before?: number | null; counts: Partial<Record<Became, number>>; items: Outcome[] } | null
+  focusByCountry: Matrix
+  /** A status that the rows do not say is the column `none`. */
+  focusByStatus: Matrix
+  became: { from: number; counts: Partial<Record<Became, number>> } | null
   differences: Difference[]
-  rows: Row[]
   sources: Words[]
-  sha256: string
+  /** Of a frozen version; null of the rows as they are now. */
+  sha256: string | null
 }
 
 export interface Step {

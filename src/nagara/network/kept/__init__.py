@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from nagara.network.kept.fates import count_new, count_signs
 from nagara.network.kept.matches import (
     Match,
     ended_titles,
@@ -45,6 +46,7 @@ from nagara.network.kept.rows import (
     set_project,
     status_of_year,
     summary,
+    tallies_of_year,
     titles_before,
     titles_by_name,
     years,
@@ -58,6 +60,8 @@ __all__ = [
     "add_notice",
     "add_term",
     "count_members",
+    "count_new",
+    "count_signs",
     "count_years",
     "end_term",
     "ended_titles",
@@ -90,6 +94,7 @@ __all__ = [
     "settle_notice",
     "status_of_year",
     "summary",
+    "tallies_of_year",
     "titles_before",
     "titles_by_name",
     "years",

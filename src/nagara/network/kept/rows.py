@@ -8,6 +8,7 @@ from typing import Any
 from msgspec import Struct
 
 from nagara.engines.database import Connection
+from nagara.network.figures import Tally
 from nagara.network.kept.members import PAGE_MAX
 from nagara.network.model import Row
 from nagara.vocab.project import fold_name
@@ -134,6 +135,16 @@ async def rows_of_year(conn: Connection, year: int, limit: int) -> list[Row]:
         year, limit,
     )  # fmt: skip
     return [Row(**dict(row)) for row in rows]
+
+
+async def tallies_of_year(conn: Connection, year: int) -> list[Tally]:
+    """The rows of one year, counted by all that a report counts them by."""
+    rows = await conn.fetch(
+        "select country, member, focus, status, file, count(*) as n from network.row"
+        " where year = $1 group by 1, 2, 3, 4, 5",
+        year,
+    )
+    return [Tally(**dict(row)) for row in rows]
 
 
 async def rows_of_members(conn: Connection, members: Sequence[str]) -> list[Row]:

@@ -1,5 +1,5 @@
 /** Counting rows of reports for the charts: pure. */
-import type { Became, Status } from '../types'
+import type { Became, Matrix, Status } from '../types'
 
 /** Statuses in the order in which a bar is read; `none`: the report does not say it. */
 export const STATUS_ORDER = [
@@ -34,6 +34,19 @@ export function countBy<R extends { status: Status; count?: number }>(
     found.set(id, group)
   }
   return [...found.values()]
+}
+
+/** A table of groups by status, as the bars of a chart are drawn. */
+export function groupsOf(table: Matrix): Counted[] {
+  return table.rows.map(({ code: id }, row) => {
+    const counts = table.counts[row] ?? []
+    const found = table.columns.map((column, at) => [column.code, counts[at] ?? 0] as const)
+    return {
+      id,
+      parts: Object.fromEntries(found.filter(([, count]) => count > 0)),
+      total: counts.reduce((sum, count) => sum + count, 0),
+    }
+  })
 }
 
 /** The statuses that occur, in their order: a legend names only what is drawn. */

@@ -6,7 +6,7 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -146,6 +146,28 @@ async def test_the_word_after_a_change_waits_for_its_time(broker: Broker, told: 
     assert (second - first).total_seconds() >= 1
     await broker.client.delete(f"{BASE}/{NAME}")
     await broker.client.delete(f"/csourceRegistrations/{REGISTRATION}")
+
+
+async def test_one_that_has_ended_may_be_changed_but_not_to_end_in_the_past(
+    broker: Broker, told: Peer
+) -> None:
+    soon = datetime.now(UTC) + timedelta(seconds=1)
+    made = await broker.client.post(BASE, json=watch(told, expiresAt=soon.isoformat()))
+    assert made.status_code == 201, made.text
+    path = f"{BASE}/{NAME}"
+    until = time.monotonic() + 20
+    while (await broker.client.get(path)).json()["status"] != "expired":
+        assert time.monotonic() < until
+        await asyncio.sleep(0.05)
+    assert (await broker.client.patch(path, json={"description": "d"})).status_code == 204
+    got = (await broker.client.get(path)).json()
+    assert (got["description"], got["status"]) == ("d", "expired")
+    past = await broker.client.patch(path, json={"expiresAt": "2001-01-01T00:00:00Z"})
+    assert past.status_code == 400
+    later = await broker.client.patch(path, json={"expiresAt": "2999-01-01T00:00:00Z"})
+    assert later.status_code == 204
+    assert (await broker.client.get(path)).json()["status"] == "active"
+    await broker.client.delete(path)
 
 
 async def test_a_periodic_one_goes_on_after_a_restart(broker: Broker, told: Peer) -> None:

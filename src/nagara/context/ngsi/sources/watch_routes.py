@@ -106,7 +106,9 @@ def watch_routes(
             merged["id"] = name
             # Its words are those of its own @context, unless the change brings another.
             terms = sent.terms if sent.terms.terms else before.terms
-            watch = read_watch(merged, terms, tenant, name, datetime.now(UTC))
+            # One that has ended may be changed in all else (clause 5.8.2.4): it stays as it is.
+            by = datetime.now(UTC) if "expiresAt" in sent.body else None
+            watch = read_watch(merged, terms, tenant, name, by)
             async with context.db.acquire() as conn:
                 await conn.execute(
                     """update context.source_subscription set doc = $3, modified_at = $4

@@ -7,16 +7,15 @@ answer is the same to the last bit wherever its values lay.
 
 from __future__ import annotations
 
-import calendar
 import itertools
 import json
 import math
 from collections.abc import Callable, Iterable, Sequence
-from datetime import timedelta
+from operator import add
 from typing import Any
 
 from asyncpg import Record
-from msgspec import Struct
+from msgspec import Raw, Struct
 
 from nagara.context.history import (
     Series,
@@ -27,23 +26,35 @@ from nagara.context.history import (
     read_chunk_days,
     read_instances,
 )
+from nagara.context.history_periods import Periods, edge, slots
 from nagara.context.model import plain_value
 from nagara.context.packed import (
     DAY_US,
-    EPOCH,
     HOUR_US,
     Packed,
     instance_of,
-    instant,
     instant_text,
     micros,
     number_of,
 )
-from nagara.context.store import Conn
+from nagara.context.store import Conn, encode
 
 SeriesKey = tuple[int, str, str]
+
+
+class Encoded(Struct, frozen=True):
+    """Periods that are JSON already: an object for each hour of a thousand sensors is most of the
+    work of an answer."""
+
+    count: int
+    text: Raw
+
+    def __len__(self) -> int:
+        return self.count
+
+
 #: method → [value, start, end] of each period that has values.
-Aggregates = dict[str, list[list[Any]]]
+Aggregates = dict[str, list[list[Any]] | Encoded]
 
 #: Values of one aggregate answer: hourly values of 1,000 sensors over 40 days.
 AGGREGATES_MAX = 1_000_000
@@ -51,21 +62,6 @@ AGGREGATES_MAX = 1_000_000
 INSTANCES_MAX = 5_000_000
 
 _HOURLY = frozenset({"totalCount", "sum", "avg", "min", "max", "stddev", "sumsq"})
-
-
-class Periods(Struct, frozen=True):
-    """Periods of `months` and `micros` from `origin` on (microseconds); both 0: one for all."""
-
-    months: int
-    micros: int
-    origin: int | None
-    end: int | None  # of the whole, where it is known
-
-    def is_of_hours(self) -> bool:
-        """Whether no period cuts through an hour, nor ends with an instance (one for all does)."""
-        if self.origin is None or (self.micros == 0 and self.end is None):
-            return False
-        return not (self.months or self.micros % HOUR_US or self.origin % HOUR_US)
 
 
 class _Sum:
@@ -188,48 +184,6 @@ def _told(sums: dict[int, _Sum], last: int, periods: Periods, methods: Sequence[
     return {m: [[_SAYS[m](s), start, end] for (start, end), s in edges] for m in methods}
 
 
-def slots(periods: Periods) -> Callable[[int], int]:
-    """The number of the period that a time is in."""
-    origin = periods.origin or 0
-    if not periods.months:
-        step = periods.micros
-        return (lambda at: (at - origin) // step) if step else (lambda _at: 0)
-    about = periods.months * 2_629_746_000_000 + periods.micros
-
-    def find(at: int) -> int:
-        slot = (at - origin) // about
-        while begin(periods, slot + 1) <= at:
-            slot += 1
-        while begin(periods, slot) > at:
-            slot -= 1
-        return slot
-
-    return find
-
-
-def begin(periods: Periods, slot: int) -> int:
-    """When a period begins, in microseconds; months go by the calendar."""
-    origin = periods.origin or 0
-    if not periods.months:
-        return origin + slot * periods.micros
-    at = instant(origin)
-    month = at.year * 12 + at.month - 1 + slot * periods.months
-    year, month = divmod(month, 12)
-    if not 1 <= year <= 9998:
-        return (1 << 62) if slot > 0 else -(1 << 62)
-    length = calendar.monthrange(year, month + 1)[1]
-    moved = at.replace(year=year, month=month + 1, day=min(at.day, length))
-    return (moved - EPOCH) // timedelta(microseconds=1) + slot * periods.micros
-
-
-def edge(periods: Periods, slot: int, last: int) -> tuple[str, str]:
-    """How the start and the end of a period are written."""
-    if not periods.months and not periods.micros:
-        origin = periods.origin or 0
-        return instant_text(origin), instant_text(last if periods.end is None else periods.end)
-    return instant_text(begin(periods, slot)), instant_text(begin(periods, slot + 1))
-
-
 async def _read_hourly(
     conn: Conn,
     nos: Sequence[int],
@@ -300,29 +254,36 @@ def _hours_as_they_are(
     rows: Iterable[Record], bounds: tuple[int, int] | None, methods: Sequence[str]
 ) -> dict[SeriesKey, Aggregates]:
     """Counts, sums and means by the hour, where the chunks have all of it: the common question."""
-    made: dict[SeriesKey, Aggregates] = {}
-    texts: dict[int, list[tuple[str, str]]] = {}
+    texts: dict[SeriesKey, dict[str, list[bytes]]] = {}
+    days: dict[int, list[bytes]] = {}  # what follows the number of each hour
     for no, name, dataset, day, hours, counts, sums, _pure in rows:
-        edges = texts.get(day)
-        if edges is None:
+        ends = days.get(day)
+        if ends is None:
             marks = [instant_text(day * DAY_US + h * HOUR_US) for h in range(25)]
-            edges = texts[day] = list(itertools.pairwise(marks))
-        own = made.get((no, name, dataset))
-        if own is None:
-            own = made[(no, name, dataset)] = {m: [] for m in methods}
+            ends = days[day] = [f',"{a}","{b}"]'.encode() for a, b in itertools.pairwise(marks)]
         if bounds is not None:
             first, last = bounds[0] - day * 24, bounds[1] - day * 24
             kept = [i for i, h in enumerate(hours) if first <= h <= last]
             if len(kept) < len(hours):
                 hours, counts, sums = ([c[i] for i in kept] for c in (hours, counts, sums))
+        if not hours:
+            continue
+        own = texts.get((no, name, dataset))
+        if own is None:
+            own = texts[(no, name, dataset)] = {m: [] for m in methods}
+        if len(hours) < 24:
+            ends = [ends[h] for h in hours]
         for method in methods:
-            found = own[method]
             if method == "avg":
-                found += [[s / n, *edges[h]] for h, n, s in zip(hours, counts, sums, strict=True)]
+                said = [s / n for n, s in zip(counts, sums, strict=True)]
             else:
                 said = sums if method == "sum" else counts
-                found += [[v, *edges[h]] for h, v in zip(hours, said, strict=True)]
-    return {key: own for key, own in made.items() if any(own.values())}
+            own[method] += map(add, encode(said)[1:-1].split(b","), ends)
+    return {key: {m: _encoded(said) for m, said in own.items()} for key, own in texts.items()}
+
+
+def _encoded(periods: list[bytes]) -> Encoded:
+    return Encoded(len(periods), Raw(b"[[" + b",[".join(periods) + b"]"))
 
 
 def _hour_parts(
@@ -353,14 +314,14 @@ def _of_anything(found: list[Packed], periods: Periods, methods: Sequence[str]) 
     for p in found:
         value = number_of(p) if p.number is not None else plain_value(instance_of(p))
         groups.setdefault(slot_of(p.key), []).append(value)
-    made: Aggregates = {}
+    made: dict[str, list[list[Any]]] = {}
     for slot, values in sorted(groups.items()):
         start, end = edge(periods, slot, found[-1].key)
         for method in methods:
             said = _said(method, values)
             if said is not None:
                 made.setdefault(method, []).append([said, start, end])
-    return made
+    return {**made}
 
 
 def _said(method: str, values: list[Any]) -> Any:

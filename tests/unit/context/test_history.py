@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 import pytest_asyncio
 from hypothesis import HealthCheck, Phase, given, settings
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from engine_fixtures import copied_database
 from nagara.context import Context, Create, Entity
 from nagara.context.history import Span, read_instances
-from nagara.context.history_aggregate import Periods, begin, read_aggregates, slots
+from nagara.context.history_aggregate import Encoded, read_aggregates
 from nagara.context.history_amend import (
     Place,
     amend,
@@ -24,8 +25,10 @@ from nagara.context.history_amend import (
     instance_id,
     place_of,
 )
+from nagara.context.history_periods import Periods, begin, slots
 from nagara.context.model import Chronicle, Observe
 from nagara.context.packed import instance_of, instant, instant_text, micros
+from nagara.context.store import Conn
 from nagara.engines.postgres import PostgresEngine
 from nagara.guard import audit
 from nagara.values.time import format_instant
@@ -77,12 +80,24 @@ async def answers(context: Context, no: int, span: Span) -> list[Any]:
         ]
         for period in (HOUR_US, 24 * HOUR_US, 0, 7 * 60_000_000):
             periods = Periods(0, period, origin, None)
-            told.append(await read_aggregates(conn, [no], None, span, periods, METHODS))
-            told.append(await read_aggregates(conn, [no], None, span, periods, ("avg",)))
-        told.append(
-            await read_aggregates(conn, [no], None, span, Periods(1, 0, origin, None), METHODS)
-        )
+            told.append(await aggregated(conn, no, span, periods, METHODS))
+            told.append(await aggregated(conn, no, span, periods, ("avg",)))
+        told.append(await aggregated(conn, no, span, Periods(1, 0, origin, None), METHODS))
     return told
+
+
+async def aggregated(
+    conn: Conn, no: int, span: Span, periods: Periods, methods: Sequence[str]
+) -> Any:
+    """Aggregates of one entity; those that are JSON already, read."""
+    found = await read_aggregates(conn, [no], None, span, periods, methods)
+    return {
+        key: {
+            method: msgspec.json.decode(told.text) if isinstance(told, Encoded) else told
+            for method, told in made.items()
+        }
+        for key, made in found.items()
+    }
 
 
 @settings(

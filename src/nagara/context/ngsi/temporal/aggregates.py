@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from nagara.context.chronicle import SCOPE
-from nagara.context.history_aggregate import AGGREGATES_MAX, Periods, end_of, read_aggregates
+from nagara.context.history_aggregate import AGGREGATES_MAX, end_of, read_aggregates
+from nagara.context.history_periods import Periods
 from nagara.context.history_query import kinds_before
 from nagara.context.ngsi.temporal.asked import Temporal, names_of
 from nagara.context.ngsi.temporal.errors import TooManyResults

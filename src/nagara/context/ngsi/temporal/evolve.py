@@ -11,7 +11,7 @@ from asyncpg import Record
 from msgspec import Struct
 
 from nagara.context.chronicle import SCOPE
-from nagara.context.history_aggregate import Aggregates
+from nagara.context.history_aggregate import Aggregates, Encoded
 from nagara.context.history_amend import instance_id
 from nagara.context.model import NGSI_NULL, Entity
 from nagara.context.ngsi.read import HOLDERS
@@ -216,7 +216,8 @@ def aggregated(by_dataset: dict[str, tuple[str, Aggregates]]) -> Any:
         shown: dict[str, Any] = {"type": kind}
         if dataset:
             shown["datasetId"] = dataset
-        made.append({**shown, **aggregates})
+        told = {m: v.text if isinstance(v, Encoded) else v for m, v in aggregates.items()}
+        made.append({**shown, **told})
     return made[0] if len(made) == 1 else made
 
 

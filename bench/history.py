@@ -2,11 +2,13 @@
 
 The same questions are put to the same city twice: with next to no history, and with as many rows as
 the scale says. Each time the city has just started, so that it holds no entity in memory. Then the
-history itself is asked (`temporal.py`).
+history itself is asked (`temporal.py`). The environment's ROWS sets another number of rows than the
+scale's: a curve is several runs.
 """
 
 from __future__ import annotations
 
+import os
 import random
 from urllib.parse import quote
 
@@ -25,11 +27,12 @@ RATIO_MAX = 1.2
 async def bench(scale: Scale) -> list[Row]:
     """The worst ratio of medians of three questions; and what the history itself is asked."""
     questions = _questions(scale)
+    rows = int(os.environ.get("ROWS", scale.history_rows))
     async with running_city() as city:
         await fill(city, range(scale.entities))
         await _settle(city, 0)
         without = await _ask(city, questions)
-        laid = await _settle(city, scale.history_rows)
+        laid = await _settle(city, rows)
         assert laid is not None
         with_history = await _ask(city, questions)
         await city.start()

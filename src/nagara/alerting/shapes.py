@@ -10,7 +10,7 @@ from msgspec import Struct
 from nagara.alerting.standing import Step
 from nagara.context import Entity
 from nagara.values.time import format_instant
-from nagara.values.units import UNITS
+from nagara.values.units import sign_of
 from nagara.vocab import alert as noun
 from nagara.vocab.attribute import point_of
 
@@ -23,10 +23,9 @@ class NoteBody(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
 
 def alert_of(entity: Entity) -> dict[str, Any]:
     """An alert in a list: bare values, units beside them."""
-    unit_code = (entity.instance(noun.OBSERVED_VALUE) or {}).get("unitCode", "")
-    unit = UNITS.get(unit_code)
     location = point_of(entity.value(noun.LOCATION))
     observed = entity.instance(noun.OBSERVED_VALUE) or {}
+    unit_code = observed.get("unitCode", "")
     return {
         "id": entity.id,
         "ruleId": entity.value(noun.RULE),
@@ -43,7 +42,7 @@ def alert_of(entity: Entity) -> dict[str, Any]:
         "observedValue": entity.value(noun.OBSERVED_VALUE),
         "observedAt": observed.get("observedAt"),
         "unitCode": unit_code,
-        "unit": unit.sign if unit else unit_code,
+        "unit": sign_of(unit_code),
         "threshold": entity.value(noun.THRESHOLD),
         "thresholdSource": entity.value(noun.THRESHOLD_SOURCE),
         "dateIssued": entity.value(noun.DATE_ISSUED),

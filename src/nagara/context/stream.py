@@ -25,6 +25,7 @@ from nagara.guard.owners import find_actors
 from nagara.guard.permission import allow
 from nagara.guard.policy import hears_of_case, visible_types
 from nagara.values.time import format_instant
+from nagara.values.units import sign_of
 
 #: A silent stream says something this often, so that proxies and phones keep it open.
 HEARTBEAT_S = 15.0
@@ -51,6 +52,8 @@ def simplify(change: Change) -> dict[str, Any]:
         value: Any = plain_value(instance)
         if "observedAt" in instance:
             value = {"value": value, "observedAt": instance["observedAt"]}
+            if isinstance(code := instance.get("unitCode"), str):
+                value["unit"] = sign_of(code)
             for extra in ("unitCode", "provenance", "quality", "originalObservedAt"):
                 if extra in instance:
                     said = instance[extra]

@@ -12,7 +12,7 @@ from nagara.context.model import Entity, default_instance, plain_value
 from nagara.pack import Layer, Pack
 from nagara.values.ids import local_part
 from nagara.values.time import parse_instant
-from nagara.values.units import UNITS
+from nagara.values.units import sign_of
 from nagara.vocab.attribute import point_of
 from nagara.vocab.observation import (
     ORIGINAL_OBSERVED_AT,
@@ -198,13 +198,12 @@ def _measured(attribute: Any, period_s: float, now: datetime) -> dict[str, Any] 
         return None
     observed_at = instance["observedAt"]
     unit_code = instance.get("unitCode", "")
-    unit = UNITS.get(unit_code)
     original = instance.get(ORIGINAL_OBSERVED_AT)
     said = original.get("value") if isinstance(original, dict) else original
     return {
         "value": value,
         "unitCode": unit_code,
-        "unit": unit.sign if unit else unit_code,
+        "unit": sign_of(unit_code),
         "observedAt": observed_at,
         "provenance": provenance_of(instance),
         "originalObservedAt": said.get("@value") if isinstance(said, dict) else said,

@@ -85,6 +85,12 @@ def get_unit(code: str) -> Unit:
         raise UnitUnknown(got=code, near=near or "GQ (µg/m³), MMT (mm), CEL (°C)") from None
 
 
+def sign_of(code: str) -> str:
+    """The sign that people read for a code; the code itself where the table does not have it."""
+    unit = UNITS.get(code)
+    return unit.sign if unit else code
+
+
 def convert(value: float, from_code: str, to_code: str) -> float:
     """`value` in another unit of the same quantity. Raises `UnitUnknown`, `UnitMismatch`."""
     source, target = get_unit(from_code), get_unit(to_code)

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from nagara.alerting.errors import AlertAcknowledged, AlertEnded, AlertNotFound, NoteMissing
 from nagara.alerting.rules import rule_book
 from nagara.alerting.service import Alerting
+from nagara.alerting.shapes import alert_of
 from nagara.alerting.silence import Silence
 from nagara.context import Change, Context, Delete, Entity, Query
 from nagara.context.log import read_changes
+from nagara.context.stream import simplify
 from nagara.guard import audit
 from nagara.guard.identity import Actor
 from nagara.packs.air import PACK
@@ -69,6 +72,18 @@ async def test_a_value_above_the_limit_raises_one_alert_with_who_and_when(town: 
     assert alert.value(noun.CASE_CATEGORY) == "air-pollution"
     (step,) = await room.steps(alert.id)
     assert (step.kind, step.who, step.role) == ("raised", "system:alerting", "system")
+
+
+async def test_a_new_alert_is_told_live_with_the_unit_that_the_list_shows(town: Town) -> None:
+    await heard(town, 26.0)
+    told: dict[str, Any] = {}
+    for change in await changes(town):  # the value comes behind the rest, in the same commit
+        if noun.TYPE in change.types:
+            told |= simplify(change)
+    (alert,) = await alerts(town)
+    value, listed = told[noun.OBSERVED_VALUE], alert_of(alert)
+    assert (listed["observedValue"], listed["unit"]) == (26.0, "µg/m³")
+    assert (value["value"], value["unit"]) == (26.0, "µg/m³")
 
 
 async def test_hearing_the_whole_log_again_changes_nothing(town: Town) -> None:

@@ -183,10 +183,12 @@ class Operations {
     this.#waiting = []
     let alerts = false
     let cases = false
+    let raised: string | null = null
     let stations: Map<string, Station> | null = null
     for (const change of changes) {
       if (change.type === 'Alert') {
-        this.#hearAlert(change)
+        if (change.op === 'create' && !this.#rawAlerts.has(change.id)) raised = change.id
+        keep(this.#rawAlerts, change)
         alerts = true
       } else if (change.type === 'Case') {
         keep(this.#rawCases, change)
@@ -198,6 +200,8 @@ class Operations {
       }
     }
     if (alerts) this.#showAlerts()
+    // Said once it is whole: what was measured comes behind the rest of a new alert.
+    if (raised) this.announced = this.alertsById.get(raised) ?? this.announced
     if (cases) this.#showCases()
     if (stations) {
       const newer = stations
@@ -205,19 +209,6 @@ class Operations {
     }
     if (alerts || cases) this.#rereadSoon()
     this.asOf = city.now
-  }
-
-  #hearAlert(change: LiveChange): void {
-    const isNew = change.op === 'create' && !this.#rawAlerts.has(change.id)
-    keep(this.#rawAlerts, change)
-    if (isNew) void this.#announce(change.id)
-  }
-
-  /** Read a new alert whole (a change carries no unit sign) and say it. */
-  async #announce(id: string): Promise<void> {
-    const row = await api.get<Raw>(`/alerts/${encodeURIComponent(id)}`).catch(() => null)
-    if (row) this.takeAlert(row)
-    this.announced = alertFrom(this.#rawAlerts.get(id)) ?? this.announced
   }
 
   #showAlerts(): void {

@@ -46,6 +46,20 @@ describe('parsing at the door', () => {
     })
   })
 
+  it('knows the unit of an alert from a list and from a change', () => {
+    const id = 'urn:ngsi-ld:Alert:th-bkk:1'
+    const listed = alertFrom({ id, observedValue: 31.2, unitCode: 'GQ', unit: 'µg/m³' })
+    const heard = alertFrom({
+      id,
+      observedValue: { value: 31.2, observedAt: '2025-05-22T05:00:00Z', unitCode: 'GQ', unit: 'µg/m³' },
+    })
+    expect(listed?.unit).toBe('µg/m³')
+    expect(heard).toMatchObject({ unit: 'µg/m³', observedValue: 31.2 })
+    // A share has a code and no sign: nothing is shown.
+    const share = { value: 3, observedAt: '2025-05-22T05:00:00Z', unitCode: 'C62', unit: '' }
+    expect(alertFrom({ id, observedValue: share })?.unit).toBe('')
+  })
+
   it('does not break on nonsense', () => {
     expect(stationFrom(null)).toBeNull()
     expect(alertFrom({})).toBeNull()

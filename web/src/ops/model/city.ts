@@ -189,7 +189,8 @@ export function alertFrom(x: unknown): Alert | null {
     measure: text(o['observedAttribute']) ?? text(o['measure']) ?? text(o['attribute']),
     observedValue: number(o['observedValue']),
     threshold: number(o['threshold']),
-    unit: text(o['unit']) ?? '',
+    // In a list it stands beside the value, in a change with it.
+    unit: text(o['unit']) ?? text(record(o['observedValue'])['unit']) ?? '',
     issuedAt_ms: instant(o['dateIssued']),
     escalatedAt_ms: instant(o['escalatedAt']),
     acknowledgedAt_ms: instant(o['acknowledgedAt']),

@@ -201,9 +201,11 @@ class Casework:
         now: datetime | None,
     ) -> Row:
         for _ in range(TRIES_MAX):
+            before = await self.get(case_id)
+            # asked after the reading: a twin that ends in between is seen here, a later one by
+            # the version of the entity
             if await self._is_done(case_id, doing):
                 return await self.get(case_id)
-            before = await self.get(case_id)
             at = now or self.context.clock.now()
             try:
                 events = decide(before.case(), command, at)

@@ -52,6 +52,7 @@ export default defineConfig({
         login: entry('login.html'),
         measure: entry('measure.html'),
         network: entry('network.html'),
+        missing: entry('missing.html'),
         sw: entry('src/resident/sw.ts'),
       },
       output: {

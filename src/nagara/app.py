@@ -199,7 +199,7 @@ class Application:
             headers,
             self.sources.is_alone,
         )
-        pages = Pages(express, static_folder(), headers)
+        pages = Pages(express, static_folder(), headers, self.city.name)
         self.asgi: Any = Watch(pages, self.registry, make_tracer(self.settings.otel_endpoint))
 
     def _mqtt_address(self) -> str:

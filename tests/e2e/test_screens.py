@@ -24,6 +24,7 @@ VIEWS = {
     "account": ("/#/account", None, "h1"),
     "login": ("/login", None, "form"),
     "about": ("/about", None, "h1"),
+    "missing": ("/no/such/page", None, "h1"),
     "ops": ("/ops", "officer", "[role=tabpanel] [data-id]"),
     "desk": ("/desk", "staff-environment", ".rows"),
     "counters": ("/admin#/counters", "administrator", "main h1, main h2"),

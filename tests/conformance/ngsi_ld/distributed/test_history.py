@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from nagara.context.ngsi.sources.elsewhere import merge_facts
+from nagara.context.ngsi.sources.joining import merge_facts
 
 ID = "urn:ngsi-ld:Vehicle:1"
 HISTORY = ["retrieveTemporal", "queryTemporal", "upsertTemporal", "deleteTemporal"]

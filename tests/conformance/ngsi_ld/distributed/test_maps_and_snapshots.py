@@ -5,9 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from datetime import datetime
 from typing import Any
 
+import msgspec
+
 from broker_fixtures import Peer
+from nagara.context.ngsi.sources.linked_maps import is_trusted
+from nagara.guard.identity import Actor
 
 MAPS, SNAPSHOTS = "/entityMaps", "/snapshots"
 
@@ -119,6 +124,110 @@ async def test_pages_of_a_map_are_full_and_what_is_gone_leaves_the_map(brokers: 
     assert (len(counted.json()), counted.headers["ngsild-results-count"]) == (2, "3")
 
 
+async def test_a_map_is_gone_by_for_some_of_its_entities_alone(brokers: Any) -> None:
+    a, _, _ = await two(brokers)
+    made = await a.client.get("/entities", params={"type": "Vehicle", "entityMap": "true"})
+    headers = {"NGSILD-EntityMap": made.headers["ngsild-entitymap"]}
+    both = "urn:ngsi-ld:Vehicle:2,urn:ngsi-ld:Vehicle:3,urn:ngsi-ld:Vehicle:9"
+    for narrow in ({"id": both}, {"idPattern": "[239]$"}):
+        params = {"type": "Vehicle", "count": "true", **narrow}
+        page = await a.client.get("/entities", params=params, headers=headers)
+        assert [e["id"][-1] for e in page.json()] == ["2", "3"]
+        assert page.headers["ngsild-results-count"] == "2"
+    kept = await a.client.get(f"{MAPS}/{headers['NGSILD-EntityMap'].rpartition('/')[2]}")
+    assert len(kept.json()["entityMap"]) == 4
+
+
+async def test_sources_make_maps_too_and_are_asked_by_them(brokers: Any) -> None:
+    a, b, name = await two(brokers)
+    made = await a.client.get(MAPS, params={"type": "Vehicle", "entityMapLifetime": "PT30M"})
+    body = made.json()
+    assert list(body["linkedMaps"]) == [name]
+    there = await b.client.get(f"{MAPS}/{body['linkedMaps'][name]}")
+    assert there.status_code == 200
+    assert there.json()["entityMap"] == {f"urn:ngsi-ld:Vehicle:{i}": ["@none"] for i in (0, 2)}
+    ends = (datetime.fromisoformat(m["expiresAt"]) for m in (body, there.json()))
+    assert abs((next(ends) - next(ends)).total_seconds()) < 60
+    kept = await a.client.get(f"{MAPS}/{body['id']}")
+    assert kept.json()["linkedMaps"] == body["linkedMaps"]
+    same = {"linkedMaps": {"urn:a:b": "urn:a:c"}}  # only the broker says them (5.2.39)
+    assert (await a.client.patch(f"{MAPS}/{body['id']}", json=same)).status_code == 204
+    kept = await a.client.get(f"{MAPS}/{body['id']}")
+    assert kept.json()["linkedMaps"] == body["linkedMaps"]
+    alone = await a.client.get(MAPS, params={"type": "Vehicle", "local": "true"})
+    assert alone.json()["linkedMaps"] == {}
+
+
+VEHICLE = "urn:ngsi-ld:Vehicle:elsewhere"
+
+
+def maker(peer: Peer, told: Any) -> None:
+    """Let a source make this map of whatever it is asked, and tell one vehicle."""
+    vehicle = {"id": VEHICLE, "type": "Vehicle", "speed": prop(1)}
+
+    async def behave(head: str, writer: asyncio.StreamWriter) -> None:
+        path = head.split()[1].partition("?")[0]
+        body: Any = told if path.endswith("/entityMaps") else [vehicle]
+        if path.endswith(VEHICLE):
+            body = vehicle
+        await peer.say(200, json.dumps(body).encode())(head, writer)
+
+    peer.behave = behave
+
+
+async def test_later_pages_name_the_map_of_the_source(brokers: Any, peer: Peer) -> None:
+    [a] = await brokers(1)
+    name = await a.knows(peer.url)
+    linked = "urn:ngsi-ld:EntityMap:theirs"
+    maker(peer, {"id": linked, "type": "EntityMap", "entityMap": {VEHICLE: ["@none"]}})
+    made = await a.client.get(MAPS, params={"type": "Vehicle", "q": "speed>0"})
+    assert made.json()["linkedMaps"] == {name: linked}
+    [asked] = [head for head in peer.asked if "/entityMaps?" in head]
+    assert "q=speed" in asked
+    assert "type=Vehicle" in asked
+    assert "entityMapLifetime=PT3600S" in asked
+    peer.asked.clear()
+    headers = {"NGSILD-EntityMap": made.headers["ngsild-entitymap"]}
+    page = await a.client.get("/entities", params={"type": "Vehicle"}, headers=headers)
+    one = await a.client.get(f"/entities/{VEHICLE}", headers=headers)
+    assert ([e["id"] for e in page.json()], one.json()["id"]) == ([VEHICLE], VEHICLE)
+    assert len(peer.asked) == 2
+    for head in peer.asked:
+        assert f"\r\nNGSILD-EntityMap: /ngsi-ld/v1{MAPS}/{linked}\r\n" in head
+
+
+async def test_a_source_may_be_asked_for_maps_alone(brokers: Any, peer: Peer) -> None:
+    [a] = await brokers(1)
+    name = await a.knows(
+        peer.url,
+        operations=["createEntityMapQueryEntity"],
+        information=[{"entities": [{"type": "Vehicle", "idPattern": "^urn:ngsi-ld:Vehicle:"}]}],
+    )
+    ids = [VEHICLE, "no uri", "@none", "", "urn:ngsi-ld:Ship:1"]  # the last is not registered
+    told = {"id": "urn:a:map", "type": "EntityMap", "entityMap": {i: ["@none"] for i in ids}}
+    maker(peer, told)
+    made = (await a.client.get(MAPS, params={"type": "Vehicle"})).json()
+    assert made["entityMap"] == {VEHICLE: [name]}
+    assert made["linkedMaps"] == {name: "urn:a:map"}
+    maker(peer, {**told, "id": "no uri"})  # its entities are known all the same
+    made = (await a.client.get(MAPS, params={"type": "Vehicle"})).json()
+    assert (made["entityMap"], made["linkedMaps"]) == ({VEHICLE: [name]}, {})
+    for wrong in ({**told, "entityMap": []}, {"id": "urn:a:map"}, [told]):
+        maker(peer, wrong)
+        made = (await a.client.get(MAPS, params={"type": "Vehicle"})).json()
+        assert (made["entityMap"], made["linkedMaps"]) == ({}, {})
+
+
+ADMINISTRATOR = Actor("account", "1", "A", ("administrator",))
+
+
+def test_what_is_hidden_from_somebody_is_looked_at_first() -> None:
+    """A map names entities without their types: who does not see all takes it not on trust."""
+    assert is_trusted(ADMINISTRATOR, {})
+    assert not is_trusted(ADMINISTRATOR, {"splitEntities": "true"})
+    assert not is_trusted(msgspec.structs.replace(ADMINISTRATOR, roles=("resident",)), {})
+
+
 WINDOW = {"timerel": "after", "timeAt": "2000-01-01T00:00:00Z", "timeproperty": "createdAt"}
 
 
@@ -126,7 +235,8 @@ async def test_histories_have_maps_too(brokers: Any) -> None:
     a, b = await brokers(2)
     for i in range(4):
         await (a if i % 2 else b).make(f"urn:ngsi-ld:Vehicle:{i}", speed=prop(i))
-    name = await a.knows(b.url, operations=["queryTemporal", "retrieveTemporal"])
+    operations = ["queryTemporal", "retrieveTemporal", "createEntityMapQueryTemporal"]
+    name = await a.knows(b.url, operations=operations)
     plain = await a.client.get("/temporal/entityMaps", params={"type": "Vehicle"})
     assert plain.status_code == 400
     made = await a.client.get("/temporal/entityMaps", params={"type": "Vehicle", **WINDOW})
@@ -134,6 +244,8 @@ async def test_histories_have_maps_too(brokers: Any) -> None:
     assert made.json()["entityMap"] == {
         f"urn:ngsi-ld:Vehicle:{i}": ["@none"] if i % 2 else [name] for i in range(4)
     }
+    there = await b.client.get(f"{MAPS}/{made.json()['linkedMaps'][name]}")
+    assert there.json()["entityMap"] == {f"urn:ngsi-ld:Vehicle:{i}": ["@none"] for i in (0, 2)}
     before = {**WINDOW, "timerel": "before"}
     empty = await a.client.get("/temporal/entityMaps", params={"type": "Vehicle", **before})
     assert empty.json()["entityMap"] == {}

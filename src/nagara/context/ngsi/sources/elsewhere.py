@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
 
@@ -18,6 +19,14 @@ from nagara.context.ngsi.sources.errors import LoopDetected
 from nagara.context.ngsi.sources.exchange import Exchange
 from nagara.context.ngsi.sources.forward import Asking, Reply, Sending
 from nagara.context.ngsi.sources.inner import ask_here
+from nagara.context.ngsi.sources.joining import NOT_SERIES, as_list, merge_evolutions, merge_told
+from nagara.context.ngsi.sources.linked_maps import (
+    HISTORY_BASE,
+    OF_HISTORY,
+    Linked,
+    by_map,
+    link,
+)
 from nagara.context.ngsi.sources.operations import Act
 from nagara.context.ngsi.sources.queries import query_params
 from nagara.context.ngsi.sources.registration import Registration
@@ -30,11 +39,7 @@ from nagara.http.problem import language_of
 
 #: Parameters about the form of our own answer, which sources are not asked for.
 _OURS = frozenset({"local", "csf", "entityMap", "entityMapLifetime", "splitEntities", "orderBy"})
-#: Instances of one attribute in one answer, from all sources together.
-INSTANCES_MAX = 50_000
 TEMPORAL = "/ngsi-ld/v1/temporal/entities"
-_NOT_SERIES = frozenset({"id", "type", "scope", "@context", "createdAt", "modifiedAt", "expiresAt"})
-_SERIES = ("values", "objects", "languageMaps", "vocabs", "jsons", "valueLists", "objectLists")
 
 
 class Histories(Struct):
@@ -108,9 +113,11 @@ class Elsewhere:
         terms: TermMap,
         only: frozenset[str] | None = None,
         entity_id: str | None = None,
+        linked: Mapping[str, str] | None = None,
     ) -> Histories:
         """What fulfils a temporal query, here and elsewhere; of one entity where it is named.
-        `only`: ids of registrations to ask, `@none` for this broker."""
+        `only`: ids of registrations to ask, `@none` for this broker; `linked`: the entity maps by
+        which they go."""
         act = Act("queryTemporal") if entity_id is None else Act("retrieveTemporal", entity_id)
         path = TEMPORAL if entity_id is None else f"{TEMPORAL}/{quote(entity_id, safe=':')}"
         url = url_of(terms)
@@ -121,7 +128,7 @@ class Elsewhere:
             local = await ask_here(request, path, beside, b"", "GET", url or "")
             if not local.ok and local.status != 404:
                 return Histories(refused=local)
-            found.told += [(None, one) for one in _listed(local.json()) if local.ok]
+            found.told += [(None, one) for one in as_list(local.json()) if local.ok]
         if said.get("local") == "true" or (url is None and terms.terms):
             return found
         sources = [
@@ -129,12 +136,8 @@ class Elsewhere:
             for s in await self._sources(request, asked, act, said, terms)
             if only is None or s.id in only
         ]
-        work = []
-        for source in sources:
-            extra = [("local", "true")] if source.local_only else []
-            sent = (*_plain(params), *extra)
-            accept = accept_from(source)
-            work.append((source, Sending("GET", path, sent, None, None, url, accept)))
+        names = linked or {}
+        work = [(s, by_map(_asked_of(s, path, params, url), names.get(s.id))) for s in sources]
         replies = await self._exchange.forwarder.send_all(asked, work)
         alias = self._exchange.alias_of(asked)
         for source, reply in zip(sources, replies, strict=True):
@@ -143,8 +146,24 @@ class Elsewhere:
                 made = self._checked(request, act, source, reply.json(), terms)
                 if made is None:
                     found.warnings.append(warning(111, alias, source, "it sent something else"))
-                found.told += [(source, one) for one in _listed(made) if isinstance(one, dict)]
+                found.told += [(source, one) for one in as_list(made) if isinstance(one, dict)]
         return found
+
+    async def link(
+        self,
+        request: Asked,
+        asked: Asking,
+        params: Sequence[tuple[str, str]],
+        terms: TermMap,
+        lifetime: timedelta,
+    ) -> Linked:
+        """The entity maps that sources make of a temporal query."""
+        url, said = url_of(terms), dict(params)
+        if said.get("local") == "true" or (url is None and terms.terms):
+            return Linked()
+        sources = await self._sources(request, asked, Act(OF_HISTORY), said, terms)
+        work = [(s, _asked_of(s, HISTORY_BASE, params, url)) for s in sources]
+        return await link(self._exchange, asked, work, lifetime)
 
     async def _sources(
         self, request: Asked, asked: Asking, act: Act, said: Mapping[str, Any], terms: TermMap
@@ -223,7 +242,7 @@ class Elsewhere:
                 continue  # their history is what the rooms wrote
             if covered is not None:
                 one = {
-                    k: v for k, v in one.items() if k in _NOT_SERIES or terms.expand(k) in covered
+                    k: v for k, v in one.items() if k in NOT_SERIES or terms.expand(k) in covered
                 }
             found.append(one)
         if isinstance(body, list):
@@ -267,6 +286,14 @@ class Elsewhere:
         return multi_status(request, [name] if len(errors) < len(parts) else [], errors)
 
 
+def _asked_of(
+    source: Registration, path: str, params: Sequence[tuple[str, str]], url: str | None
+) -> Sending:
+    """A question about history to one source."""
+    sent = [*_plain(params), *([("local", "true")] if source.local_only else [])]
+    return Sending("GET", path, tuple(sent), None, None, url, accept_from(source))
+
+
 def url_of(terms: TermMap) -> str | None:
     """The URL of an @context that has one."""
     source = terms.source
@@ -277,107 +304,6 @@ def url_of(terms: TermMap) -> str | None:
 
 def _plain(params: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
     return [(k, v) for k, v in params if k not in _OURS]
-
-
-def merge_told(act: Act, told: Sequence[Any]) -> Any:
-    """One answer of several of the same form."""
-    if act.operation == "queryTemporal":
-        by_id: dict[str, Any] = {}
-        for listed in told:
-            for one in listed if isinstance(listed, list) else [listed]:
-                if isinstance(one, dict) and "id" in one:
-                    held = by_id.get(one["id"])
-                    by_id[one["id"]] = one if held is None else merge_evolutions(held, one)
-        return [by_id[name] for name in sorted(by_id)]
-    merged = told[0]
-    for other in told[1:]:
-        if act.operation == "retrieveTemporal":
-            merged = merge_evolutions(merged, other)
-        else:
-            merged = merge_facts(merged, other)
-    return merged
-
-
-def merge_evolutions(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
-    """The history of one entity from two sources, each instance once, by time."""
-    made = dict(one)
-    for word, said in other.items():
-        if word in _NOT_SERIES or word not in made:
-            made.setdefault(word, said)
-            continue
-        mine = made[word]
-        if (
-            isinstance(mine, dict)
-            and isinstance(said, dict)
-            and mine.get("type") == said.get("type")
-        ):
-            made[word] = _merged_values(mine, said)
-        else:
-            made[word] = _merged_instances(_listed(mine), _listed(said))
-    return made
-
-
-def _merged_values(mine: dict[str, Any], said: dict[str, Any]) -> dict[str, Any]:
-    made = dict(mine)
-    for member in _SERIES:
-        if isinstance(mine.get(member), list) and isinstance(said.get(member), list):
-            both = mine[member] + [v for v in said[member] if v not in mine[member][-1_000:]]
-            made[member] = sorted(both, key=_time_of_pair)[:INSTANCES_MAX]
-    return made
-
-
-def _time_of_pair(pair: Any) -> str:
-    return str(pair[1]) if isinstance(pair, list) and len(pair) > 1 else ""
-
-
-def _merged_instances(mine: list[Any], said: list[Any]) -> list[Any]:
-    seen = {msgspec.json.encode(_without_ids(i), order="sorted") for i in mine}
-    both = list(mine)
-    for instance in said:
-        key = msgspec.json.encode(_without_ids(instance), order="sorted")
-        if key not in seen:
-            seen.add(key)
-            both.append(instance)
-    both.sort(key=lambda i: str(i.get("observedAt", "")) if isinstance(i, dict) else "")
-    return both[:INSTANCES_MAX]
-
-
-def _without_ids(instance: Any) -> Any:
-    if not isinstance(instance, dict):
-        return instance
-    return {k: v for k, v in instance.items() if k not in ("instanceId", "createdAt", "modifiedAt")}
-
-
-def merge_facts(one: Any, other: Any) -> Any:
-    """Two lists of types or attributes, or two descriptions of the same one."""
-    if isinstance(one, list) and isinstance(other, list):
-        by_id = {_key(item): item for item in one}
-        for item in other:
-            held = by_id.get(_key(item))
-            by_id[_key(item)] = item if held is None else merge_facts(held, item)
-        return list(by_id.values())
-    if not isinstance(one, dict) or not isinstance(other, dict):
-        return one
-    made = dict(one)
-    for word, said in other.items():
-        mine = made.get(word)
-        if mine is None:
-            made[word] = said
-        elif word in ("entityCount", "attributeCount") and isinstance(said, int):
-            made[word] = mine + said if isinstance(mine, int) else said
-        elif isinstance(mine, list) and isinstance(said, list):
-            made[word] = merge_facts(mine, said)
-    return made
-
-
-def _key(item: Any) -> str:
-    return str(item.get("id", item)) if isinstance(item, dict) else str(item)
-
-
-def _listed(said: Any) -> list[Any]:
-    if said is None:
-        return []
-    return said if isinstance(said, list) else [said]
 
 
 def as_it_is(reply: Reply) -> Response[Any]:

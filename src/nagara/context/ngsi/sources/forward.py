@@ -40,7 +40,8 @@ Outcome = Literal["answered", "timeout", "unreachable", "forbidden", "resting", 
 _OURS = frozenset(
     {"host", "via", "link", "connection", "content-type", "content-length", "ngsild-tenant",
      "transfer-encoding", "upgrade", "te", "trailer", "keep-alive", "proxy-connection", "expect",
-     "accept-encoding", "accept", "contenttype", "jsonldcontext", "ngsildconformance"}
+     "accept-encoding", "accept", "contenttype", "jsonldcontext", "ngsildconformance",
+     "ngsild-entitymap"}
 )  # fmt: skip
 FROM_REQUEST = "urn:ngsi-ld:request"
 
@@ -55,6 +56,7 @@ class Sending(Struct, frozen=True):
     content_type: str | None = None
     context_url: str | None = None
     accept: str = "application/json"
+    entity_map: str | None = None
 
 
 class Reply(Struct, frozen=True):
@@ -200,6 +202,8 @@ def headers_of(asked: Asking, source: Registration, sending: Sending, alias: str
             sent[key] = said
     if source.source_tenant:
         sent["NGSILD-Tenant"] = source.source_tenant
+    if sending.entity_map is not None:
+        sent["NGSILD-EntityMap"] = sending.entity_map
     if sending.content_type is not None:
         sent["Content-Type"] = sending.content_type
     if sending.context_url is not None:

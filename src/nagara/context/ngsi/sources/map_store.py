@@ -13,8 +13,10 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from nagara.context.ngsi.query import listed
 from nagara.context.ngsi.sources.durations import seconds_of
 from nagara.context.ngsi.sources.errors import RegistrationInvalid, SourceLimit
+from nagara.context.pattern import read_pattern
 from nagara.engines.database import Database
 from nagara.guard.identity import Actor
 from nagara.guard.policy import may
@@ -27,18 +29,31 @@ LIFETIME, LIFETIME_MAX = timedelta(hours=1), timedelta(days=1)
 
 
 class EntityMap(Struct, frozen=True):
-    """An entity map: entity id → ids of registrations, `@none` for what lies here."""
+    """An entity map: entity id → ids of registrations, `@none` for what lies here. `linked`:
+    registration id → id of the entity map that this source made of the same query."""
 
     id: str
     tenant: str
     owner: str
     entities: dict[str, list[str]]
+    linked: dict[str, str]
     expires_at: datetime
 
     @property
     def url(self) -> str:
         """Where it is, as the NGSILD-EntityMap header names it."""
         return f"{BASE}/{self.id}"
+
+    def meant(self, params: Mapping[str, Any]) -> list[str]:
+        """Those of its entities that a request may mean by their ids, in the order of pages."""
+        ids, pattern = listed(params.get("id")), params.get("idPattern")
+        meant = set(ids) if ids else None
+        found = read_pattern(pattern).found_in if pattern else None
+        return [
+            name
+            for name in sorted(self.entities)
+            if (meant is None or name in meant) and (found is None or found(name))
+        ]
 
     def body(self) -> dict[str, Any]:
         """As a client sees it (Table 5.2.39-1)."""
@@ -47,7 +62,7 @@ class EntityMap(Struct, frozen=True):
             "type": "EntityMap",
             "expiresAt": format_instant(self.expires_at),
             "entityMap": self.entities,
-            "linkedMaps": {},
+            "linkedMaps": self.linked,
         }
 
 
@@ -78,7 +93,7 @@ class MapStore:
         """A map that has not expired, or None."""
         async with self._db.acquire() as conn:
             row = await conn.fetchrow(
-                """select doc, owner, expires_at from context.entity_map
+                """select doc, linked, owner, expires_at from context.entity_map
                    where tenant = $1 and id = $2 and expires_at > $3""",
                 tenant,
                 name,
@@ -86,7 +101,7 @@ class MapStore:
             )
         if row is None:
             return None
-        return EntityMap(name, tenant, row["owner"], row["doc"], row["expires_at"])
+        return EntityMap(name, tenant, row["owner"], row["doc"], row["linked"], row["expires_at"])
 
     async def find_own(self, tenant: str, name: str, actor: Actor) -> EntityMap | None:
         """A map that is open to somebody; "" for none at all."""
@@ -94,7 +109,12 @@ class MapStore:
         return held if held is not None and owns(actor, held.owner) else None
 
     async def make(
-        self, tenant: str, actor: Actor, entities: dict[str, list[str]], lifetime: timedelta
+        self,
+        tenant: str,
+        actor: Actor,
+        entities: dict[str, list[str]],
+        lifetime: timedelta,
+        linked: dict[str, str] | None = None,
     ) -> EntityMap:
         """Keep a new map. Raises `SourceLimit`."""
         now = datetime.now(UTC)
@@ -103,6 +123,7 @@ class MapStore:
             tenant,
             actor.name_for_audit,
             entities,
+            linked or {},
             now + lifetime,
         )
         async with self._db.acquire() as conn:
@@ -115,11 +136,13 @@ class MapStore:
             if count >= MAPS_MAX:
                 raise SourceLimit(limit=MAPS_MAX, what="entity maps")
             await conn.execute(
-                """insert into context.entity_map (tenant, id, doc, owner, created_at, expires_at)
-                   values ($1, $2, $3, $4, $5, $6)""",
+                """insert into context.entity_map
+                       (tenant, id, doc, linked, owner, created_at, expires_at)
+                   values ($1, $2, $3, $4, $5, $6, $7)""",
                 tenant,
                 made.id,
                 made.entities,
+                made.linked,
                 made.owner,
                 now,
                 made.expires_at,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 from litestar import Response
@@ -13,12 +14,14 @@ from nagara.context.model import Entity
 from nagara.context.ngsi.ask import Asked
 from nagara.context.ngsi.query import LIMIT_MAX, demand_selection, is_counted, make_query
 from nagara.context.ngsi.retrieve import page_links
-from nagara.context.ngsi.sources.discovery import question_of
+from nagara.context.ngsi.sources.discovery import Question, question_of
 from nagara.context.ngsi.sources.exchange import Exchange
-from nagara.context.ngsi.sources.forward import Asking
+from nagara.context.ngsi.sources.forward import Asking, Sending
 from nagara.context.ngsi.sources.inquiries import QUERYING
-from nagara.context.ngsi.sources.map_store import HERE, EntityMap, MapStore, lifetime_of
+from nagara.context.ngsi.sources.linked_maps import OF_ENTITIES, Linked, is_trusted, link
+from nagara.context.ngsi.sources.map_store import BASE, HERE, EntityMap, MapStore, lifetime_of
 from nagara.context.ngsi.sources.reads import Found, Reads
+from nagara.context.ngsi.sources.wording import accept_from, forwarded_params, wire_of
 from nagara.context.ngsi.terms import TermMap
 
 Params = Sequence[tuple[str, str]]
@@ -61,7 +64,10 @@ class Maps:
         demand_selection(make_query(said, terms, asked.tenant, request.user), local)
         question = question_of(said, "queryEntity", terms, asked.tenant, request.user)
         sources = [] if local else self._reads.sources(asked, question, terms, QUERYING)
-        found = await self._reads.collect(request, asked, whole, terms, sources, question, body)
+        linked = Linked() if local else await self._link(asked, whole, terms, question, lifetime)
+        found = await self._reads.collect(
+            request, asked, whole, terms, sources, question, body, linked.maps
+        )
         entities = {
             entity.id: [
                 told.source.id if told.source is not None else HERE
@@ -69,8 +75,28 @@ class Maps:
             ]
             for entity in self._reads.assemble(request, found, said, terms)
         }
-        made = await self.store.make(asked.tenant, request.user, entities, lifetime)
+        if is_trusted(request.user, said):
+            linked.add_to(entities)
+        made = await self.store.make(asked.tenant, request.user, entities, lifetime, linked.maps)
         return made, found
+
+    async def _link(
+        self,
+        asked: Asking,
+        params: Params,
+        terms: TermMap,
+        question: Question,
+        lifetime: timedelta,
+    ) -> Linked:
+        """The maps that sources make of a query."""
+        work = []
+        for source in self._reads.sources(asked, question, terms, (OF_ENTITIES,)):
+            wire = await wire_of(source, terms, self._exchange.contexts)
+            passed = forwarded_params(source, params, terms, wire, question, LIMIT_MAX)
+            accept = accept_from(source)
+            sending = Sending("GET", BASE, tuple(passed), None, None, wire.url, accept)
+            work.append((source, sending))
+        return await link(self._exchange, asked, work, lifetime)
 
     async def query(
         self,
@@ -93,7 +119,7 @@ class Maps:
             held, _ = await self.make(request, asked, params, terms, body)
             status = 201
         counted = is_counted(said)
-        ids = sorted(held.entities)
+        ids = held.meant(said)
         begin = 0 if counted else wanted.offset
         most = None if counted else wanted.limit
         walk = await self._walk(request, asked, params, terms, held, ids[begin:], most)
@@ -156,7 +182,9 @@ class Maps:
         only = frozenset(source for name in ids for source in held.entities[name])
         question = question_of(said, "queryEntity", terms, asked.tenant, request.user)
         sources = self._reads.sources(asked, question, terms, QUERYING, only)
-        found = await self._reads.collect(request, asked, narrowed, terms, sources, question)
+        found = await self._reads.collect(
+            request, asked, narrowed, terms, sources, question, None, held.linked
+        )
         return found, said
 
     async def retrieve(
@@ -169,7 +197,8 @@ class Maps:
             raise EntityNotFound(id=entity_id)
         lifetime = lifetime_of(request.query_params)
         only = frozenset(held.entities[entity_id]) if held is not None else None
-        made = await self._reads.retrieve(request, asked, entity_id, only, always=True)
+        linked = held.linked if held is not None else None
+        made = await self._reads.retrieve(request, asked, entity_id, only, True, linked)
         if made is None:
             return None  # the handler says what is wrong
         if held is None and made.sources:

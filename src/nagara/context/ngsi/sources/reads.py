@@ -40,6 +40,7 @@ from nagara.context.ngsi.sources.inquiries import (
     inquiry_of_query,
     one_told,
 )
+from nagara.context.ngsi.sources.linked_maps import by_map
 from nagara.context.ngsi.sources.links import Links
 from nagara.context.ngsi.sources.merge import Told, merge, without_proxied
 from nagara.context.ngsi.sources.registration import Registration
@@ -85,9 +86,10 @@ class Reads:
         entity_id: str,
         only: frozenset[str] | None = None,
         always: bool = False,
+        linked: Mapping[str, str] | None = None,
     ) -> Gathered | None:
         """One entity; None where no source is concerned, unless `always`. `only`: ids of
-        registrations to ask."""
+        registrations to ask; `linked`: the entity maps by which they go."""
         params = request.query_params
         if not is_uri(entity_id):
             return None
@@ -113,7 +115,9 @@ class Reads:
             sources = self.sources(asked, question, terms, RETRIEVING, only)
         if not sources and not always:
             return None
-        told, warnings = await self._tell_one(request, asked, terms, entity_id, sources, local)
+        told, warnings = await self._tell_one(
+            request, asked, terms, entity_id, sources, local, linked or {}
+        )
         if not told:
             if warnings:
                 return Gathered(missing(request, entity_id, warnings), ())
@@ -129,6 +133,7 @@ class Reads:
         entity_id: str,
         sources: Sequence[Registration],
         local: Entity | None,
+        linked: Mapping[str, str],
     ) -> tuple[list[Told], list[str]]:
         """What is said of one entity, and what was abnormal."""
         types = local.types if local is not None else None
@@ -136,7 +141,7 @@ class Reads:
         inquiries = [
             await inquiry_of_one(exchange, s, params, terms, entity_id, types) for s in sources
         ]
-        work = [(i.source, i.sending) for i in inquiries]
+        work = [(i.source, by_map(i.sending, linked.get(i.source.id))) for i in inquiries]
         replies = await exchange.forwarder.send_all(asked, work)
         alias = exchange.alias_of(asked)
         warnings: list[str] = []
@@ -274,8 +279,10 @@ class Reads:
         sources: Sequence[Registration],
         question: Question,
         body: dict[str, Any] | None = None,
+        linked: Mapping[str, str] | None = None,
     ) -> Found:
-        """What all say that fulfils the query, without a page of it being cut."""
+        """What all say that fulfils the query, without a page of it being cut. `linked`: the
+        entity maps by which sources go."""
         said: dict[str, Any] = dict(params)
         wanted = make_query(said, terms, asked.tenant, request.user)
         most = min(wanted.offset + wanted.limit, TOLD_MAX) or 1
@@ -294,7 +301,8 @@ class Reads:
             await inquiry_of_query(self._exchange, s, params, terms, question, body, most)
             for s in sources
         ]
-        work = [(i.source, i.sending) for i in inquiries]
+        names = linked or {}
+        work = [(i.source, by_map(i.sending, names.get(i.source.id))) for i in inquiries]
         replies = await self._exchange.forwarder.send_all(asked, work)
         alias = self._exchange.alias_of(asked)
         for inquiry, reply in zip(inquiries, replies, strict=True):

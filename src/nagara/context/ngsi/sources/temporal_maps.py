@@ -14,6 +14,7 @@ from nagara.context.ngsi.query import LIMIT_MAX, is_counted, make_query
 from nagara.context.ngsi.retrieve import page_links
 from nagara.context.ngsi.sources.elsewhere import Elsewhere, Histories, as_it_is
 from nagara.context.ngsi.sources.forward import Asking
+from nagara.context.ngsi.sources.linked_maps import is_trusted
 from nagara.context.ngsi.sources.map_store import HERE, EntityMap, MapStore, lifetime_of
 from nagara.context.ngsi.temporal.asked import temporal_of
 from nagara.context.ngsi.terms import TermMap
@@ -46,7 +47,8 @@ class TemporalMaps:
         temporal_of(said, needed=True)
         whole = [(k, v) for k, v in params if k not in _OF_PAGES | _OF_FORM]
         whole += [("limit", str(LIMIT_MAX)), ("lastN", "1")]
-        found = await self._elsewhere.histories(request, asked, whole, terms)
+        linked = await self._elsewhere.link(request, asked, whole, terms, lifetime)
+        found = await self._elsewhere.histories(request, asked, whole, terms, linked=linked.maps)
         if found.refused is not None:
             problem = found.refused.json()
             reason = problem.get("detail", "") if isinstance(problem, dict) else ""
@@ -54,7 +56,9 @@ class TemporalMaps:
         entities: dict[str, list[str]] = {}
         for source, one in found.told:
             entities.setdefault(one["id"], []).append(HERE if source is None else source.id)
-        made = await self.store.make(asked.tenant, request.user, entities, lifetime)
+        if is_trusted(request.user, said):
+            linked.add_to(entities)
+        made = await self.store.make(asked.tenant, request.user, entities, lifetime, linked.maps)
         return made, found
 
     async def query(
@@ -70,7 +74,7 @@ class TemporalMaps:
         if held is None:
             held, _ = await self.make(request, asked, params, terms)
             status = 201
-        ids = sorted(held.entities)
+        ids = held.meant(said)
         page = ids[wanted.offset : wanted.offset + wanted.limit]
         narrowed = [(k, v) for k, v in params if k not in _OF_PAGES and k != "idPattern"]
         narrowed = [(k, v) for k, v in narrowed if k != "id"]
@@ -79,7 +83,9 @@ class TemporalMaps:
         if page:
             narrowed += [("id", ",".join(page)), ("limit", str(len(page)))]
             only = frozenset(source for one in page for source in held.entities[one])
-            found = await self._elsewhere.histories(request, asked, narrowed, terms, only)
+            found = await self._elsewhere.histories(
+                request, asked, narrowed, terms, only, linked=held.linked
+            )
             if found.refused is not None:
                 return as_it_is(found.refused)
             merged = found.merged()
@@ -107,7 +113,10 @@ class TemporalMaps:
             raise EntityNotFound(id=entity_id)
         only = frozenset(held.entities[entity_id]) if held is not None else None
         listed = list(params.items())
-        found = await self._elsewhere.histories(request, asked, listed, terms, only, entity_id)
+        linked = held.linked if held is not None else None
+        found = await self._elsewhere.histories(
+            request, asked, listed, terms, only, entity_id, linked
+        )
         if found.refused is not None:
             return as_it_is(found.refused)
         if not found.told:

@@ -37,6 +37,7 @@ create table context.entity_map (
     tenant      text        not null,
     id          text        not null,
     doc         jsonb       not null,   -- entity id → registration ids; @none: here
+    linked      jsonb       not null,   -- registration id → id of the map that this source made
     owner       text        not null,
     created_at  timestamptz not null,
     expires_at  timestamptz not null,

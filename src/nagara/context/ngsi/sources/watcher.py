@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import itertools
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -18,6 +17,7 @@ from nagara.context.ngsi.sources.registration import Registration, render_doc
 from nagara.context.ngsi.sources.registry import Registry
 from nagara.context.ngsi.sources.watch import Key, Watch, read_watch
 from nagara.context.ngsi.subscriptions.delivery import Delivery
+from nagara.context.ngsi.subscriptions.due import Due
 from nagara.context.ngsi.subscriptions.letters import Box, Parcel, Standing
 from nagara.values.errors import Problem
 from nagara.values.time import format_instant
@@ -51,8 +51,7 @@ class Watcher:
         self._own = delivery is None
         self.delivery = delivery or Delivery(context.db, guard_url)
         self._known: dict[Key, Watch] = {}
-        self._due: dict[Key, datetime] = {}
-        self._due_changed = asyncio.Event()
+        self._due: Due[Key] = Due()
         self._told_at: dict[Key, datetime] = {}
         self._moved: asyncio.Queue[tuple[Registration | None, Registration | None]] = (
             asyncio.Queue()
@@ -90,8 +89,7 @@ class Watcher:
         """Serve a new or changed subscription, and tell it what matches now."""
         self._known[watch.key] = watch
         self._serve(watch)
-        self._due[watch.key] = datetime.now(UTC)
-        self._due_changed.set()
+        self._due.put(watch.key, 0)
 
     def _serve(self, watch: Watch) -> None:
         held = not watch.active
@@ -101,7 +99,7 @@ class Watcher:
     async def let_go(self, watch: Watch) -> None:
         """A subscription has ended."""
         self._known.pop(watch.key, None)
-        self._due.pop(watch.key, None)
+        self._due.drop(watch.key)
         self._told_at.pop(watch.key, None)
         async with self._context.db.acquire() as conn, conn.transaction():
             for first in (False, True):
@@ -123,7 +121,7 @@ class Watcher:
             self._known[watch.key] = watch
             self._serve(watch)
             if watch.interval_s is not None:
-                self._due[watch.key] = datetime.now(UTC)
+                self._due.put(watch.key, 0)
 
     async def run(self) -> None:
         """Runs for the life of the city."""
@@ -133,18 +131,8 @@ class Watcher:
             tasks.create_task(self._hear())
             await self.delivery.ready()  # until then nobody's last notification is known
             while True:
-                self._due_changed.clear()
-                await self._look()
-                rest_s = self._rest_s()
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._due_changed.wait(), rest_s)
-
-    def _rest_s(self) -> float | None:
-        """How long nothing is due; None: until somebody comes."""
-        first = min(self._due.values(), default=None)
-        if first is None:
-            return None
-        return max(0.0, (first - datetime.now(UTC)).total_seconds())
+                for key in await self._due.wait():
+                    await self._look(key)
 
     async def _hear(self) -> None:
         while True:
@@ -174,24 +162,21 @@ class Watcher:
                 reason = "noLongerMatching"
             await self._send(watch, [one], reason, False)
 
-    async def _look(self) -> None:
-        """What is due now: the first word to those who are new, and periodic ones."""
+    async def _look(self, key: Key) -> None:
+        """What is due now: the first word to one who is new, or changed, and periodic ones."""
         now = datetime.now(UTC)
-        for key, at in list(self._due.items()):
-            if at > now:
-                continue
-            watch = self._known.get(key)
-            self._due.pop(key, None)
-            if watch is None or not watch.is_served(now):
-                continue
-            if self._free_at(watch) > now:
-                self._due[key] = self._free_at(watch)
-                continue
-            found = [r for r in self._registry.all_of(watch.tenant) if watch.matches(r)]
-            if watch.interval_s is not None:
-                self._due[key] = now + timedelta(seconds=watch.interval_s)
-            if found or watch.interval_s is not None:
-                await self._send(watch, found[:TOLD_MAX], "newlyMatching", True)
+        watch = self._known.get(key)
+        if watch is None or not watch.is_served(now):
+            return
+        rest_s = (self._free_at(watch) - now).total_seconds()
+        if rest_s > 0:
+            self._due.put(key, rest_s)
+            return
+        found = [r for r in self._registry.all_of(watch.tenant) if watch.matches(r)]
+        if watch.interval_s is not None:
+            self._due.put(key, watch.interval_s)
+        if found or watch.interval_s is not None:
+            await self._send(watch, found[:TOLD_MAX], "newlyMatching", True)
 
     def _free_at(self, watch: Watch) -> datetime:
         """From when on its throttling lets it be told something."""

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +12,7 @@ from nagara.context.context import Context
 from nagara.context.model import Entity
 from nagara.context.ngsi.query import make_query
 from nagara.context.ngsi.subscriptions.delivery import encode_body
+from nagara.context.ngsi.subscriptions.due import Due
 from nagara.context.ngsi.subscriptions.letters import Parcel
 from nagara.context.ngsi.subscriptions.selector import write_types
 from nagara.context.ngsi.subscriptions.subscription import Key, Subscription
@@ -42,46 +41,31 @@ class Periods:
     def __init__(self, context: Context, notifier: Notifier) -> None:
         self._context = context
         self._notifier = notifier
-        self._due: dict[Key, float] = {}
-        self._changed = asyncio.Event()
+        self._due: Due[Key] = Due()
         self._at_once = asyncio.Semaphore(AT_ONCE)
 
     def put(self, subscription: Subscription) -> None:
         """Take up a subscription; its first notification is due after one interval."""
         if subscription.interval_s is None or not subscription.active:
-            self._due.pop(subscription.key, None)
+            self._due.drop(subscription.key)
             return
-        self._due[subscription.key] = time.monotonic() + self._interval_s(subscription)
-        self._changed.set()
+        self._due.put(subscription.key, _interval_s(subscription))
 
     def drop(self, key: Key) -> None:
         """Take a subscription out."""
-        self._due.pop(key, None)
-
-    def _interval_s(self, subscription: Subscription) -> float:
-        return max(INTERVAL_MIN_S, subscription.interval_s or 0)
+        self._due.drop(key)
 
     async def run(self) -> None:
         """Runs for the life of the city."""
         while True:
-            self._changed.clear()
-            rest = min(self._due.values(), default=float("inf")) - time.monotonic()
-            if rest > 0:
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(
-                        self._changed.wait(), None if rest == float("inf") else rest
-                    )
-                continue
-            now = time.monotonic()
-            keys = [key for key, due in self._due.items() if due <= now]
+            keys = await self._due.wait()
             await asyncio.gather(*(self._one(key) for key in keys))
 
     async def _one(self, key: Key) -> None:
         subscription = self._notifier.find(key)
         if subscription is None or subscription.interval_s is None:
-            self._due.pop(key, None)
             return
-        self._due[key] = time.monotonic() + self._interval_s(subscription)
+        self._due.put(key, _interval_s(subscription))
         async with self._at_once:
             try:
                 await self._tell(subscription)
@@ -125,6 +109,10 @@ class Periods:
                 if subscription.fits(entity):
                     found.setdefault(entity.id, entity)
         return list(found.values())[:ENTITIES_MAX]
+
+
+def _interval_s(subscription: Subscription) -> float:
+    return max(INTERVAL_MIN_S, subscription.interval_s or 0)
 
 
 def _queries(subscription: Subscription) -> list[dict[str, Any]]:

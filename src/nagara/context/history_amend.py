@@ -7,6 +7,7 @@ chunks follow in the same transaction. Each function is for the transaction of a
 from __future__ import annotations
 
 import zlib
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +16,7 @@ from msgspec import Struct
 
 from nagara.context.packed import DAY_US, micros
 from nagara.context.store import Conn
+from nagara.values.time import parse_instant
 
 _PREFIX = "urn:ngsi-ld:Instance:"
 
@@ -98,6 +100,71 @@ async def amend(
     )
     days = {micros(t) // DAY_US for t in (before.at, before.born_at, at)}
     await conn.execute("select context.refold($1, $2, $3)", no, name, sorted(days))
+
+
+_SAID_BEFORE = """
+with told as (
+    select * from unnest($2::text[], $3::text[], $4::timestamptz[]) t(name, dataset, at)
+), rows as (
+    select c.seq, c.at, c.attrs from (select distinct at from told) t
+    join context.change c on c.no = $1 and c.at = t.at
+    union
+    select c.seq, c.at, c.attrs from (select distinct at from told) t
+    join context.amendment a on a.no = $1 and a.at = t.at
+    join context.change c on c.seq = a.seq
+)
+select c.seq, x.name, x.idx, c.at as born_at, i.at
+from rows c
+cross join lateral context.instances(c.attrs) x
+left join context.amendment m
+    on m.no = $1 and m.seq = c.seq and m.name = x.name and m.idx = x.idx
+cross join lateral (
+    select coalesce(m.at, c.at) as at,
+           case when m.no is null then x.instance else m.instance end as instance
+) i
+join told t on t.name = x.name and t.at = i.at
+    and t.dataset = coalesce(i.instance ->> 'datasetId', '')
+where i.instance ? 'observedAt'
+  and not context.is_erased($1, x.name, coalesce(i.instance ->> 'datasetId', ''), c.seq)
+"""
+
+
+async def supersede(
+    conn: Conn, no: int, told: Mapping[str, Sequence[Mapping[str, Any]]], wall: datetime
+) -> None:
+    """Let what was said before of the same instants, attributes and datasetIds count no longer:
+    an attribute has one value at a time (clause 4.5.7)."""
+    said = [
+        (name, str(one.get("datasetId") or ""), parse_instant(one["observedAt"]))
+        for name, instances in told.items()
+        for one in instances
+        if "observedAt" in one
+    ]
+    if not said:
+        return
+    rows = await conn.fetch(_SAID_BEFORE, no, *map(list, zip(*said, strict=True)))
+    if not rows:
+        return
+    await conn.execute(
+        """insert into context.amendment (no, seq, name, idx, instance, at, modified_at)
+           select $1, s.seq, s.name, s.idx, null, s.at, $6
+           from unnest($2::bigint[], $3::text[], $4::int[], $5::timestamptz[]) s(seq, name, idx, at)
+           on conflict (no, seq, name, idx) do update set instance = null,
+               modified_at = excluded.modified_at""",
+        no,
+        [row["seq"] for row in rows],
+        [row["name"] for row in rows],
+        [row["idx"] for row in rows],
+        [row["at"] for row in rows],
+        wall,
+    )
+    days: dict[str, set[int]] = {}
+    for row in rows:
+        days.setdefault(row["name"], set()).update(
+            micros(row[at]) // DAY_US for at in ("at", "born_at")
+        )
+    for name, of_name in sorted(days.items()):
+        await conn.execute("select context.refold($1, $2, $3)", no, name, sorted(of_name))
 
 
 async def erase(conn: Conn, no: int, name: str = "", dataset: str = "*") -> None:

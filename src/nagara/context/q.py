@@ -29,7 +29,8 @@ LENGTH_MAX = 8_000
 HOPS_MAX = 5
 LINKED_TERMS_MAX = 5
 
-Comparison = Literal["==", "!=", ">", ">=", "<", "<=", "~=", "!~="]
+#: `!` asks that the attribute is not there: beyond the standard, whose grammar knows no negation.
+Comparison = Literal["==", "!=", ">", ">=", "<", "<=", "~=", "!~=", "!"]
 
 #: Times that the store keeps beside an entity and its attributes (clause 4.8).
 SYSTEM_TIMES = frozenset({"createdAt", "modifiedAt"})
@@ -90,7 +91,7 @@ Node = Term | And | Or
 _TOKEN = re.compile(
     r"""\s*(?:
       (?P<op>==|!=|>=|<=|!~=|~=|>|<)
-    | (?P<sign>[;&|()\[\]{},]|\.\.)
+    | (?P<sign>[;&|()\[\]{},!]|\.\.)
     | (?P<string>"(?:[^"\\]|\\.)*")
     | (?P<word>(?:(?!\.\.)[^\s;&|()\[\]{}"=<>!~,])+)
     )""",
@@ -214,12 +215,22 @@ class _Parser:
         self.terms += 1
         if self.terms > TERMS_MAX:
             raise QueryTooComplex(what="terms", limit=TERMS_MAX)
+        if self.is_sign("!"):
+            return self.absent()
         path = self.path(0)
         if self.kind != "op":
             return Term(path)
         op: Any = self.lexeme
         self.step()
         return Term(path, op, self.values(op))
+
+    def absent(self) -> Term:
+        """`!name`: the attribute is not there."""
+        self.step()
+        path = self.path(0)
+        if path.link is not None or self.kind == "op":
+            raise self.wrong("behind ! stands an attribute alone")
+        return Term(path, "!")
 
     def path(self, hops: int) -> Path:
         if self.kind != "word":

@@ -33,6 +33,8 @@ def matches(
         return all(matches(part, attrs, expand, time_of) for part in node.parts)
     if isinstance(node, Or):
         return any(matches(part, attrs, expand, time_of) for part in node.parts)
+    if node.op == "!":
+        return not matches(Term(node.path), attrs, expand, time_of)
     if node.path.link is not None:
         return False
     if node.path.is_system_time:

@@ -99,6 +99,8 @@ def _time(term: Term, expand: Expand, bind: Bind, alias: str) -> str:
         return "false"  # sub-attributes have no times of their own here
     if term.op is None:
         return exists
+    if term.op == "!":
+        return f"not coalesce({exists}, false)"
     if term.op not in _SQL_OPS:
         raise QueryInvalid(query=".".join(names), position=0, reason="a time has no pattern")
     joint, op = (" and ", "<>") if term.op == "!=" else (" or ", _SQL_OPS[term.op])
@@ -134,6 +136,8 @@ def _place(names: Collection[str], expand: Expand) -> str:
 
 
 def _term(term: Term, expand: Expand) -> str:
+    if term.op == "!":
+        return f"!{_term(Term(term.path), expand)}"
     names, inside = term.path.names, term.path.inside
     member = names[-1] if len(names) > 1 and names[-1] in MEMBERS else None
     place = _place(names[:-1] if member else names, expand)

@@ -54,6 +54,32 @@ async def test_told_again_types_and_instances_are_added(
     assert [i["value"] for i in found["speed"]] == [1, NULL]
 
 
+async def test_an_attribute_has_one_value_at_a_time(
+    history: httpx.AsyncClient, new_id: Callable[[], str]
+) -> None:
+    """4.5.7: what is told of an instant again takes the place of what was told of it."""
+    body = vehicle(new_id())
+    one = await made(history, body)
+    again = {
+        "id": body["id"],
+        "type": "Vehicle",
+        "speed": [prop(33, "2020-09-01T12:03:00Z"), prop(5, "2020-09-01T12:05:00Z")],
+        "fuelLevel": [prop(68, "2020-09-01T12:03:00Z"), prop(54, "2020-09-01T13:05:00Z")],
+    }
+    assert (await history.post("/temporal/entities", json=again)).status_code == 204
+    assert await values(history, one) == [33, 5, 7]
+    assert await values(history, one, "fuelLevel") == [68, 53, 54]  # one of 13:05 is a dataset's
+    [_, instance, _] = (await history.get(one)).json()["speed"]
+    moved = f"{one}/attrs/speed/{instance['instanceId']}"
+    patch = prop(6, "2020-09-01T12:06:00Z")
+    assert (await history.patch(moved, json=patch)).status_code == 204
+    more = {"speed": [prop(60, "2020-09-01T12:06:00Z"), prop(7.5, "2020-09-01T12:07:00Z")]}
+    assert (await history.post(f"{one}/attrs", json=more)).status_code == 204
+    assert await values(history, one) == [33, 60, 7.5]
+    present = (await history.get(f"/entities/{body['id']}")).json()
+    assert present["speed"]["value"] == 7.5
+
+
 @pytest.mark.parametrize(
     "wrong",
     [

@@ -141,6 +141,10 @@ QUERIES: list[tuple[str, list[int]]] = [
     ("createdAt>2020-01-01T00:00:00Z;name", [1, 2, 3]),
     ("name.modifiedAt<2020-01-01T00:00:00Z", []),
     ("name.createdAt>2020-01-01T00:00:00Z", [1, 2, 3]),
+    ("!airQualityLevel", [3]),  # beyond the grammar: the attribute is not there
+    ("!airQualityLevel.source;almostFull==false", [2]),
+    ("!address[city]|airQualityLevel==4", [1, 2, 3]),
+    ("!expiresAt;!speed", [1, 2]),
 ]
 
 WRONG = [
@@ -154,6 +158,9 @@ WRONG = [
     "a{b",
     "1a==2",
     "createdAt>soon",
+    "!name==x",
+    "!a{b}",
+    "!(a;b)",
 ]
 
 

@@ -69,6 +69,7 @@ async def test_values_places_and_paging_are_of_the_span(history: httpx.AsyncClie
         "speed>=5;heading<90": {"fast"},
         "speed>25|heading>100": {"fast", "slow", "multi"},
         'speed>25|name~="^m"': {"fast", "shapes", "multi"},
+        "!heading;speed>25": {"multi"},
         "speed==10..40": {"fast", "slow"},
         'ref=="urn:dest:1"': {"shapes"},
         'tags=="a"': {"shapes"},
@@ -149,6 +150,17 @@ async def test_scopes_hold_from_when_they_were_set_until_they_were_not(
     assert "repnew" not in await text("/R")
     assert "repnew" in await text("/S")
     assert "repold" not in await text("/S")
+    # Annex C.5.16: the scope that held when the span began is told, though it was set before it.
+    asked = {**window, "scopeQ": "/A/#"}
+    for said in (await history.get("/temporal/entities", params=asked)).json():
+        assert [s["observedAt"] for s in said["scope"]] == ["2026-03-01T10:00:00Z"]
+    assert [s["value"] for s in said["scope"]] == [["/A/B", "/C"]]
+    pairs = {**asked, "options": "temporalValues"}
+    [_, both] = (await history.get("/temporal/entities", params=pairs)).json()
+    assert both["scope"]["values"] == [[["/A/B", "/C"], "2026-03-01T10:00:00Z"]]
+    bare = (await history.get("/temporal/entities", params={**asked, "attrs": "speed"})).json()
+    assert all("scope" not in said for said in bare)
+    assert "10:00" not in await text("/S")
 
 
 @pytest.mark.parametrize(

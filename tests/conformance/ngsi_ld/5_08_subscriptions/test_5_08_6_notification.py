@@ -129,6 +129,8 @@ async def test_triggers_choose_the_kind_of_change(api: Api, trigger: str) -> Non
         ({"q": "n>1"}, [2, 3]),
         ({"q": 'word=="b"'}, [2]),
         ({"q": 'word=="b"|n==3'}, [2, 3]),
+        ({"q": 'word=="%62"'}, [2]),  # as it stands in an address
+        ({"q": "!m"}, [1, 2]),
         ({"geoQ": {"georel": "near;maxDistance==1000", "geometry": "Point",
                    "coordinates": [100.5, 13.7]}}, [2]),
         ({"scopeQ": "/city/#"}, [3]),

@@ -127,7 +127,7 @@ async def test_uses_are_counted_for_hosted_contexts(ngsi: Client) -> None:
     kind = {"content-type": "application/ld+json"}
     assert (await ngsi.post(f"{V1}/entities", json=entity, headers=kind)).status_code == 201
     told = (await ngsi.get(where, params=params)).json()
-    assert told["numberOfHits"] == 2  # served once before, named once
+    assert told["numberOfHits"] == 1  # named once; what is told about it is no use of it
 
 
 async def test_a_hosted_context_goes_when_it_is_deleted(ngsi: Client) -> None:

@@ -126,7 +126,8 @@ def context_routes(db: Database, contexts: Contexts, shelf: Shelf) -> type[Contr
             if found is None:
                 raise ContextNotFound(id=name[:200])
             if details:
-                shelf.used(found.tenant, found.id)  # told the next time
+                if found.kind != "Hosted":  # of those, what is said about them is no use of them
+                    shelf.used(found.tenant, found.id)  # told the next time
                 return ask.plain(request, _details(request, found))
             if found.kind == "Cached":
                 raise ContextNotServed(url=found.url)

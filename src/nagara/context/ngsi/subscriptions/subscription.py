@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any
@@ -9,7 +10,7 @@ from urllib.parse import unquote
 
 from msgspec import Struct
 
-from nagara.context.errors import EntityInvalid
+from nagara.context.errors import EntityInvalid, QueryInvalid, QueryTooComplex
 from nagara.context.find import fulfils
 from nagara.context.geometry import shape_of
 from nagara.context.model import Entity, GeoQuery
@@ -31,6 +32,7 @@ from nagara.values.time import parse_instant
 
 #: An @context in the body of a subscription is held as long as the subscription.
 CONTEXT_LENGTH_MAX = 20_000
+_ESCAPE = re.compile(r"%[0-9A-Fa-f]{2}")
 
 _FORMS: dict[str, Form] = {
     "normalized": "normalized",
@@ -165,8 +167,17 @@ async def read_subscription(
 
 
 def decoded_q(said: str | None) -> str | None:
-    """q in a body, also as it stands in an address: with its quotes percent-encoded."""
-    return unquote(said) if said and "%22" in said and '"' not in said else said
+    """q in a body, also as it stands in an address: percent-encoded as a whole, or its values.
+    Where only values may be, they are meant as they are written as well."""
+    if not said or not _ESCAPE.search(said):
+        return said
+    try:
+        plain = unquote(said, errors="strict")
+        both = plain if "%22" in said and '"' not in said else f"({said})|({plain})"
+        parse_q(both)
+    except (UnicodeDecodeError, QueryInvalid, QueryTooComplex):
+        return said
+    return both
 
 
 def _shape(doc: dict[str, Any], notification: dict[str, Any]) -> Shape:

@@ -204,3 +204,13 @@ def names_of(shown: Shown) -> list[str] | None:
     if shown.attrs is None:
         return None
     return sorted(n for n in shown.attrs if n not in _SYSTEM or n == "scope")
+
+
+def is_scope_shown(shown: Shown) -> bool:
+    """Whether the scopes are among what is wanted; they have no datasetId."""
+    names = names_of(shown)
+    return (
+        (names is None or "scope" in names)
+        and "scope" not in shown.omit
+        and (shown.datasets is None or "" in shown.datasets)
+    )

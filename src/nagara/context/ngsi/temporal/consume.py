@@ -31,6 +31,7 @@ from nagara.context.ngsi.temporal.aggregates import tell_aggregates
 from nagara.context.ngsi.temporal.asked import (
     Temporal,
     demand_plain,
+    is_scope_shown,
     is_wide,
     listed,
     names_of,
@@ -321,6 +322,9 @@ def _evolutions(
     body = []
     for one in chosen:
         attrs = by_entity.get(one.row["no"], {})
+        if one.scope is not None and attrs and is_scope_shown(shown):
+            history = attrs.setdefault(SCOPE, History({}, {"": "Property"}))
+            history.found[""] = [one.scope, *history.found.get("", [])][-(temporal.last_n or 0) :]
         if not attrs and not keep_empty and names != []:
             continue
         made = head(subject_of(one.row), terms, shown, temporal.span.by == "deletedAt")

@@ -11,7 +11,14 @@ from litestar.params import FromPath
 
 from nagara.context.context import Context
 from nagara.context.errors import AttributeNotFound, EntityInvalid, EntityNotFound
-from nagara.context.history_amend import Place, amend, erase, find_instance, place_of
+from nagara.context.history_amend import (
+    Place,
+    amend,
+    erase,
+    find_instance,
+    place_of,
+    supersede,
+)
 from nagara.context.history_query import find_subject
 from nagara.context.model import Amended, Chronicle, Delete, Op
 from nagara.context.ngsi import ask
@@ -20,7 +27,12 @@ from nagara.context.ngsi.fetch import Contexts
 from nagara.context.ngsi.names import is_name, is_uri
 from nagara.context.ngsi.target import demand_writable
 from nagara.context.ngsi.temporal.errors import InstanceNotFound
-from nagara.context.ngsi.temporal.told import read_evolution, read_told_attrs, read_told_instance
+from nagara.context.ngsi.temporal.told import (
+    Told,
+    read_evolution,
+    read_told_attrs,
+    read_told_instance,
+)
 from nagara.context.ngsi.tenants import Tenants
 from nagara.context.ngsi.terms import TermMap
 from nagara.context.plan import Within
@@ -70,6 +82,14 @@ def provide_routes(context: Context, contexts: Contexts) -> list[Any]:
         )
         return written.created
 
+    def superseding(no: int, told: Told) -> Within:
+        """What is told again, of an instant that was told of, takes the place of what was."""
+
+        async def strike(conn: Conn) -> None:
+            await supersede(conn, no, told, context.clock.wall())
+
+        return strike
+
     @post(PATH, opt=WRITE, tags=tags, summary="Create or update the history of an entity")
     async def tell(request: Asked) -> Response[None]:
         sent = await ask.read_sent(request, contexts)
@@ -94,7 +114,8 @@ def provide_routes(context: Context, contexts: Contexts) -> list[Any]:
         present = await context.find(told.id, tenant)
         makes = known is None and present is None
         op = Chronicle(told.id, told.types, told.attrs, told.scopes, makes)
-        await write(request, op, tenant, mark if makes else None)
+        again = None if known is None else superseding(known["no"], told.attrs)
+        await write(request, op, tenant, mark if makes else again)
         if known is not None:
             return Response(None, status_code=204)
         return Response(
@@ -123,10 +144,10 @@ def provide_routes(context: Context, contexts: Contexts) -> list[Any]:
     async def append(request: Asked, entity_id: FromPath[str]) -> Response[None]:
         sent = await ask.read_sent(request, contexts)
         tenant = await tenants.existing(request)
-        await subject(request, entity_id, tenant)
+        no = await subject(request, entity_id, tenant)
         attrs, scopes = read_told_attrs(sent.body, sent.terms, entity_id)
         op = Chronicle(entity_id, (), attrs, scopes, makes=False)
-        await write(request, op, tenant)
+        await write(request, op, tenant, superseding(no, attrs))
         return Response(None, status_code=204)
 
     @delete(_ATTRIBUTE, opt=WRITE, status_code=204, tags=tags, summary="Delete an attribute")

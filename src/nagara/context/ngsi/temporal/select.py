@@ -16,7 +16,7 @@ from nagara.context.history import Series, Span, bounds_of, read_instances
 from nagara.context.history_query import count_subjects, find_subjects
 from nagara.context.model import Query
 from nagara.context.ngsi.terms import TermMap
-from nagara.context.packed import instance_of
+from nagara.context.packed import Packed, instance_of
 from nagara.context.q import And, Node, Or
 from nagara.context.q_match import matches
 from nagara.context.selection import are_scopes_meant
@@ -33,10 +33,12 @@ Interval = tuple[int, int]
 
 
 class Chosen(Struct, frozen=True):
-    """An entity of a page; `intervals` are the times at which it had a scope asked for."""
+    """An entity of a page; `intervals` are the times at which it had a scope asked for, `scope`
+    is that of them which held already when the span began."""
 
     row: Record
     intervals: tuple[Interval, ...] | None = None
+    scope: Packed | None = None
 
 
 class Selection(Struct):
@@ -101,21 +103,24 @@ async def _judge(
         return []
     nos = [row["no"] for row in rows]
     held: dict[int, tuple[Interval, ...]] = {}
+    before: dict[int, Packed] = {}
     if query.scopes:
         told, _ = await read_instances(conn, nos, [SCOPE], Span(None, span.end), JUDGED_MAX)
         gone, _ = await read_instances(
             conn, nos, [SCOPE], Span(None, span.end, "deletedAt"), JUDGED_MAX
         )
         held = {no: _held(told, gone, no, query, span) for no in nos}
+        before = {no: one for no in nos if (one := _before(told, no, held[no], span)) is not None}
         rows = [row for row in rows if held[row["no"]]]
         nos = [row["no"] for row in rows]
     if query.geo is None and tree is None:
-        return [Chosen(row, held.get(row["no"])) for row in rows]
+        return [Chosen(row, held.get(row["no"]), before.get(row["no"])) for row in rows]
     names = _names_of(tree, terms)
     if query.geo is not None:
         names.add(query.geo.geoproperty)
     series, _ = await read_instances(conn, nos, sorted(names), span, JUDGED_MAX)
-    return await asyncio.to_thread(_fulfilling, rows, series, query, tree, terms, held)
+    fit = await asyncio.to_thread(_fulfilling, rows, series, query, tree, terms, held)
+    return [Chosen(row, held.get(row["no"]), before.get(row["no"])) for row in fit]
 
 
 def _fulfilling(
@@ -125,12 +130,12 @@ def _fulfilling(
     tree: Node | None,
     terms: TermMap,
     held: dict[int, tuple[Interval, ...]],
-) -> list[Chosen]:
+) -> list[Record]:
     docs: dict[int, dict[str, list[Any]]] = {}
     for (no, name, _), found in series.items():
         instances = docs.setdefault(no, {}).setdefault(name, [])
         instances += [instance_of(p) for p in found if is_within(p.at, held.get(no))]
-    chosen = []
+    fit = []
     for row in rows:
         doc = docs.get(row["no"], {})
         doc = {name: instances for name, instances in doc.items() if instances}
@@ -141,8 +146,8 @@ def _fulfilling(
             for one in doc.get(query.geo.geoproperty, [])
         ):
             continue
-        chosen.append(Chosen(row, held.get(row["no"])))
-    return chosen
+        fit.append(row)
+    return fit
 
 
 def is_within(at: int, intervals: Sequence[Interval] | None) -> bool:
@@ -168,3 +173,13 @@ def _held(told: Series, gone: Series, no: int, query: Query, span: Span) -> tupl
         if low <= high and scopes and are_scopes_meant(scopes, query.scopes):
             made.append((low, high))
     return tuple(made)
+
+
+def _before(told: Series, no: int, held: tuple[Interval, ...], span: Span) -> Packed | None:
+    """The scope that held when the span began, where it is one asked for: it is told with what was
+    measured under it, though it was set earlier (annex C.5.16)."""
+    first, _ = bounds_of(span)
+    if span.by != "observedAt" or not held or held[0][0] != first:
+        return None
+    set_by_then = [packed for packed in told.get((no, SCOPE, ""), []) if packed.at <= first]
+    return set_by_then[-1] if set_by_then and set_by_then[-1].at < first else None

@@ -17,7 +17,7 @@ from nagara.federation.matters import Matters
 from nagara.federation.outbox import Outbox
 from nagara.federation.shapes import instant, key_view, link_view
 from nagara.http.words import words_of
-from nagara.values.errors import Problem, problem_classes
+from nagara.values.errors import Problem, problem_class
 
 #: Questions a second that a level wants to be asked by members that have nothing to say: a tenth of
 #: a core.
@@ -198,10 +198,9 @@ class Federation:
                 after,
                 PAGE_MAX,
             )
-        classes = {one.code: one for one in problem_classes()}
         items = []
         for r in rows:
-            found = classes.get(r["code"], errors.EnvelopeUnreadable)
+            found = problem_class(r["code"]) or errors.EnvelopeUnreadable
             words = told(found(**r["params"]), language)
             items.append(
                 {"id": r["id"], "at": instant(r["at"]), "peer": r["peer"], "seq": r["seq"],

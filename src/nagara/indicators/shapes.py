@@ -22,7 +22,7 @@ from nagara.indicators.register import Entry
 from nagara.indicators.sheets import CellProblem
 from nagara.indicators.targets import Progress, Target
 from nagara.pack import Localised
-from nagara.values.errors import Problem, problem_classes
+from nagara.values.errors import problem_class
 from nagara.values.time import format_instant
 
 
@@ -132,9 +132,9 @@ def say(code: str, language: str, params: Mapping[str, Any]) -> str:
     texts = _texts().get(language) or _texts()["en"]
     if code in texts:
         return texts[code].format_map(_Params(params))
-    known: Mapping[str, type[Problem]] = {c.code: c for c in problem_classes()}
-    if code in known:
-        words = words_of(known[code](**params), language)
+    kind = problem_class(code)
+    if kind is not None:
+        words = words_of(kind(**params), language)
         return f"{words.detail} {words.hint}"
     return code
 

@@ -55,9 +55,8 @@ def read_routes(desk: Desk) -> list[HTTPRouteHandler]:
         found = await reading.list_values(
             replace(wanted, drafts=drafts, limit=size + 1), may(request.user, "indicator:check")
         )
-        items = [
-            shapes.value_out(told, language_of(request), library, drafts) for told in found[:size]
-        ]
+        language = language_of(request)
+        items = [shapes.value_out(told, language, library, drafts) for told in found[:size]]
         return {
             "items": items,
             "next": _cursor(found[size - 1].kept) if len(found) > size else None,

@@ -15,7 +15,7 @@ from nagara.ingest.item import Item
 from nagara.ingest.parking import Parked
 from nagara.ingest.registry import Bound, Device, Registry
 from nagara.ingest.service import Outcome
-from nagara.values.errors import Problem, problem_classes
+from nagara.values.errors import Problem, problem_class
 from nagara.values.time import format_instant
 
 #: Troubles named in one answer; the rest is counted. A batch that is all wrong is wrong in one way.
@@ -90,7 +90,7 @@ def counts_view(outcome: Outcome) -> dict[str, int]:
 
 def told(code: str, params: dict[str, Any] | None, language: str) -> dict[str, Any]:
     """The words of a Problem that was stored by its code and parameters."""
-    kind = next((c for c in problem_classes() if c.code == code), None)
+    kind = problem_class(code)
     if kind is None:  # written by a version or a pack that is no longer here
         return {"code": code, "title": code, "detail": "", "hint": "", "status": 400}
     problem: Problem = kind.__new__(kind)

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+_BY_CODE: dict[str, type[Problem]] = {}
+
 
 class Problem(Exception):
     """Something the caller can understand and act upon.
@@ -23,10 +25,20 @@ class Problem(Exception):
     #: Type of error in ETSI GS CIM 009 V1.9.1 clause 5.5.2, where the standard names one.
     ngsi_type: ClassVar[str | None] = None
 
+    def __init_subclass__(cls, **rest: Any) -> None:
+        super().__init_subclass__(**rest)
+        if "code" in cls.__dict__:
+            _BY_CODE[cls.code] = cls
+
     def __init__(self, **params: Any) -> None:
         self.params = params
         said = ", ".join(f"{name}={value!r}" for name, value in params.items())
         super().__init__(f"{self.code}({said})")
+
+
+def problem_class(code: str) -> type[Problem] | None:
+    """The loaded problem class of a code; for problems that were stored by their code."""
+    return _BY_CODE.get(code)
 
 
 def problem_classes() -> list[type[Problem]]:

@@ -32,6 +32,7 @@ from nagara.context.ngsi.sources.map_routes import map_routes
 from nagara.context.ngsi.sources.map_store import MapStore
 from nagara.context.ngsi.sources.maps import Maps
 from nagara.context.ngsi.sources.operations import Act, act_of
+from nagara.context.ngsi.sources.posed import Posed
 from nagara.context.ngsi.sources.queries import query_params
 from nagara.context.ngsi.sources.reads import Reads
 from nagara.context.ngsi.sources.registry import NOTED_EVERY_S, Registry
@@ -211,7 +212,7 @@ class Sources:
         if act.operation == "queryEntity":
             terms = await ask.terms_of(request, self.contexts)
             if named is not None:
-                return await self.maps.query(request, asked, params, terms, None, named)
+                return await self.maps.query(Posed(request, asked, params, terms), named)
             return await self.reads.query(request, asked, params, terms, None, linked)
         if act.operation == "queryBatch":
             sent = await ask.read_sent(request, self.contexts)
@@ -221,7 +222,8 @@ class Sources:
             if named is None and dict(found).get("entityMap") == "true":
                 named = ""
             if named is not None:
-                return await self.maps.query(request, asked, found, sent.terms, sent.body, named)
+                posed = Posed(request, asked, found, sent.terms, sent.body)
+                return await self.maps.query(posed, named)
             return await self.reads.query(request, asked, found, sent.terms, sent.body)
         if act.is_temporal and named is not None:
             return await self._history_by_map(request, asked, act, named)
@@ -235,14 +237,14 @@ class Sources:
             return await self.temporal_maps.retrieve(request, asked, act.entity_id, terms, named)
         if request.method == "POST":
             sent = await ask.read_sent(request, self.contexts)
-            params, terms = query_params(request, sent.body), sent.terms
+            params = query_params(request, sent.body)
+            if params is None:
+                return None  # the handler says what is wrong
+            posed = Posed(request, asked, params, sent.terms, sent.body)
         else:
-            params = list(request.query_params.items())
             terms = await ask.terms_of(request, self.contexts)
-        if params is None:
-            return None  # the handler says what is wrong
-        posted = request.method == "POST"
-        return await self.temporal_maps.query(request, asked, params, terms, named, posted)
+            posed = Posed(request, asked, list(request.query_params.items()), terms)
+        return await self.temporal_maps.query(posed, named)
 
 
 def _begins(request: Asked) -> bool:

@@ -16,6 +16,7 @@ from nagara.context.ngsi.sources.exchange import Exchange
 from nagara.context.ngsi.sources.forward import Asking
 from nagara.context.ngsi.sources.map_store import BASE, EntityMap, MapStore, owns
 from nagara.context.ngsi.sources.maps import Maps
+from nagara.context.ngsi.sources.posed import Posed
 from nagara.context.ngsi.sources.queries import query_params
 from nagara.context.ngsi.sources.temporal_maps import TemporalMaps
 from nagara.context.ngsi.tenants import Tenants
@@ -63,7 +64,7 @@ def making_routes(exchange: Exchange, path: str, maps: Maps | TemporalMaps) -> l
         asked = await asking(request)
         terms = await ask.terms_of(request, contexts)
         params = list(request.query_params.items())
-        made, found = await maps.make(request, asked, params, terms)
+        made, found = await maps.make(Posed(request, asked, params, terms))
         return told(request, made, found.warnings)
 
     @post(path, opt=READ, tags=TAGS, summary=f"Make {what} by a query")
@@ -73,7 +74,7 @@ def making_routes(exchange: Exchange, path: str, maps: Maps | TemporalMaps) -> l
         params = query_params(request, sent.body)
         if params is None:
             raise QueryInvalid(query="", position=0, reason="the body is an object of type Query")
-        made, found = await maps.make(request, asked, params, sent.terms, sent.body)
+        made, found = await maps.make(Posed(request, asked, params, sent.terms, sent.body))
         return told(request, made, found.warnings)
 
     return [make, make_by_body]

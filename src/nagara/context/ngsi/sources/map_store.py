@@ -25,6 +25,9 @@ from nagara.values.time import format_instant
 BASE = "/ngsi-ld/v1/entityMaps"
 HERE = "@none"
 MAPS_MAX = 200  # of one owner in one tenant: each is some 100 kB at most
+#: Parameters about pages and maps, which a query within a map leaves out.
+OF_PAGES = frozenset({"limit", "offset", "after", "count", "entityMap", "entityMapLifetime"})
+OF_MAP = OF_PAGES | {"id", "idPattern"}
 LIFETIME, LIFETIME_MAX = timedelta(hours=1), timedelta(days=1)
 
 

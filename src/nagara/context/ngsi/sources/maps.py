@@ -19,15 +19,19 @@ from nagara.context.ngsi.sources.exchange import Exchange
 from nagara.context.ngsi.sources.forward import Asking, Sending
 from nagara.context.ngsi.sources.inquiries import QUERYING
 from nagara.context.ngsi.sources.linked_maps import OF_ENTITIES, Linked, is_trusted, link
-from nagara.context.ngsi.sources.map_store import BASE, HERE, EntityMap, MapStore, lifetime_of
+from nagara.context.ngsi.sources.map_store import (
+    BASE,
+    HERE,
+    OF_MAP,
+    OF_PAGES,
+    EntityMap,
+    MapStore,
+    lifetime_of,
+)
+from nagara.context.ngsi.sources.posed import Posed
 from nagara.context.ngsi.sources.reads import Found, Reads
-from nagara.context.ngsi.sources.wording import accept_from, forwarded_params, wire_of
+from nagara.context.ngsi.sources.wording import Params, accept_from, forwarded_params, wire_of
 from nagara.context.ngsi.terms import TermMap
-
-Params = Sequence[tuple[str, str]]
-#: Parameters about pages and maps, which a query within a map leaves out.
-_OF_PAGES = frozenset({"limit", "offset", "after", "count", "entityMap", "entityMapLifetime"})
-_OF_MAP = _OF_PAGES | {"id", "idPattern"}
 
 
 class Walk(Struct):
@@ -47,26 +51,20 @@ class Maps:
         self._reads = reads
         self.store = store
 
-    async def make(
-        self,
-        request: Asked,
-        asked: Asking,
-        params: Params,
-        terms: TermMap,
-        body: dict[str, Any] | None = None,
-    ) -> tuple[EntityMap, Found]:
+    async def make(self, query: Posed) -> tuple[EntityMap, Found]:
         """A new map of all that fulfils a query now, and what was said of it."""
-        lifetime = lifetime_of(dict(params))
-        whole = [(k, v) for k, v in params if k not in _OF_PAGES]
+        request, asked, terms = query.request, query.asked, query.terms
+        lifetime = lifetime_of(query.said)
+        whole = [(k, v) for k, v in query.params if k not in OF_PAGES]
         whole.append(("limit", str(LIMIT_MAX)))
         said = dict(whole)
         local = said.get("local") == "true"
-        demand_selection(make_query(said, terms, asked.tenant, request.user), local)
-        question = question_of(said, "queryEntity", terms, asked.tenant, request.user)
+        demand_selection(make_query(said, terms, query.tenant, query.actor), local)
+        question = question_of(said, "queryEntity", terms, query.tenant, query.actor)
         sources = [] if local else self._reads.sources(asked, question, terms, QUERYING)
         linked = Linked() if local else await self._link(asked, whole, terms, question, lifetime)
         found = await self._reads.collect(
-            request, asked, whole, terms, sources, question, body, linked.maps
+            request, asked, whole, terms, sources, question, query.body, linked.maps
         )
         entities = {
             entity.id: [
@@ -75,9 +73,9 @@ class Maps:
             ]
             for entity in self._reads.assemble(request, found, said, terms)
         }
-        if is_trusted(request.user, said):
+        if is_trusted(query.actor, said):
             linked.add_to(entities)
-        made = await self.store.make(asked.tenant, request.user, entities, lifetime, linked.maps)
+        made = await self.store.make(query.tenant, query.actor, entities, lifetime, linked.maps)
         return made, found
 
     async def _link(
@@ -98,31 +96,23 @@ class Maps:
             work.append((source, sending))
         return await link(self._exchange, asked, work, lifetime)
 
-    async def query(
-        self,
-        request: Asked,
-        asked: Asking,
-        params: Params,
-        terms: TermMap,
-        body: dict[str, Any] | None,
-        name: str,
-    ) -> Response[Any]:
+    async def query(self, query: Posed, name: str) -> Response[Any]:
         """A page of the entities of a map: only the sources that hold them are asked. `name`: the
         map that is named; where there is none such, a new one is made (201)."""
-        if dict(params).get("orderBy"):
+        said = query.said
+        if said.get("orderBy"):
             raise QueryInvalid(query="orderBy", position=0, reason="a map has the order of ids")
-        said: dict[str, Any] = dict(params)
-        wanted = make_query(said, terms, asked.tenant, request.user)
-        held = await self.store.find_own(asked.tenant, name, request.user)
+        wanted = make_query(said, query.terms, query.tenant, query.actor)
+        held = await self.store.find_own(query.tenant, name, query.actor)
         status = 200
         if held is None:
-            held, _ = await self.make(request, asked, params, terms, body)
+            held, _ = await self.make(query)
             status = 201
         counted = is_counted(said)
         ids = held.meant(said)
         begin = 0 if counted else wanted.offset
         most = None if counted else wanted.limit
-        walk = await self._walk(request, asked, params, terms, held, ids[begin:], most)
+        walk = await self._walk(query, held, ids[begin:], most)
         held = await self.store.prune(held, walk.gone)
         headers = {"NGSILD-EntityMap": held.url}
         page = walk.entities
@@ -133,24 +123,17 @@ class Maps:
         else:
             has_more = begin + walk.seen < len(ids)
         answer = await self._reads.respond(
-            request, asked, said, terms, page, headers, walk.warnings, status
+            query.request, query.asked, said, query.terms, page, headers, walk.warnings, status
         )
-        if wanted.limit and body is None:
-            links = page_links(request, wanted, has_more, str(answer.media_type))
+        if wanted.limit and query.body is None:
+            links = page_links(query.request, wanted, has_more, str(answer.media_type))
             if links:
                 beside = answer.headers.get("Link")
                 answer.headers["Link"] = ", ".join([*links, beside] if beside else links)
         return answer
 
     async def _walk(
-        self,
-        request: Asked,
-        asked: Asking,
-        params: Params,
-        terms: TermMap,
-        held: EntityMap,
-        ids: Sequence[str],
-        most: int | None,
+        self, query: Posed, held: EntityMap, ids: Sequence[str], most: int | None
     ) -> Walk:
         """Look at the entities of a map until a page is full; all of them where `most` is None."""
         walk = Walk([], [], [], 0)
@@ -158,8 +141,7 @@ class Maps:
             step = LIMIT_MAX if most is None else most - len(walk.entities)
             part = ids[walk.seen : walk.seen + step]
             walk.seen += len(part)
-            found, said = await self._page(request, asked, params, terms, held, part)
-            entities = self._reads.assemble(request, found, said, terms)
+            found, entities = await self._page(query, held, part)
             walk.entities += entities
             walk.warnings += found.warnings
             if not found.warnings:  # who could not be asked may hold it still
@@ -168,24 +150,19 @@ class Maps:
         return walk
 
     async def _page(
-        self,
-        request: Asked,
-        asked: Asking,
-        params: Params,
-        terms: TermMap,
-        held: EntityMap,
-        ids: Sequence[str],
-    ) -> tuple[Found, dict[str, Any]]:
-        narrowed = [(k, v) for k, v in params if k not in _OF_MAP]
+        self, query: Posed, held: EntityMap, ids: Sequence[str]
+    ) -> tuple[Found, list[Entity]]:
+        request, asked, terms = query.request, query.asked, query.terms
+        narrowed = [(k, v) for k, v in query.params if k not in OF_MAP]
         narrowed += [("id", ",".join(ids)), ("limit", str(len(ids)))]
         said = dict(narrowed)
         only = frozenset(source for name in ids for source in held.entities[name])
-        question = question_of(said, "queryEntity", terms, asked.tenant, request.user)
+        question = question_of(said, "queryEntity", terms, query.tenant, query.actor)
         sources = self._reads.sources(asked, question, terms, QUERYING, only)
         found = await self._reads.collect(
             request, asked, narrowed, terms, sources, question, None, held.linked
         )
-        return found, said
+        return found, self._reads.assemble(request, found, said, terms)
 
     async def retrieve(
         self, request: Asked, asked: Asking, entity_id: str, name: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from litestar import Response
@@ -15,12 +15,18 @@ from nagara.context.ngsi.retrieve import page_links
 from nagara.context.ngsi.sources.elsewhere import Elsewhere, Histories, as_it_is
 from nagara.context.ngsi.sources.forward import Asking
 from nagara.context.ngsi.sources.linked_maps import is_trusted
-from nagara.context.ngsi.sources.map_store import HERE, EntityMap, MapStore, lifetime_of
+from nagara.context.ngsi.sources.map_store import (
+    HERE,
+    OF_MAP,
+    OF_PAGES,
+    EntityMap,
+    MapStore,
+    lifetime_of,
+)
+from nagara.context.ngsi.sources.posed import Posed
 from nagara.context.ngsi.temporal.asked import temporal_of
 from nagara.context.ngsi.terms import TermMap
 
-Params = Sequence[tuple[str, str]]
-_OF_PAGES = frozenset({"limit", "offset", "count", "entityMap", "entityMapLifetime"})
 #: What decides how histories look, not whose they are.
 _OF_FORM = frozenset({"lastN", "aggrMethods", "aggrPeriodDuration", "format"})
 
@@ -32,20 +38,13 @@ class TemporalMaps:
         self._elsewhere = elsewhere
         self.store = store
 
-    async def make(
-        self,
-        request: Asked,
-        asked: Asking,
-        params: Params,
-        terms: TermMap,
-        _body: dict[str, Any] | None = None,
-    ) -> tuple[EntityMap, Histories]:
+    async def make(self, query: Posed) -> tuple[EntityMap, Histories]:
         """A new map of all whose history fulfils a query. Raises `QueryInvalid` where it is no
         temporal query."""
-        said = dict(params)
+        request, asked, terms, said = query.request, query.asked, query.terms, query.said
         lifetime = lifetime_of(said)
         temporal_of(said, needed=True)
-        whole = [(k, v) for k, v in params if k not in _OF_PAGES | _OF_FORM]
+        whole = [(k, v) for k, v in query.params if k not in OF_PAGES | _OF_FORM]
         whole += [("limit", str(LIMIT_MAX)), ("lastN", "1")]
         linked = await self._elsewhere.link(request, asked, whole, terms, lifetime)
         found = await self._elsewhere.histories(request, asked, whole, terms, linked=linked.maps)
@@ -56,28 +55,25 @@ class TemporalMaps:
         entities: dict[str, list[str]] = {}
         for source, one in found.told:
             entities.setdefault(one["id"], []).append(HERE if source is None else source.id)
-        if is_trusted(request.user, said):
+        if is_trusted(query.actor, said):
             linked.add_to(entities)
-        made = await self.store.make(asked.tenant, request.user, entities, lifetime, linked.maps)
+        made = await self.store.make(query.tenant, query.actor, entities, lifetime, linked.maps)
         return made, found
 
-    async def query(
-        self, request: Asked, asked: Asking, params: Params, terms: TermMap, name: str, posted: bool
-    ) -> Response[Any]:
+    async def query(self, query: Posed, name: str) -> Response[Any]:
         """A page of the histories of a map; 201 where a new map was made for it."""
-        said: dict[str, Any] = dict(params)
+        request, asked, terms, said = query.request, query.asked, query.terms, query.said
         temporal_of(said, needed=True)
         plain = {k: v for k, v in said.items() if k not in ("orderBy", "lastN")}
-        wanted = make_query(plain, terms, asked.tenant, request.user)
-        held = await self.store.find_own(asked.tenant, name, request.user)
+        wanted = make_query(plain, terms, query.tenant, query.actor)
+        held = await self.store.find_own(query.tenant, name, query.actor)
         status = 200
         if held is None:
-            held, _ = await self.make(request, asked, params, terms)
+            held, _ = await self.make(query)
             status = 201
         ids = held.meant(said)
         page = ids[wanted.offset : wanted.offset + wanted.limit]
-        narrowed = [(k, v) for k, v in params if k not in _OF_PAGES and k != "idPattern"]
-        narrowed = [(k, v) for k, v in narrowed if k != "id"]
+        narrowed = [(k, v) for k, v in query.params if k not in OF_MAP]
         merged: list[Any] = []
         headers = {"NGSILD-EntityMap": held.url}
         if page:
@@ -94,7 +90,7 @@ class TemporalMaps:
         if is_counted(said):
             headers["NGSILD-Results-Count"] = str(len(ids))
         accept = ask.accept_of(request)
-        if wanted.limit and not posted:
+        if wanted.limit and query.body is None:
             has_more = wanted.offset + wanted.limit < len(ids)
             links = page_links(request, wanted, has_more, accept)
             if links:

@@ -209,6 +209,11 @@ async def test_a_source_may_be_asked_for_maps_alone(brokers: Any, peer: Peer) ->
     made = (await a.client.get(MAPS, params={"type": "Vehicle"})).json()
     assert made["entityMap"] == {VEHICLE: [name]}
     assert made["linkedMaps"] == {name: "urn:a:map"}
+    headers = {"NGSILD-EntityMap": f"/ngsi-ld/v1{MAPS}/{made['id']}"}
+    page = await a.client.get("/entities", params={"type": "Vehicle"}, headers=headers)
+    assert page.json() == []  # nobody tells; it may be there all the same
+    kept = await a.client.get(f"{MAPS}/{made['id']}")
+    assert kept.json()["entityMap"] == {VEHICLE: [name]}
     maker(peer, {**told, "id": "no uri"})  # its entities are known all the same
     made = (await a.client.get(MAPS, params={"type": "Vehicle"})).json()
     assert (made["entityMap"], made["linkedMaps"]) == ({VEHICLE: [name]}, {})

@@ -141,17 +141,23 @@ class Maps:
             step = LIMIT_MAX if most is None else most - len(walk.entities)
             part = ids[walk.seen : walk.seen + step]
             walk.seen += len(part)
-            found, entities = await self._page(query, held, part)
+            found, entities, silent = await self._page(query, held, part)
             walk.entities += entities
             walk.warnings += found.warnings
             if not found.warnings:  # who could not be asked may hold it still
                 there = {entity.id for entity in entities}
-                walk.gone += [name for name in part if name not in there]
+                walk.gone += [
+                    name
+                    for name in part
+                    if name not in there and silent.isdisjoint(held.entities[name])
+                ]
         return walk
 
     async def _page(
         self, query: Posed, held: EntityMap, ids: Sequence[str]
-    ) -> tuple[Found, list[Entity]]:
+    ) -> tuple[Found, list[Entity], frozenset[str]]:
+        """What is told of these entities, what of it fulfils the query, and the sources among
+        those that hold them which take no such question."""
         request, asked, terms = query.request, query.asked, query.terms
         narrowed = [(k, v) for k, v in query.params if k not in OF_MAP]
         narrowed += [("id", ",".join(ids)), ("limit", str(len(ids)))]
@@ -162,7 +168,10 @@ class Maps:
         found = await self._reads.collect(
             request, asked, narrowed, terms, sources, question, None, held.linked
         )
-        return found, self._reads.assemble(request, found, said, terms)
+        find = self._exchange.registry.find
+        told = {source.id for source in sources}
+        silent = frozenset(i for i in only - told if find(query.tenant, i) is not None)
+        return found, self._reads.assemble(request, found, said, terms), silent
 
     async def retrieve(
         self, request: Asked, asked: Asking, entity_id: str, name: str

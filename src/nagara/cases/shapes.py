@@ -15,6 +15,7 @@ from nagara.cases.reports import Report
 from nagara.guard.uploads import clean_pictures
 from nagara.http.problem import RequestMalformed
 from nagara.values.time import format_instant
+from nagara.values.unread import reason_unread
 from nagara.vocab.case import OPEN
 
 _YES = frozenset({"true", "1", "yes", "on"})
@@ -66,8 +67,8 @@ def read_object(body: bytes) -> dict[str, Any]:
     """The JSON object of a body; an empty body is an empty one. Raises `RequestMalformed`."""
     try:
         return msgspec.json.decode(body or b"{}", type=dict[str, Any])
-    except msgspec.DecodeError as error:
-        raise RequestMalformed(reason=str(error)[:200]) from error
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        raise RequestMalformed(reason=reason_unread(error, body)) from error
 
 
 async def read_pictures(parts: Sequence[Any]) -> Any:

@@ -39,16 +39,18 @@ from nagara.features.cql import (
 from nagara.features.cql_shapes import box_shape, checked
 from nagara.features.errors import FilterInvalid, FilterTooComplex
 from nagara.features.times import read_interval, read_time
+from nagara.values.unread import reason_unread
 
 
 def read_json(text: str) -> Node:
     """The tree of a filter. Raises `FilterInvalid`, `FilterTooComplex`."""
     if len(text) > LENGTH_MAX:
         raise FilterTooComplex(what="characters", limit=LENGTH_MAX)
+    raw = text.encode("utf-8", "replace")
     try:
-        said = msgspec.json.decode(text.encode("utf-8", "replace"))
+        said = msgspec.json.decode(raw)
     except (msgspec.DecodeError, RecursionError) as error:
-        raise FilterInvalid(position=1, reason=str(error)[:150]) from None
+        raise FilterInvalid(position=1, reason=reason_unread(error, raw)) from None
     return _Reader().node(said, 0)
 
 

@@ -14,6 +14,7 @@ from nagara.federation import errors, kept
 from nagara.federation.envelope import Opened
 from nagara.federation.kept import Link, PeerKey
 from nagara.federation.model import ITEMS_MAX, VERSION, Claim, Payload, enrolment
+from nagara.values.unread import reason_unread
 
 
 class _Enrol(Struct, frozen=True):
@@ -97,7 +98,7 @@ def read_claim(opened: Opened) -> Claim:
     try:
         return msgspec.json.decode(opened.payload, type=Claim)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise errors.EnvelopeUnreadable(reason=str(error)[:200]) from error
+        raise errors.EnvelopeUnreadable(reason=reason_unread(error, opened.payload)) from error
 
 
 def read_payload(opened: Opened, claim: Claim) -> Payload:
@@ -107,7 +108,7 @@ def read_payload(opened: Opened, claim: Claim) -> Payload:
     try:
         payload = msgspec.json.decode(opened.payload, type=Payload)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise errors.EnvelopeUnreadable(reason=str(error)[:200]) from error
+        raise errors.EnvelopeUnreadable(reason=reason_unread(error, opened.payload)) from error
     if payload.at.tzinfo is None or payload.seq < 1:
         raise errors.EnvelopeUnreadable(reason="at, seq")
     if len(payload.items) > 2 * ITEMS_MAX:

@@ -18,6 +18,7 @@ from nagara.federation.kept import Link
 from nagara.federation.keys import OwnKeys
 from nagara.federation.model import ASK_GOOD_FOR, MESSAGE_BYTES_MAX, VERSION, Ask, Claim
 from nagara.values.errors import Problem
+from nagara.values.unread import reason_unread
 
 ENVELOPES_MAX = 100  # of one message
 
@@ -132,7 +133,7 @@ class Exchange:
         try:
             ask = msgspec.json.decode(opened.payload, type=Ask)
         except msgspec.DecodeError as error:
-            raise errors.EnvelopeUnreadable(reason=str(error)[:200]) from error
+            raise errors.EnvelopeUnreadable(reason=reason_unread(error, opened.payload)) from error
         async with self._db.acquire() as conn, conn.transaction():
             link, made = await self._inbox.believe(conn, opened, Claim(1, claim.from_, claim.to))
             if made is not None:

@@ -26,6 +26,7 @@ from nagara.federation.shapes import (
 from nagara.guard.identity import Actor
 from nagara.guard.language import language_of
 from nagara.guard.permission import allow
+from nagara.values.unread import reason_unread
 
 Asked = Request[Actor, Any, Any]
 _API = "/api/v1/federation"
@@ -48,10 +49,11 @@ def exchange_routes(room: Federation) -> list[HTTPRouteHandler]:
     )
     async def envelopes(request: Asked) -> dict[str, Any]:
         """Take envelopes, and answer with those that wait. The same again changes nothing."""
+        body = await request.body()
         try:
-            message = msgspec.json.decode(await request.body(), type=Message)
+            message = msgspec.json.decode(body, type=Message)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise errors.EnvelopeUnreadable(reason=str(error)[:200]) from error
+            raise errors.EnvelopeUnreadable(reason=reason_unread(error, body)) from error
         return await room.answer(message, "https", language_of(request))
 
     return [envelopes]

@@ -13,12 +13,15 @@ from litestar.exceptions import (
     HTTPException,
     MethodNotAllowedException,
     NotFoundException,
+    SerializationException,
     ValidationException,
 )
+from litestar.utils.scope.state import ScopeState
 
 from nagara.engines.errors import as_problem
 from nagara.http.words import choose_language, words_of
 from nagara.values.errors import Problem
+from nagara.values.unread import reason_unread
 
 PROBLEM_JSON = "application/problem+json"
 _NGSI_TYPE = "https://uri.etsi.org/ngsi-ld/errors/"
@@ -136,7 +139,7 @@ def on_http_exception(request: Request[Any, Any, Any], error: HTTPException) -> 
     elif error.status_code == 413:
         problem = BodyTooLarge()
     elif isinstance(error, ClientException) and error.status_code == 400:
-        problem = RequestMalformed(reason=_reason(error))
+        problem = RequestMalformed(reason=_reason(error, request))
     elif error.status_code < 500:
         problem = RequestMalformed(reason=error.detail[:300])
         answer = answer_problem(request, problem)
@@ -147,23 +150,29 @@ def on_http_exception(request: Request[Any, Any, Any], error: HTTPException) -> 
     return answer_problem(request, problem)
 
 
-def _reason(error: HTTPException) -> str:
+def _reason(error: HTTPException, request: Request[Any, Any, Any]) -> str:
+    unread = error.__cause__
+    if isinstance(unread, SerializationException) and isinstance(unread.__cause__, Exception):
+        body = ScopeState.from_scope(request.scope).body
+        return reason_unread(unread.__cause__, body if isinstance(body, bytes) else b"?")
     if isinstance(error, ValidationException) and isinstance(error.extra, list):
-        said = [
-            f"{item.get('key') or item.get('source') or ''}: {item.get('message', '')}".strip(": ")
-            for item in error.extra
-            if isinstance(item, Mapping)
-        ]
+        said = [_of_part(item) for item in error.extra if isinstance(item, Mapping)]
         if said:
             return "; ".join(said)[:500]
     return str(error.detail)[:500]
+
+
+def _of_part(item: Mapping[str, Any]) -> str:
+    part = item.get("key") or item.get("source") or ""
+    # "data" is what handlers call the body: nothing that a caller has written
+    return f"{'' if part in ('data', 'body') else part}: {item.get('message', '')}".strip(": ")
 
 
 def on_defect(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     """What nobody foresaw: said in words, the trace in the log and not in the answer."""
     problem = as_problem(error)
     if problem is None and isinstance(error, RecursionError) and "deserializing" in str(error):
-        problem = RequestMalformed(reason="nested too deeply")  # msgspec says so of a body
+        problem = RequestMalformed(reason=reason_unread(error, b"?"))  # msgspec says so of a body
     if problem is None:
         problem = DefectFound(error=type(error).__name__)
         log.error(

@@ -10,6 +10,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from nagara.http.reasons import QUOTING, said_of
 from nagara.values.errors import Problem
 
 LANGUAGES = ("th", "en")
@@ -49,11 +50,15 @@ class _Said(dict[str, Any]):
 
 def words_of(problem: Problem, language: str) -> Words:
     """The texts of a problem with its parameters filled in."""
-    texts = catalogue(language if language in LANGUAGES else DEFAULT_LANGUAGE)
+    language = language if language in LANGUAGES else DEFAULT_LANGUAGE
+    texts = catalogue(language)
     words = texts.get(problem.code)
     if words is None:
         return Words(problem.code, str(problem), "")
     said = _Said(problem.params)
+    for name in QUOTING:
+        if isinstance(quoted := said.get(name), str):
+            said[name] = said_of(quoted, language)
     return Words(
         words.title.format_map(said), words.detail.format_map(said), words.hint.format_map(said)
     )

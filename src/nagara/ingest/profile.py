@@ -21,6 +21,7 @@ from nagara.pack import Codec, Reading
 from nagara.values.errors import Problem
 from nagara.values.time import parse_instant
 from nagara.values.units import get_unit
+from nagara.values.unread import reason_unread
 
 OBSERVED_AT = "observedAt"
 RECEIVED_AT = "receivedAt"  # the option by which a codec is told when a payload arrived
@@ -176,8 +177,8 @@ def _json_reader(profile: Profile) -> ReadFields:
     def read(payload: bytes, _: datetime) -> tuple[datetime | None, list[Reading]]:
         try:
             said = _decode_json(payload)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise PayloadUnreadable(reason=str(error)[:200]) from None
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise PayloadUnreadable(reason=reason_unread(error, payload)) from None
         if not isinstance(said, dict):
             raise PayloadUnreadable(reason="a JSON object is expected, {…}")
         readings: list[Reading] = []

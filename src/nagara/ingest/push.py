@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from nagara.ingest.errors import BatchTooLarge, BatchUnreadable
+from nagara.values.unread import reason_unread
 
 #: One push: an hour of a gateway's 5,000 sensors; larger ones are sent in parts.
 BATCH_BYTES_MAX = 5_000_000
@@ -54,7 +55,7 @@ def _read_json(body: bytes) -> list[Pushed]:
     try:
         raws = _decode_raws(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise BatchUnreadable(reason=str(error)[:200]) from None
+        raise BatchUnreadable(reason=reason_unread(error, body)) from None
     items = []
     for raw in raws:
         payload = bytes(raw)
@@ -70,7 +71,7 @@ def _read_csv(body: bytes) -> list[Pushed]:
     try:
         text = body.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise BatchUnreadable(reason=f"not UTF-8: {error.reason} at {error.start}") from None
+        raise BatchUnreadable(reason=reason_unread(error, body)) from None
     rows = csv.reader(io.StringIO(text, newline=""))
     try:
         header = [name.strip() for name in next(rows, [])]

@@ -14,6 +14,7 @@ from nagara.sensorthings.answer import Answering
 from nagara.sensorthings.errors import BodyInvalid, PathUnknown
 from nagara.sensorthings.paths import read_path
 from nagara.sensorthings.service import Doer
+from nagara.values.unread import reason_unread
 
 #: NATS's spelling of `v1.1/`: a slash becomes a dot, and a dot two slashes.
 PREFIX = "v1//1."
@@ -35,5 +36,6 @@ class Hearing:
         try:
             body = msgspec.json.decode(payload)
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-            raise BodyInvalid(kind="Observation", reason=str(error)[:200]) from error
+            reason = reason_unread(error, payload)
+            raise BodyInvalid(kind="Observation", reason=reason) from error
         await self._answering.post(topic.removeprefix("v1.1/"), body, "", Doer(system("mqtt"), key))

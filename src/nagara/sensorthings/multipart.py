@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Struct
 
 from nagara.sensorthings.errors import BodyInvalid, BodyTooMuch
+from nagara.values.unread import reason_unread
 
 PARTS_MAX = 500
 _FIRST_LINE = re.compile(rb"\s*([A-Za-z]{3,7}) +(\S.*?)(?: +HTTP/\d(?:\.\d)?)?\r?\n")
@@ -80,8 +81,8 @@ def _request(part: Message, at: int, group: str | None) -> dict[str, Any]:
         try:
             made["body"] = msgspec.json.decode(said)
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-            reason = f"the body of part {at + 1} is no JSON: {str(error)[:100]}"
-            raise BodyInvalid(kind="$batch", reason=reason) from error
+            reason = reason_unread(error, said)
+            raise BodyInvalid(kind=f"$batch, part {at + 1}", reason=reason) from error
     return made
 
 

@@ -21,6 +21,7 @@ from nagara.sensorthings.errors import BodyInvalid, BodyTooMuch
 from nagara.sensorthings.service import Doer
 from nagara.sensorthings.together import Wanted, act_together
 from nagara.values.errors import Problem
+from nagara.values.unread import reason_unread
 
 Asked = Request[Actor, Any, Any]
 READ, WRITE = allow("entity:read"), allow("entity:write")
@@ -142,7 +143,7 @@ async def _body(request: Asked) -> Any:
     try:
         return msgspec.json.decode(raw)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        raise BodyInvalid(kind="body", reason=str(error)[:200]) from error
+        raise BodyInvalid(kind="body", reason=reason_unread(error, raw)) from error
 
 
 async def _raw(request: Asked) -> bytes:

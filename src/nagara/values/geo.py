@@ -37,7 +37,7 @@ def read_geojson(value: Any, mended: bool = False) -> BaseGeometry:
     try:
         geometry: BaseGeometry = shape(value)
     except Exception as error:
-        raise GeometryInvalid(reason=str(error)[:200]) from error
+        raise GeometryInvalid(reason=_reason(error)) from error
     if geometry.is_empty:
         raise GeometryInvalid(reason="the geometry is empty")
     if shapely.get_num_coordinates(geometry) > POINTS_MAX:
@@ -52,6 +52,13 @@ def read_geojson(value: Any, mended: bool = False) -> BaseGeometry:
             return shapely.make_valid(geometry)
         raise GeometryInvalid(reason=shapely.is_valid_reason(geometry))
     return geometry
+
+
+def _reason(error: Exception) -> str:
+    """Of what Shapely says only what somebody who wrote a geometry understands."""
+    said = str(error).strip()
+    known = ("Unknown geometry type", "A linearring requires")
+    return said[:200] if said.startswith(known) else "its coordinates are not as its type has them"
 
 
 def to_geojson(geometry: BaseGeometry) -> dict[str, Any]:

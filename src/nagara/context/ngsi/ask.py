@@ -24,6 +24,7 @@ from nagara.context.ngsi.read import has_nul
 from nagara.context.ngsi.terms import CORE, CORE_CONTEXT, ContextInvalid, TermMap
 from nagara.guard.identity import Actor
 from nagara.values.errors import Problem
+from nagara.values.unread import reason_unread
 
 Asked = Request[Actor, Any, Any]
 Accept = Literal["application/json", "application/ld+json", "application/geo+json"]
@@ -149,7 +150,7 @@ def read_json(raw: bytes) -> Any:
     try:
         return msgspec.json.decode(raw)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        raise BodyUnreadable(reason=str(error)[:200]) from error
+        raise BodyUnreadable(reason=reason_unread(error, raw)) from error
 
 
 async def item_terms(

@@ -23,6 +23,7 @@ from nagara.packs.sensors.errors import (
 from nagara.values.errors import Problem
 from nagara.values.time import parse_instant
 from nagara.values.units import get_unit
+from nagara.values.unread import reason_unread
 
 Options = Mapping[str, Any]
 
@@ -46,10 +47,8 @@ def json_of(payload: bytes) -> Any:
     """The JSON value of a payload (RFC 8259). Raises `PayloadNotJson`."""
     try:
         return msgspec.json.decode(payload)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise PayloadNotJson(reason=quoted(error)) from error
-    except RecursionError as error:
-        raise PayloadNotJson(reason="nested too deeply") from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise PayloadNotJson(reason=quoted(reason_unread(error, payload))) from error
 
 
 def number_of(value: Any, member: str) -> float | int | bool:

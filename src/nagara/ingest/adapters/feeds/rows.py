@@ -28,6 +28,7 @@ from nagara.ingest.adapters.feeds.errors import (
     RowProblem,
 )
 from nagara.ingest.feed import FeedBatch, FeedObservation, ParkedItem
+from nagara.values.unread import reason_unread
 
 #: Thailand has one time, without summer time, since 1920: no zone file is needed.
 BANGKOK = timezone(timedelta(hours=7))
@@ -50,12 +51,11 @@ T = TypeVar("T")
 
 def open_json(data: bytes) -> Any:
     """The JSON value of a document, with or without byte order mark. Raises `FeedNotJson`."""
+    data = data.removeprefix(b"\xef\xbb\xbf")
     try:
-        return msgspec.json.decode(data.removeprefix(b"\xef\xbb\xbf"))
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise FeedNotJson(detail=quoted(error)) from error
-    except RecursionError as error:
-        raise FeedNotJson(detail="nested too deeply") from error
+        return msgspec.json.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise FeedNotJson(detail=quoted(reason_unread(error, data))) from error
 
 
 def rows_at(document: Any, *path: str) -> list[Any]:

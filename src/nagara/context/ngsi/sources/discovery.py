@@ -13,9 +13,10 @@ from msgspec import Struct
 from nagara.context.errors import QueryInvalid
 from nagara.context.find import fulfils
 from nagara.context.model import Attrs, GeoQuery
-from nagara.context.ngsi.query import make_query
+from nagara.context.ngsi.query import listed, make_query
 from nagara.context.ngsi.read import is_uri
 from nagara.context.ngsi.sources.directory import Wanted
+from nagara.context.ngsi.sources.members import as_list
 from nagara.context.ngsi.sources.registration import Registration, Span
 from nagara.context.ngsi.sources.registry import covers
 from nagara.context.ngsi.terms import TermMap
@@ -56,7 +57,7 @@ class Question(Struct, frozen=True):
             return False
         if self.geo is not None and not self._is_there(doc, strict):
             return False
-        held_scope = _listed(doc.get("scope"))
+        held_scope = as_list(doc.get("scope"))
         in_question = self.scope is not None and bool(held_scope or strict)
         if in_question and not in_scope(self.scope or "", held_scope):
             return False
@@ -88,10 +89,10 @@ def question_of(
 ) -> Question:
     """The question of parameters by the standard's names. Raises `QueryInvalid` in words."""
     types = types_of(params.get("type"), terms)
-    ids = names_of(params.get("id"))
+    ids = listed(params.get("id"))
     if not all(map(is_uri, ids)):
         raise QueryInvalid(query=str(params.get("id"))[:80], position=0, reason="id is a URI")
-    attrs = [a for a in names_of(params.get("attrs")) + names_of(params.get("pick"))
+    attrs = [a for a in listed(params.get("attrs")) + listed(params.get("pick"))
              if a not in ("id", "type", "scope")]  # fmt: skip
     pattern = params.get("idPattern")
     if pattern is not None:
@@ -124,13 +125,6 @@ def types_of(said: Any, terms: TermMap) -> frozenset[str] | None:
     words = said if isinstance(said, list) else re.split(r"[,|;()]", str(said))
     names = {terms.expand(word.strip()) for word in words if word.strip()}
     return None if not names or "*" in names else frozenset(names)
-
-
-def names_of(said: Any) -> list[str]:
-    """A list, or a text with commas, as a list."""
-    if isinstance(said, list):
-        return [str(s) for s in said]
-    return [part for part in str(said).split(",") if part] if said else []
 
 
 def during_of(params: Mapping[str, Any]) -> Span | None:
@@ -189,9 +183,3 @@ def _overlaps(asked: Span, held: Span) -> bool:
     if asked.end is not None and asked.end < held.start:
         return False
     return held.end is None or held.end >= asked.start
-
-
-def _listed(said: Any) -> list[str]:
-    if said is None:
-        return []
-    return said if isinstance(said, list) else [said]

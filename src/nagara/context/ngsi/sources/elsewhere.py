@@ -19,7 +19,7 @@ from nagara.context.ngsi.sources.errors import LoopDetected
 from nagara.context.ngsi.sources.exchange import Exchange
 from nagara.context.ngsi.sources.forward import Asking, Reply, Sending
 from nagara.context.ngsi.sources.inner import ask_here
-from nagara.context.ngsi.sources.joining import NOT_SERIES, as_list, merge_evolutions, merge_told
+from nagara.context.ngsi.sources.joining import NOT_SERIES, merge_evolutions, merge_told
 from nagara.context.ngsi.sources.linked_maps import (
     HISTORY_BASE,
     OF_HISTORY,
@@ -27,6 +27,7 @@ from nagara.context.ngsi.sources.linked_maps import (
     by_map,
     link,
 )
+from nagara.context.ngsi.sources.members import as_list
 from nagara.context.ngsi.sources.operations import Act
 from nagara.context.ngsi.sources.queries import query_params
 from nagara.context.ngsi.sources.registration import Registration

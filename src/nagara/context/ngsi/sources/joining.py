@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from nagara.context.ngsi.sources.members import as_list
 from nagara.context.ngsi.sources.operations import Act
 
 #: Instances of one attribute in one answer, from all sources together.
@@ -108,10 +109,3 @@ def merge_facts(one: Any, other: Any) -> Any:
 
 def _key(item: Any) -> str:
     return str(item.get("id", item)) if isinstance(item, dict) else str(item)
-
-
-def as_list(said: Any) -> list[Any]:
-    """What is a list already, or one thing of it, or nothing."""
-    if said is None:
-        return []
-    return said if isinstance(said, list) else [said]

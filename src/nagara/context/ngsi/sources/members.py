@@ -94,3 +94,10 @@ def demand_management(said: dict[str, Any]) -> None:
 def wrong(reason: str) -> RegistrationInvalid:
     """The problem of a registration, in words."""
     return RegistrationInvalid(reason=reason)
+
+
+def as_list(said: Any) -> list[Any]:
+    """What is a list already, or the one thing that was said alone, or nothing."""
+    if said is None:
+        return []
+    return said if isinstance(said, list) else [said]

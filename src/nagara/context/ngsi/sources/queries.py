@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from nagara.context.ngsi.ask import Asked
+from nagara.context.ngsi.sources.members import as_list
 
 _PLAIN = ("q", "scopeQ", "csf", "lang", "orderBy")
 _LISTED = ("attrs", "pick", "omit", "datasetId")
@@ -22,8 +23,8 @@ def query_params(request: Asked, body: Any) -> list[tuple[str, str]] | None:
     entities = body.get("entities") or []
     if not isinstance(entities, list) or not all(isinstance(e, dict) for e in entities):
         return None
-    ids = [str(i) for e in entities for i in _listed(e.get("id"))]
-    types = dict.fromkeys(str(t) for e in entities for t in _listed(e.get("type")))
+    ids = [str(i) for e in entities for i in as_list(e.get("id"))]
+    types = dict.fromkeys(str(t) for e in entities for t in as_list(e.get("type")))
     patterns = [str(e["idPattern"]) for e in entities if "idPattern" in e]
     if types:
         params.append(("type", ",".join(types)))
@@ -53,9 +54,3 @@ def _joined(patterns: list[str]) -> str:
 
 def _text(said: Any) -> str:
     return said if isinstance(said, str) else msgspec.json.encode(said).decode()
-
-
-def _listed(said: Any) -> list[Any]:
-    if said is None:
-        return []
-    return said if isinstance(said, list) else [said]

@@ -15,6 +15,7 @@ from nagara.context.ngsi.sources.members import (
     CHECKS,
     NAMES_MAX,
     Mode,
+    as_list,
     demand_management,
     is_texts,
     wrong,
@@ -320,7 +321,7 @@ def _entities(said: Any, terms: TermMap) -> list[dict[str, Any]]:
 def _part(said: Mapping[str, Any]) -> Part:
     entities = tuple(
         Picked(
-            frozenset(t for t in _listed(e.get("type")) if t != "*"),
+            frozenset(t for t in as_list(e.get("type")) if t != "*"),
             e.get("id"),
             e.get("idPattern"),
         )
@@ -328,12 +329,6 @@ def _part(said: Mapping[str, Any]) -> Part:
     )
     names = [*said.get("propertyNames", ()), *said.get("relationshipNames", ())]
     return Part(entities, frozenset(names) if names else None)
-
-
-def _listed(said: Any) -> list[str]:
-    if said is None:
-        return []
-    return said if isinstance(said, list) else [said]
 
 
 def _demand_mode(doc: Mapping[str, Any]) -> None:

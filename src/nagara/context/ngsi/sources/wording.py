@@ -9,7 +9,8 @@ from msgspec import Struct
 
 from nagara.context.ngsi import ask
 from nagara.context.ngsi.fetch import Contexts
-from nagara.context.ngsi.sources.discovery import Question, names_of
+from nagara.context.ngsi.query import listed
+from nagara.context.ngsi.sources.discovery import Question
 from nagara.context.ngsi.sources.registration import Registration
 from nagara.context.ngsi.terms import CORE, CORE_CONTEXT, TermMap
 from nagara.values.errors import Problem
@@ -51,7 +52,7 @@ async def wire_of(source: Registration, terms: TermMap, contexts: Contexts) -> W
 
 def wants_times(params: Mapping[str, Any]) -> bool:
     """Whether createdAt and modifiedAt are asked for."""
-    return "sysAttrs" in names_of(params.get("options")) or params.get("sysAttrs") == "true"
+    return "sysAttrs" in listed(params.get("options")) or params.get("sysAttrs") == "true"
 
 
 def accept_from(source: Registration) -> str:
@@ -67,7 +68,7 @@ def narrowed_attrs(
     terms: TermMap,
 ) -> list[str] | None:
     """The attributes to ask a source for; None: whatever it has."""
-    said = [a for a in names_of(params.get("attrs")) + names_of(params.get("pick"))
+    said = [a for a in listed(params.get("attrs")) + listed(params.get("pick"))
             if a not in ("id", "type", "scope")]  # fmt: skip
     asked = list(map(terms.expand, said))
     covered = source.covered(entity_id, types)
@@ -92,7 +93,7 @@ def forwarded_params(
         if name not in _PASSED or (name in _FILTERS and (split or (name == "q" and not wire.same))):
             continue
         if name in ("type", "attrs", "pick", "geoproperty") and not wire.same:
-            value = ",".join(wire.terms.compact(terms.expand(v)) for v in names_of(value))
+            value = ",".join(wire.terms.compact(terms.expand(v)) for v in listed(value))
         passed.append((name, str(value)))
     names = {name for name, _ in passed}
     ids = _ids_of(source, question)
@@ -142,7 +143,7 @@ def body_of(passed: Params) -> dict[str, Any]:
     """A Query (clause 5.2.23) of parameters."""
     said = dict(passed)
     entity = {k: said[k] for k in ("type", "idPattern") if k in said}
-    ids = names_of(said.get("id"))
+    ids = listed(said.get("id"))
     entities = [{**entity, "id": i} for i in ids] or ([entity] if entity else [])
     made: dict[str, Any] = {"type": "Query"}
     if entities:
@@ -151,7 +152,7 @@ def body_of(passed: Params) -> dict[str, Any]:
         if name in said:
             made[name] = said[name]
     if "attrs" in said:
-        made["attrs"] = names_of(said["attrs"])
+        made["attrs"] = listed(said["attrs"])
     if "georel" in said:
         made["geoQ"] = {k: said[k] for k in ("georel", "geometry", "coordinates") if k in said}
     return made
@@ -164,8 +165,8 @@ def narrowed_body(body: Mapping[str, Any], passed: Params) -> dict[str, Any]:
         if name not in said:
             sent.pop(name, None)
     if "attrs" in said:
-        sent["attrs"] = names_of(said["attrs"])
-    ids = names_of(said.get("id"))
+        sent["attrs"] = listed(said["attrs"])
+    ids = listed(said.get("id"))
     entities = sent.get("entities")
     if ids and isinstance(entities, list) and len(entities) == 1:
         sent["entities"] = [{**entities[0], "id": i} for i in ids]

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from nagara.context.errors import QueryInvalid
 from nagara.context.history import Span, TimeProperty
-from nagara.context.ngsi.query import is_whole
+from nagara.context.ngsi.query import is_whole, listed
 from nagara.context.ngsi.temporal.errors import OptionUnknown
 from nagara.context.ngsi.temporal.evolve import Shown
 from nagara.context.ngsi.terms import TermMap
@@ -49,13 +49,6 @@ class Temporal(Struct, frozen=True):
     form: Form
     methods: tuple[Method, ...] = ()
     period: Period = Period()
-
-
-def listed(said: Any) -> list[str]:
-    """The members of a list, or of a text with commas."""
-    if isinstance(said, list):
-        return [str(s) for s in said]
-    return [part for part in str(said).split(",") if part] if said else []
 
 
 def _wrong(name: str, said: Any, reason: str) -> QueryInvalid:

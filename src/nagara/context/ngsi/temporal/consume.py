@@ -25,7 +25,13 @@ from nagara.context.ngsi import ask
 from nagara.context.ngsi.ask import Asked
 from nagara.context.ngsi.fetch import Contexts
 from nagara.context.ngsi.names import is_uri
-from nagara.context.ngsi.query import is_counted, make_query, params_of, params_of_body
+from nagara.context.ngsi.query import (
+    is_counted,
+    listed,
+    make_query,
+    params_of,
+    params_of_body,
+)
 from nagara.context.ngsi.retrieve import page_links
 from nagara.context.ngsi.temporal.aggregates import tell_aggregates
 from nagara.context.ngsi.temporal.asked import (
@@ -33,7 +39,6 @@ from nagara.context.ngsi.temporal.asked import (
     demand_plain,
     is_scope_shown,
     is_wide,
-    listed,
     names_of,
     shown_of,
     temporal_of,

@@ -47,7 +47,10 @@ class City:
         return processor_of_tree(self.pid)
 
     async def start(self) -> None:
-        """Start and wait until it is ready. Raises RuntimeError with the city's last words."""
+        """Start and wait until it is ready. Raises RuntimeError with the city's last words, or
+        where it runs already: its process would be left behind."""
+        if self._process is not None and self._process.returncode is None:
+            raise RuntimeError("the city runs already")
         with (self.root / "bench.log").open("ab") as words:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable,

@@ -53,7 +53,6 @@ async def bench(scale: Scale) -> list[Row]:
     """Rows of the table."""
     tiny = scale.name == "tiny"
     async with running_city() as city:
-        await city.start()
         await city.stop()
         async with attach(city.root / "data") as attached:
             conn = await attached.database.connect()

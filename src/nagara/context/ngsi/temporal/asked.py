@@ -11,7 +11,7 @@ from msgspec import Struct
 from nagara.context.errors import QueryInvalid
 from nagara.context.history import Span, TimeProperty
 from nagara.context.ngsi.query import is_whole, listed
-from nagara.context.ngsi.temporal.errors import OptionUnknown
+from nagara.context.ngsi.temporal.errors import HistoryOptionUnknown
 from nagara.context.ngsi.temporal.evolve import Shown
 from nagara.context.ngsi.terms import TermMap
 from nagara.context.q import parse_q
@@ -174,7 +174,7 @@ def shown_of(params: dict[str, Any], terms: TermMap) -> Shown:
     unknown = options.difference(OPTIONS)
     if unknown:
         said = ",".join(sorted(unknown))[:200]
-        raise OptionUnknown(name=said, known=", ".join(OPTIONS))
+        raise HistoryOptionUnknown(name=said, known=", ".join(OPTIONS))
     named, picked = listed(params.get("attrs")), listed(params.get("pick"))
     datasets = listed(params.get("datasetId"))
     return Shown(

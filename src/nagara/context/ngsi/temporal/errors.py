@@ -5,8 +5,8 @@ from __future__ import annotations
 from nagara.values.errors import Problem
 
 
-class OptionUnknown(Problem):
-    """A format or an option that history does not have (clauses 6.3.12, 6.3.20)."""
+class HistoryOptionUnknown(Problem):
+    """A format or an option that others have, and history has not (clauses 6.3.7, 6.3.20)."""
 
     code = "history-option-unknown"
     ngsi_type = "InvalidRequest"

@@ -126,14 +126,9 @@ async def query_held(conn: Conn, query: Query, expand: Expand) -> tuple[list[Hel
     return held, "more" if query.ordered_by else _cursor(query, held[-1])
 
 
-#: An entity as a plain GET tells it, put together where it lies: only what is seen travels.
+#: What of an entity a page of plain texts is made of.
 _PLAIN = """e.id, e.created_at, e.modified_at,
-    '{"id":' || to_json(e.id)::text || ',"type":'
-    || case when e.types is null then to_json(e.type)::text else to_json(e.types)::text end
-    || case when e.scopes is null then ''
-            when cardinality(e.scopes) = 1 then ',"scope":' || to_json(e.scopes[1])::text
-            else ',"scope":' || to_json(e.scopes)::text end
-    || case when e.doc = '{}'::jsonb then '}' else ',' || substr(e.doc::text, 2) end as plain"""
+    context.plain_of(e.id, e.type, e.types, e.scopes, e.doc) as plain"""
 
 
 async def query_plain(conn: Conn, query: Query, expand: Expand) -> tuple[str, str | None] | None:

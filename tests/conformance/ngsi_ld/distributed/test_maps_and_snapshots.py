@@ -223,6 +223,23 @@ async def test_a_source_may_be_asked_for_maps_alone(brokers: Any, peer: Peer) ->
         assert (made["entityMap"], made["linkedMaps"]) == ({}, {})
 
 
+async def test_a_source_that_does_not_answer_is_waited_for_once(brokers: Any, peer: Peer) -> None:
+    [a] = await brokers(1)
+    await a.make("urn:ngsi-ld:Vehicle:1", speed=prop(1))
+    await a.knows(peer.url, management={"timeout": 300})
+    left = asyncio.Event()
+
+    async def hang(_: str, __: asyncio.StreamWriter) -> None:
+        await left.wait()
+
+    peer.behave = hang
+    made = await a.client.get(MAPS, params={"type": "Vehicle"})
+    left.set()
+    assert made.json()["entityMap"] == {"urn:ngsi-ld:Vehicle:1": ["@none"]}
+    assert "199" in made.headers["ngsild-warning"]
+    assert len(peer.asked) == 1
+
+
 ADMINISTRATOR = Actor("account", "1", "A", ("administrator",))
 
 

@@ -24,7 +24,6 @@ from nagara.context.ngsi.sources.linked_maps import (
     HISTORY_BASE,
     OF_HISTORY,
     Linked,
-    by_map,
     link,
 )
 from nagara.context.ngsi.sources.members import as_list
@@ -114,7 +113,7 @@ class Elsewhere:
         terms: TermMap,
         only: frozenset[str] | None = None,
         entity_id: str | None = None,
-        linked: Mapping[str, str] | None = None,
+        linked: Linked | None = None,
     ) -> Histories:
         """What fulfils a temporal query, here and elsewhere; of one entity where it is named.
         `only`: ids of registrations to ask, `@none` for this broker; `linked`: the entity maps by
@@ -137,9 +136,8 @@ class Elsewhere:
             for s in await self._sources(request, asked, act, said, terms)
             if only is None or s.id in only
         ]
-        names = linked or {}
-        work = [(s, by_map(_asked_of(s, path, params, url), names.get(s.id))) for s in sources]
-        replies = await self._exchange.forwarder.send_all(asked, work)
+        work = [(s, _asked_of(s, path, params, url)) for s in sources]
+        replies = await (linked or Linked()).send(self._exchange.forwarder, asked, work)
         alias = self._exchange.alias_of(asked)
         for source, reply in zip(sources, replies, strict=True):
             warn(found.warnings, alias, source, reply)

@@ -15,7 +15,7 @@ from msgspec import Struct, field
 
 from nagara.context.ngsi.read import is_uri
 from nagara.context.ngsi.sources.exchange import Exchange
-from nagara.context.ngsi.sources.forward import Asking, Sending
+from nagara.context.ngsi.sources.forward import Asking, Forwarder, Reply, Sending
 from nagara.context.ngsi.sources.inquiries import TOLD_MAX
 from nagara.context.ngsi.sources.map_store import BASE
 from nagara.context.ngsi.sources.registration import Registration
@@ -32,10 +32,27 @@ _LEFT_OUT = frozenset({"limit", "offset", "count", "options", "lastN"})
 
 
 class Linked(Struct):
-    """The maps that sources made: registration id → id of the map; and which entities it names."""
+    """The maps that sources made: registration id → id of the map, and which entities it names.
+    `unanswered`: who did not answer at all, and what kept him from it."""
 
     maps: dict[str, str] = field(default_factory=dict)
     named: dict[str, list[str]] = field(default_factory=dict)
+    unanswered: dict[str, Reply] = field(default_factory=dict)
+
+    async def send(
+        self, forwarder: Forwarder, asked: Asking, work: Sequence[tuple[Registration, Sending]]
+    ) -> list[Reply]:
+        """The answers to requests, in their order. Each goes by the map of its source, where that
+        made one; who has just not answered is not waited for again."""
+        sent = [(s, self._by_map(s, one)) for s, one in work if s.id not in self.unanswered]
+        replies = iter(await forwarder.send_all(asked, sent))
+        return [self.unanswered.get(source.id) or next(replies) for source, _ in work]
+
+    def _by_map(self, source: Registration, sending: Sending) -> Sending:
+        name = self.maps.get(source.id)
+        if name is None:
+            return sending
+        return msgspec.structs.replace(sending, entity_map=f"{BASE}/{name}")
 
     def add_to(self, entities: dict[str, list[str]]) -> None:
         """Say in a map of ours who else holds what."""
@@ -53,12 +70,14 @@ async def link(
     lifetime: timedelta,
 ) -> Linked:
     """Let sources make maps; each is asked with the path and parameters of its `work`. One that
-    makes none, whatever keeps it from it, is asked for entities as if there were no maps."""
+    answers with none is asked for entities as if there were no maps."""
     lasting = ("entityMapLifetime", f"PT{max(1, int(lifetime.total_seconds()))}S")
     sent = [(source, _without_pages(sending, lasting)) for source, sending in work]
     replies = await exchange.forwarder.send_all(asked, sent)
     linked = Linked()
     for (source, _), reply in zip(sent, replies, strict=True):
+        if reply.outcome != "answered":
+            linked.unanswered[source.id] = reply
         told = reply.json() if reply.ok else None
         if not isinstance(told, dict) or not isinstance(told.get("entityMap"), dict):
             continue
@@ -78,13 +97,6 @@ def is_trusted(actor: Actor, params: Mapping[str, Any]) -> bool:
     sees everything may hear of it, and no filter is left to us."""
     sight = visible_types(actor)
     return sight.only is None and not sight.never and params.get("splitEntities") != "true"
-
-
-def by_map(sending: Sending, name: str | None) -> Sending:
-    """A request that goes by the source's own map, where it has made one."""
-    if name is None:
-        return sending
-    return msgspec.structs.replace(sending, entity_map=f"{BASE}/{name}")
 
 
 def _without_pages(sending: Sending, lasting: tuple[str, str]) -> Sending:

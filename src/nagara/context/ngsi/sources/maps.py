@@ -64,7 +64,7 @@ class Maps:
         sources = [] if local else self._reads.sources(asked, question, terms, QUERYING)
         linked = Linked() if local else await self._link(asked, whole, terms, question, lifetime)
         found = await self._reads.collect(
-            request, asked, whole, terms, sources, question, query.body, linked.maps
+            request, asked, whole, terms, sources, question, query.body, linked
         )
         entities = {
             entity.id: [
@@ -166,7 +166,7 @@ class Maps:
         question = question_of(said, "queryEntity", terms, query.tenant, query.actor)
         sources = self._reads.sources(asked, question, terms, QUERYING, only)
         found = await self._reads.collect(
-            request, asked, narrowed, terms, sources, question, None, held.linked
+            request, asked, narrowed, terms, sources, question, None, Linked(held.linked)
         )
         find = self._exchange.registry.find
         told = {source.id for source in sources}
@@ -183,7 +183,7 @@ class Maps:
             raise EntityNotFound(id=entity_id)
         lifetime = lifetime_of(request.query_params)
         only = frozenset(held.entities[entity_id]) if held is not None else None
-        linked = held.linked if held is not None else None
+        linked = Linked(held.linked) if held is not None else None
         made = await self._reads.retrieve(request, asked, entity_id, only, True, linked)
         if made is None:
             return None  # the handler says what is wrong

@@ -40,7 +40,7 @@ from nagara.context.ngsi.sources.inquiries import (
     inquiry_of_query,
     one_told,
 )
-from nagara.context.ngsi.sources.linked_maps import by_map
+from nagara.context.ngsi.sources.linked_maps import Linked
 from nagara.context.ngsi.sources.links import Links
 from nagara.context.ngsi.sources.merge import Told, merge, without_proxied
 from nagara.context.ngsi.sources.registration import Registration
@@ -86,7 +86,7 @@ class Reads:
         entity_id: str,
         only: frozenset[str] | None = None,
         always: bool = False,
-        linked: Mapping[str, str] | None = None,
+        linked: Linked | None = None,
     ) -> Gathered | None:
         """One entity; None where no source is concerned, unless `always`. `only`: ids of
         registrations to ask; `linked`: the entity maps by which they go."""
@@ -116,7 +116,7 @@ class Reads:
         if not sources and not always:
             return None
         told, warnings = await self._tell_one(
-            request, asked, terms, entity_id, sources, local, linked or {}
+            request, asked, terms, entity_id, sources, local, linked or Linked()
         )
         if not told:
             if warnings:
@@ -133,7 +133,7 @@ class Reads:
         entity_id: str,
         sources: Sequence[Registration],
         local: Entity | None,
-        linked: Mapping[str, str],
+        linked: Linked,
     ) -> tuple[list[Told], list[str]]:
         """What is said of one entity, and what was abnormal."""
         types = local.types if local is not None else None
@@ -141,8 +141,8 @@ class Reads:
         inquiries = [
             await inquiry_of_one(exchange, s, params, terms, entity_id, types) for s in sources
         ]
-        work = [(i.source, by_map(i.sending, linked.get(i.source.id))) for i in inquiries]
-        replies = await exchange.forwarder.send_all(asked, work)
+        work = [(i.source, i.sending) for i in inquiries]
+        replies = await linked.send(exchange.forwarder, asked, work)
         alias = exchange.alias_of(asked)
         warnings: list[str] = []
         told: list[Told] = []
@@ -279,7 +279,7 @@ class Reads:
         sources: Sequence[Registration],
         question: Question,
         body: dict[str, Any] | None = None,
-        linked: Mapping[str, str] | None = None,
+        linked: Linked | None = None,
     ) -> Found:
         """What all say that fulfils the query, without a page of it being cut. `linked`: the
         entity maps by which sources go."""
@@ -301,9 +301,8 @@ class Reads:
             await inquiry_of_query(self._exchange, s, params, terms, question, body, most)
             for s in sources
         ]
-        names = linked or {}
-        work = [(i.source, by_map(i.sending, names.get(i.source.id))) for i in inquiries]
-        replies = await self._exchange.forwarder.send_all(asked, work)
+        work = [(i.source, i.sending) for i in inquiries]
+        replies = await (linked or Linked()).send(self._exchange.forwarder, asked, work)
         alias = self._exchange.alias_of(asked)
         for inquiry, reply in zip(inquiries, replies, strict=True):
             warn(found.warnings, alias, inquiry.source, reply)

@@ -14,7 +14,7 @@ from nagara.context.ngsi.query import LIMIT_MAX, is_counted, make_query
 from nagara.context.ngsi.retrieve import page_links
 from nagara.context.ngsi.sources.elsewhere import Elsewhere, Histories, as_it_is
 from nagara.context.ngsi.sources.forward import Asking
-from nagara.context.ngsi.sources.linked_maps import is_trusted
+from nagara.context.ngsi.sources.linked_maps import Linked, is_trusted
 from nagara.context.ngsi.sources.map_store import (
     HERE,
     OF_MAP,
@@ -47,7 +47,7 @@ class TemporalMaps:
         whole = [(k, v) for k, v in query.params if k not in OF_PAGES | _OF_FORM]
         whole += [("limit", str(LIMIT_MAX)), ("lastN", "1")]
         linked = await self._elsewhere.link(request, asked, whole, terms, lifetime)
-        found = await self._elsewhere.histories(request, asked, whole, terms, linked=linked.maps)
+        found = await self._elsewhere.histories(request, asked, whole, terms, linked=linked)
         if found.refused is not None:
             problem = found.refused.json()
             reason = problem.get("detail", "") if isinstance(problem, dict) else ""
@@ -80,7 +80,7 @@ class TemporalMaps:
             narrowed += [("id", ",".join(page)), ("limit", str(len(page)))]
             only = frozenset(source for one in page for source in held.entities[one])
             found = await self._elsewhere.histories(
-                request, asked, narrowed, terms, only, linked=held.linked
+                request, asked, narrowed, terms, only, linked=Linked(held.linked)
             )
             if found.refused is not None:
                 return as_it_is(found.refused)
@@ -109,7 +109,7 @@ class TemporalMaps:
             raise EntityNotFound(id=entity_id)
         only = frozenset(held.entities[entity_id]) if held is not None else None
         listed = list(params.items())
-        linked = held.linked if held is not None else None
+        linked = Linked(held.linked) if held is not None else None
         found = await self._elsewhere.histories(
             request, asked, listed, terms, only, entity_id, linked
         )

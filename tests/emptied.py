@@ -37,7 +37,8 @@ async def empty(context: Context, client: httpx.AsyncClient) -> None:
         for tenant, name in rows:
             headers = {"NGSILD-Tenant": tenant} if tenant else {}
             gone = await client.delete(f"{base}/{path}/{name}", headers=headers)
-            assert gone.status_code == 204, gone.text
+            # A copy of a subscription is ended by the broker that made it, maybe just now.
+            assert gone.status_code in (204, 404), gone.text
     await context.caught_up(60)
     async with context.db.acquire() as conn:
         await conn.execute(_EMPTIED)

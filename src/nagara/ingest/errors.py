@@ -174,3 +174,10 @@ class FeedFailed(Problem):
 
     code = "feed-failed"
     status = 502
+
+
+class StopUnknown(Problem):
+    """No stop of public transport of this id."""
+
+    code = "stop-unknown"
+    status = 404

@@ -15,6 +15,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from nagara.ingest.timetable import Timetable
 from nagara.pack import Reading
 from nagara.values.errors import Problem
 
@@ -89,6 +90,8 @@ class FeedBatch(Struct, frozen=True):
 
     observations: list[FeedObservation]
     parked: list[ParkedItem] = []
+    #: Departures, of a feed that has them: they take the place of those of its last edition.
+    timetable: Timetable | None = None
 
 
 class Feed(Struct, frozen=True):

@@ -24,6 +24,7 @@ from nagara.ingest.adapters.mqtt_login import (
 )
 from nagara.ingest.adapters.polling import FeedRunner
 from nagara.ingest.adapters.violations import Violation, follow, log_size
+from nagara.ingest.departures import Departures, departure_route
 from nagara.ingest.ledger import register_metrics
 from nagara.ingest.routes import device_routes, feed_routes, parked_routes, push_routes
 from nagara.ingest.service import OWED_EVERY_S, SWEEP_EVERY_S, IngestService
@@ -81,6 +82,7 @@ def assemble(
             *device_routes(service, floor),
             *parked_routes(service),
             *feed_routes(service, feeds),
+            departure_route(Departures(floor.context, floor.db)),
         ],
         tasks=tasks,
         service=service,

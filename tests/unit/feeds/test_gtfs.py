@@ -27,26 +27,34 @@ def codes(batch: FeedBatch) -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize(
-    ("path", "counts"),
+    ("path", "counts", "parked"),
     [
         (
             "transit/bogor/gtfs.zip",
             {"GtfsAgency": 1, "GtfsStop": 346, "GtfsRoute": 24, "GtfsShape": 24, "GtfsService": 1},
+            # its frequencies.txt names routes where trips belong
+            [("feed-row-reference", f"frequencies.txt:{line}") for line in range(2, 26)],
         ),
         (
             "transit/samples/google_sample_feed_1.zip",
             {"GtfsAgency": 1, "GtfsStop": 9, "GtfsRoute": 5, "GtfsService": 2},
+            [],
         ),
         (
             "transit/singapore/singapore_gtfs_2018.zip",
             {"GtfsAgency": 1, "GtfsStop": 5163, "GtfsRoute": 548, "GtfsService": 1},
+            [],
         ),
     ],
 )
-def test_a_real_feed_is_read_whole(nagara_archives, path: str, counts: dict[str, int]) -> None:
+def test_a_real_feed_is_read_whole(
+    nagara_archives, path: str, counts: dict[str, int], parked: list[tuple[str, str]]
+) -> None:
     batch = read((nagara_archives / path).read_bytes())
     assert Counter(o.entity_type for o in batch.observations) == counts
-    assert batch.parked == []
+    assert codes(batch) == parked
+    assert batch.timetable is not None
+    assert batch.timetable.calls
     assert len({(o.entity_type, o.entity_local_id) for o in batch.observations}) == len(
         batch.observations
     )

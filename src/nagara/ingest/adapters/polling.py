@@ -19,6 +19,7 @@ from msgspec import Struct
 from nagara.engines.database import Database
 from nagara.guard.outbound import HostUnknown
 from nagara.ingest.adapters.fetching import Fetched, demand_callable, fetch
+from nagara.ingest.departures import keep_timetable
 from nagara.ingest.errors import FeedUnknown, RowUnreadable
 from nagara.ingest.feed import Feed, FeedBatch, FeedObservation, FeedUnreadable, FetchMeta
 from nagara.ingest.item import Item
@@ -247,6 +248,9 @@ class FeedRunner:
             await self._park_document(feed, meta.url, body, unreadable)
             raise unreadable from error
         outcome = await self._accept(feed, meta.url, batch)
+        if batch.timetable is not None:
+            zone = self._service.city.time_zone
+            await keep_timetable(self._db, feed.name, batch.timetable, zone)
         moments = [
             reading.observed_at or heard.observed_at
             for heard in batch.observations

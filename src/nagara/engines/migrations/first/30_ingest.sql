@@ -90,3 +90,35 @@ create table ingest.feed (
     problem_params jsonb,
     last_counts   jsonb
 );
+
+-- Departures of stops, as a feed's last edition has them: one row for a stop, a line, a service and
+-- a destination, with all its times.
+create table ingest.timetable (
+    feed        text        primary key,
+    zone        text        not null,
+    longest_s   int         not null,      -- the greatest time: how many days back one has to look
+    first_day   date,                      -- on which any service runs; null where none does
+    last_day    date
+);
+create table ingest.timetable_service (
+    feed        text        not null references ingest.timetable on delete cascade,
+    service     text        not null,
+    week        int         not null,      -- bit 0 is Monday
+    first_day   date,
+    last_day    date,
+    added       date[]      not null,
+    removed     date[]      not null,
+    primary key (feed, service)
+);
+create table ingest.timetable_call (
+    feed        text        not null references ingest.timetable on delete cascade,
+    stop        text        not null,      -- ids of entities
+    station     text        not null,      -- of which the stop is a part; or empty
+    route       text        not null,
+    service     text        not null,
+    headsign    text        not null,
+    every_s     int         not null,
+    times       int[]       not null       -- seconds after noon less twelve hours, sorted
+);
+create index timetable_call_stop on ingest.timetable_call (stop);
+create index timetable_call_station on ingest.timetable_call (station) where station <> '';

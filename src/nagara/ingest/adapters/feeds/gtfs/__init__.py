@@ -1,4 +1,4 @@
-"""GTFS Schedule: agencies, stops, routes, shapes and services of public transport, from a zip.
+"""GTFS Schedule: agencies, stops, routes, shapes, services, departures of transport, from a zip.
 
 Checked against the reference's rules (required files and columns, references, positions, kinds,
 dates, times); a line that breaks one is parked with its number. Entities bear the names of Smart
@@ -8,6 +8,7 @@ new edition of the feed.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,6 +18,7 @@ from nagara.ingest.adapters.feeds.errors import (
     RowValueUnknown,
 )
 from nagara.ingest.adapters.feeds.gtfs.archive import Archive, Limits
+from nagara.ingest.adapters.feeds.gtfs.calls import Gathering, read_frequencies
 from nagara.ingest.adapters.feeds.gtfs.journeys import Journeys, read_stop_times, read_trips
 from nagara.ingest.adapters.feeds.gtfs.tables import (
     Found,
@@ -28,6 +30,7 @@ from nagara.ingest.adapters.feeds.gtfs.tables import (
     read_stops,
 )
 from nagara.ingest.feed import Feed, FeedBatch, FeedObservation, FetchMeta
+from nagara.ingest.timetable import Calls, Timetable
 from nagara.vocab.attribute import property_of, relation_to
 
 LIMITS = Limits()
@@ -47,14 +50,16 @@ def parse(
     if not archive.names & {"calendar.txt", "calendar_dates.txt"}:
         raise ArchivePartMissing(part="calendar.txt")
     names = Names(name, meta.city_code)
-    found, journeys = Found(), Journeys()
+    found, journeys = Found(), Journeys(Gathering(limits.departures))
     read_agencies(archive, found)
     read_stops(archive, found, names)
     read_routes(archive, found, names)
     read_services(archive, found)
     read_shapes(archive, found)
     read_trips(archive, found, journeys)
+    read_frequencies(archive, journeys.trips, journeys.gathering)
     read_stop_times(archive, found, journeys)
+    journeys.gathering.end(journeys.trips)
     _check_something(archive, found, journeys)
     observations = [
         FeedObservation(
@@ -68,7 +73,26 @@ def parse(
         )
         for entity_type, given, attrs in _entities(archive, found, journeys, names)
     ]
-    return FeedBatch(observations, archive.all_parked())
+    return FeedBatch(observations, archive.all_parked(), _timetable(found, journeys, names))
+
+
+def _timetable(found: Found, journeys: Journeys, names: Names) -> Timetable:
+    stops = {given: names.id("GtfsStop", given) for given in found.stops}
+    routes = {given: names.id("GtfsRoute", given) for given in found.routes}
+    gathered = journeys.gathering.times
+    calls = [
+        Calls(
+            stops[key.stop],
+            stops.get(found.stations.get(key.stop, ""), ""),
+            routes[key.route],
+            key.service,
+            key.headsign,
+            key.every_s,
+            array("i", sorted(gathered[key])),
+        )
+        for key in sorted(gathered)
+    ]
+    return Timetable(found.zone, found.days, calls)
 
 
 def _entities(

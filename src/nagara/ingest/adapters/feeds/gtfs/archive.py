@@ -49,6 +49,7 @@ class Limits(Struct, frozen=True):
     unpacked_bytes: int = 768 * 1024 * 1024  # the largest national feeds; a metropolis has 300 MB
     line_bytes: int = 64 * 1024  # a stop's description; a binary file has longer "lines"
     shape_points: int = 2_000_000  # 200 MB while they are sorted; a city's lines have 300,000
+    departures: int = 20_000_000  # 80 MB; a metropolis has five million on all its days together
     parked_per_table: int = 200  # enough to see what is wrong; the rest is counted
 
 

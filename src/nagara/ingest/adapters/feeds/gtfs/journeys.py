@@ -1,13 +1,13 @@
 """Reads and checks trips.txt and stop_times.txt, the long tables, keeping only what is asked.
 
 Trips and their times are checked line by line and not made entities: a city has a hundred thousand
-of them, they change with every timetable, and no room asks for one. What stays is which routes
-serve which stops, how many trips a route has, and which shapes it follows.
+of them, they change with every timetable, and nobody asks for one. What stays is which routes
+serve which stops, how many trips a route has, which shapes it follows, and the departures of each
+stop (`calls.py`).
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Container
 
 from msgspec import Struct
@@ -19,18 +19,19 @@ from nagara.ingest.adapters.feeds.errors import (
     RowValueUnknown,
 )
 from nagara.ingest.adapters.feeds.gtfs.archive import Archive, Line
+from nagara.ingest.adapters.feeds.gtfs.calls import Call, Gathering, Trip, seconds_of
 from nagara.ingest.adapters.feeds.gtfs.tables import Found
 from nagara.ingest.adapters.feeds.rows import quoted
 
-#: Hours may pass 24 for a trip that runs past midnight; a week of them is a mistake.
-_TIME = re.compile(r"(\d{1,3}):([0-5]\d):([0-5]\d)")
-HOURS_MAX = 168
+#: What is said of a destination on a vehicle's front; a longer text is no destination.
+HEADSIGN_CHARS_MAX = 200
 
 
 class Journeys(Struct):
     """What the timetable says of routes and stops, by the feed's own ids."""
 
-    trips: dict[str, str] = {}  # trip → route
+    gathering: Gathering
+    trips: dict[str, Trip] = {}
     trip_counts: dict[str, int] = {}  # by route
     shapes: dict[str, set[str]] = {}  # by route
     routes_at: dict[str, set[str]] = {}  # by stop
@@ -49,7 +50,8 @@ def read_trips(archive: Archive, found: Found, journeys: Journeys) -> None:
             if line.find("shape_id"):
                 _there(line, "shape_id", found.shapes, "shapes.txt")
                 journeys.shapes.setdefault(route, set()).add(line.find("shape_id"))
-            journeys.trips[trip] = route
+            service, headsign = line.find("service_id"), line.find("trip_headsign")
+            journeys.trips[trip] = Trip(route, service, headsign[:HEADSIGN_CHARS_MAX])
             journeys.trip_counts[route] = journeys.trip_counts.get(route, 0) + 1
         except RowProblem as problem:
             archive.park(problem, line.cells)
@@ -65,8 +67,8 @@ def read_stop_times(archive: Archive, found: Found, journeys: Journeys) -> None:
     for line in archive.lines("stop_times.txt", columns):
         try:
             trip, stop = line.find("trip_id"), line.find("stop_id")
-            route = journeys.trips.get(trip)
-            if route is None:
+            of = journeys.trips.get(trip)
+            if of is None:
                 _there(line, "trip_id", journeys.trips, "trips.txt")
                 continue
             if stop not in found.stops:
@@ -75,17 +77,24 @@ def read_stop_times(archive: Archive, found: Found, journeys: Journeys) -> None:
             if not (sequence.isascii() and sequence.isdigit() and len(sequence) < 10):
                 raise RowValueUnknown(item=line.item, field="stop_sequence", got=quoted(sequence))
             at = int(sequence)
-            leaves = _check_times(line, before, trip, at)
-            before = (trip, at, leaves)
-            journeys.routes_at.setdefault(stop, set()).add(route)
+            leaves, latest = _check_times(line, before, trip, at)
+            before = (trip, at, latest)
+            journeys.routes_at.setdefault(stop, set()).add(of.route)
             journeys.stop_time_count += 1
+            if line.find("pickup_type") == "1":
+                leaves = None  # nobody may board
+            headsign = line.find("stop_headsign")[:HEADSIGN_CHARS_MAX]
+            journeys.gathering.hear(trip, of, Call(at, stop, headsign, leaves))
         except RowProblem as problem:
             archive.park(problem, line.cells)
 
 
-def _check_times(line: Line, before: tuple[str, int, int], trip: str, at: int) -> int:
-    """The departure in seconds after midnight, or that of the stop before where none is given."""
-    arrives, leaves = _seconds(line, "arrival_time"), _seconds(line, "departure_time")
+def _check_times(
+    line: Line, before: tuple[str, int, int], trip: str, at: int
+) -> tuple[int | None, int]:
+    """The departure in seconds after midnight, None where no time is given; and the latest time of
+    the trip so far."""
+    arrives, leaves = seconds_of(line, "arrival_time"), seconds_of(line, "departure_time")
     same = before[0] == trip and at > before[1]
     if before[0] == trip and at == before[1]:
         raise RowTwice(item=line.item, field="stop_sequence", got=at)
@@ -96,17 +105,7 @@ def _check_times(line: Line, before: tuple[str, int, int], trip: str, at: int) -
         if moment < earliest:
             raise RowValueUnknown(item=line.item, field=name, got=quoted(line.find(name)))
         earliest = moment
-    return earliest
-
-
-def _seconds(line: Line, column: str) -> int | None:
-    text = line.find(column)
-    if not text:
-        return None  # between two timed stops
-    match = _TIME.fullmatch(text)
-    if match is None or int(match[1]) > HOURS_MAX:
-        raise RowValueUnknown(item=line.item, field=column, got=quoted(text))
-    return int(match[1]) * 3600 + int(match[2]) * 60 + int(match[3])
+    return (arrives if leaves is None else leaves), earliest
 
 
 def _there(line: Line, column: str, known: Container[str], table: str) -> None:

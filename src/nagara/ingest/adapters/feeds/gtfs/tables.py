@@ -10,6 +10,7 @@ from hashlib import blake2b
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from nagara.ingest.adapters.feeds.errors import (
     ArchiveTooLarge,
@@ -22,6 +23,7 @@ from nagara.ingest.adapters.feeds.errors import (
 )
 from nagara.ingest.adapters.feeds.gtfs.archive import Archive, Line
 from nagara.ingest.adapters.feeds.rows import number_or_none, place_at, quoted
+from nagara.ingest.timetable import ServiceDays
 from nagara.values.ids import urn
 from nagara.vocab.attribute import point_at, property_of, relation_to
 
@@ -71,6 +73,9 @@ class Found(Struct):
     routes: dict[str, dict[str, Any]] = {}
     services: dict[str, dict[str, Any]] = {}
     shapes: dict[str, list[tuple[int, float, float]]] = {}
+    days: dict[str, ServiceDays] = {}
+    stations: dict[str, str] = {}  # by the stop that is a part of it
+    zone: str = ""
 
 
 def read_agencies(archive: Archive, found: Found) -> None:
@@ -84,6 +89,7 @@ def read_agencies(archive: Archive, found: Found) -> None:
             said["timezone"] = property_of(line.text("agency_timezone"))
             said |= _some(line, {"agency_url": "page", "agency_lang": "language"})
             found.agencies[given] = said
+            found.zone = found.zone or line.find("agency_timezone")  # all have the same
         except RowProblem as problem:
             archive.park(problem, line.cells)
 
@@ -114,6 +120,7 @@ def read_stops(archive: Archive, found: Found, names: Names) -> None:
             archive.park(problem, line.cells)
     for line, given, parent in parents:
         if parent in found.stops:
+            found.stations[given] = parent
             found.stops[given]["hasParentStation"] = relation_to(names.id("GtfsStop", parent))
         else:  # the stop itself is good; what is wrong is said
             archive.park(_unknown(line, "parent_station", parent, "stops.txt"), line.cells)
@@ -161,6 +168,8 @@ def read_services(archive: Archive, found: Found) -> None:
             first, last = _day(line, "start_date"), _day(line, "end_date")
             if last < first:
                 raise RowValueUnknown(item=line.item, field="end_date", got=last.isoformat())
+            week = sum(1 << DAYS.index(day) for day in days)
+            found.days[given] = ServiceDays(week, first, last)
             found.services[given] = {
                 "operatesOn": property_of(days),
                 "validFrom": property_of(first.isoformat()),
@@ -168,20 +177,23 @@ def read_services(archive: Archive, found: Found) -> None:
             }
         except RowProblem as problem:
             archive.park(problem, line.cells)
-    also: dict[str, dict[int, set[str]]] = {}
+    also: dict[str, dict[int, set[date]]] = {}
     columns = ("service_id", "date", "exception_type")
     for line in archive.lines("calendar_dates.txt", columns):
         try:
             kind = _whole(line, "exception_type", None, frozenset((1, 2)))
-            day = _day(line, "date").isoformat()
+            day = _day(line, "date")
             also.setdefault(line.text("service_id"), {1: set(), 2: set()})[kind].add(day)
         except RowProblem as problem:
             archive.park(problem, line.cells)
     for given, days_of in also.items():
+        added, removed = frozenset(days_of[1]), frozenset(days_of[2])
+        known = found.days.get(given, ServiceDays())
+        found.days[given] = replace(known, added=added, removed=removed)
         said = found.services.setdefault(given, {})
         for kind, name in ((1, "addedDates"), (2, "removedDates")):
             if days_of[kind]:
-                said[name] = property_of(sorted(days_of[kind]))
+                said[name] = property_of([day.isoformat() for day in sorted(days_of[kind])])
 
 
 def read_shapes(archive: Archive, found: Found) -> None:

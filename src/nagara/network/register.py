@@ -1,23 +1,15 @@
-"""The register of members told as entities: what the rows say, NGSI-LD says a moment later.
-
-The row is written by whoever changes a member, in his own transaction; the version that was told
-stands beside it. What is behind is told here, once, whatever happened in between.
-"""
+"""The register of members told as entities: what the rows say, NGSI-LD says a moment later."""
 
 from __future__ import annotations
 
-from nagara.context import Entity, Upsert
+from nagara.context import Entity
 from nagara.context.room import Floor
-from nagara.engines.database import Connection
 from nagara.network import kept
 from nagara.network.model import Member
+from nagara.network.told import tell_untold
 from nagara.values.ids import urn
 from nagara.vocab import member as noun
 from nagara.vocab.attribute import Attrs, point_at, property_of, text_of
-
-#: Entities of one write: a group of this size is committed in some milliseconds.
-BATCH = 200
-BY = "system:network"
 
 
 def entity_of(member: Member, hub: str) -> Entity:
@@ -43,16 +35,7 @@ def entity_of(member: Member, hub: str) -> Entity:
 
 async def tell_members(floor: Floor) -> int:
     """Write the entity of every member whose row is newer; how many there were."""
-    told = 0
-    while True:
-        async with floor.db.acquire() as conn:
-            found = await kept.list_untold(conn, BATCH)
-        if not found:
-            return told
-
-        async def within(conn: Connection, found: list[Member] = found) -> None:
-            await kept.set_told(conn, found)
-
-        entities = [Upsert(entity_of(member, floor.city.code)) for member in found]
-        await floor.context.write(*entities, actor=BY, within=within)
-        told += len(found)
+    hub = floor.city.code
+    return await tell_untold(
+        floor, kept.list_untold, lambda member: entity_of(member, hub), kept.set_told
+    )

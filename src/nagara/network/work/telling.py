@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from nagara.context import Entity, Upsert
+from nagara.context import Entity
 from nagara.context.room import Floor
-from nagara.engines.database import Connection
+from nagara.network.told import tell_untold
 from nagara.network.work import kept
 from nagara.network.work.definitions import Definitions
 from nagara.network.work.inbox import waiting_for
@@ -13,10 +13,6 @@ from nagara.values.ids import urn
 from nagara.values.time import format_instant
 from nagara.vocab import network_process as noun
 from nagara.vocab.attribute import Attrs, property_of
-
-#: Entities of one write: a group of this size is committed in some milliseconds.
-BATCH = 200
-BY = "system:network"
 
 
 def entity_of(process: Process, definition: Definition, hub: str) -> Entity:
@@ -43,19 +39,8 @@ def entity_of(process: Process, definition: Definition, hub: str) -> Entity:
 
 async def tell_processes(floor: Floor, definitions: Definitions) -> int:
     """Write the entity of every process whose row is newer; how many there were."""
-    told = 0
-    while True:
-        async with floor.db.acquire() as conn:
-            found = await kept.list_untold(conn, BATCH)
-        if not found:
-            return told
 
-        async def within(conn: Connection, found: list[Process] = found) -> None:
-            await kept.set_told(conn, found)
+    def told_as(process: Process) -> Entity:
+        return entity_of(process, definitions.get(process.process), floor.city.code)
 
-        entities = [
-            Upsert(entity_of(process, definitions.get(process.process), floor.city.code))
-            for process in found
-        ]
-        await floor.context.write(*entities, actor=BY, within=within)
-        told += len(found)
+    return await tell_untold(floor, kept.list_untold, told_as, kept.set_told)

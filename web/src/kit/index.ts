@@ -2,6 +2,7 @@
 export { api, asProblem, Problem, type Query } from './api'
 export * from './api-types'
 export { city } from './city.svelte'
+export { drafted, type Draft } from './draft.svelte'
 export * from './format'
 export {
   hasMessage, lang, LANGUAGES, nameOfLanguage, say, setLanguage, t, words, type MessageKey, type Words,
@@ -22,6 +23,7 @@ export { default as Button } from './Button.svelte'
 export { default as CityClock } from './CityClock.svelte'
 export { default as DataTable } from './DataTable.svelte'
 export { default as Dialog } from './Dialog.svelte'
+export { default as DraftNote } from './DraftNote.svelte'
 export { default as Due } from './Due.svelte'
 export { default as EmptyState } from './EmptyState.svelte'
 export { default as ErrorBox } from './ErrorBox.svelte'

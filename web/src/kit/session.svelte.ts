@@ -1,6 +1,7 @@
 /** Who is signed in on this page. */
 import { api, keepCsrf } from './api'
 import type { Account, Session } from './api-types'
+import { dropDrafts } from './drafts'
 import { lang } from './i18n.svelte'
 
 class SessionStore {
@@ -11,6 +12,8 @@ class SessionStore {
 
   #take(session: Session): void {
     keepCsrf(session.csrf)
+    // A session that ran out is no sign-out: who signs in again goes on with the own drafts alone.
+    if (session.account) dropDrafts(session.account.id)
     this.account = session.account
     this.permissions = session.permissions ?? []
     this.known = true
@@ -34,6 +37,7 @@ class SessionStore {
   async signOut(): Promise<void> {
     await api.delete('/session')
     keepCsrf(null)
+    dropDrafts()
     await this.load()
   }
 

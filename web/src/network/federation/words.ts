@@ -1,4 +1,5 @@
 /** Words for incidents, calls and links. */
+import { city } from '$kit/city.svelte'
 import { say, t, words } from '$kit/i18n.svelte'
 import type { IconName } from '$kit/icons'
 import type { Tone } from '$kit/states'
@@ -42,8 +43,12 @@ export function title(matter: Matter): string {
   const told = body.attrs ?? {}
   const name = told.name?.languageMap ?? (told.name?.value as string | undefined)
   const kind = say(`network.matter.of.${body.type ?? ''}`, {}, body.type ?? '')
-  return [words(name) || String(told.category?.value ?? ''), kind].filter(Boolean).join(' · ')
+  return [words(name) || category(String(told.category?.value ?? '')), kind].filter(Boolean).join(' · ')
 }
+
+/** A category by its name where this installation knows it; a city's own may be unknown at the upper level. */
+const category = (code: string): string =>
+  words(city.info?.categories.find((each) => each.code === code)?.name) || code
 
 /** Who did a step: an office here, one of the other side, or nobody in person. */
 export function who(said: string): string {

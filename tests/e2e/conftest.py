@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,20 @@ from urllib.parse import urlsplit
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, BrowserContext, Page, WebError, async_playwright
+from playwright.async_api import (
+    Browser,
+    BrowserContext,
+    Page,
+    WebError,
+    async_playwright,
+    expect,
+)
 
 from e2e.browser import ARGUMENTS, DESK, ROOT, find_chromium
 from e2e.demo_city import DemoCity
+from e2e.installation import Installation
 from e2e.made_basemap import write_basemap
+from e2e.network_hub import NetworkHub
 from engine_fixtures import free_port
 
 #: Looking for something on a page: a machine that runs the whole suite draws a map in 20 s.
@@ -62,7 +72,7 @@ class Visits:
     """The browser contexts of one test, and everything that they asked for."""
 
     browser: Browser
-    city: DemoCity
+    city: Installation
     asked: list[str] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
     contexts: list[BrowserContext] = field(default_factory=list)
@@ -103,15 +113,51 @@ class Visits:
         return {p.netloc for p in parts if p.scheme in ("http", "https", "ws", "wss")} - {own}
 
 
-@pytest_asyncio.fixture
-async def visits(browser: Browser, demo: DemoCity) -> AsyncIterator[Visits]:
-    """People at screens. Afterwards: no other host was asked, and no script failed."""
-    made = Visits(browser, demo)
-    yield made
-    for context in made.contexts:
-        await context.close()
+@asynccontextmanager
+async def visiting(browser: Browser, city: Installation) -> AsyncIterator[Visits]:
+    """People at the screens of a city. Afterwards: no other host was asked, no script failed."""
+    made = Visits(browser, city)
+    try:
+        yield made
+    finally:
+        for context in made.contexts:
+            await context.close()
     assert made.strangers() == set()
     assert made.faults == []
+
+
+@pytest_asyncio.fixture
+async def visits(browser: Browser, demo: DemoCity) -> AsyncIterator[Visits]:
+    """People at the screens of the demo."""
+    async with visiting(browser, demo) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def hub(make_city_root: Callable[[], Path]) -> Iterator[NetworkHub]:
+    """A hub with accounts, members, rows and work in progress."""
+    with NetworkHub(make_city_root(), free_port()) as made:
+        yield made
+
+
+def at_network(visits: Visits) -> Callable[..., Awaitable[Page]]:
+    """Comes to a place of /network, and waits until it is drawn."""
+
+    async def come(path: str, account: str | None = None, language: str = "en") -> Page:
+        page = await visits.page(language, account, reduced_motion="reduce")
+        await page.goto(f"/network#/{path}")
+        await page.locator("main h1").first.wait_for()
+        await expect(page.locator(".skeleton")).to_have_count(0, timeout=PATIENCE_MS)
+        return page
+
+    return come
+
+
+@pytest_asyncio.fixture
+async def visit(browser: Browser, hub: NetworkHub) -> AsyncIterator[Callable[..., Any]]:
+    """People at the network's screens. Afterwards: no other host was asked, no script failed."""
+    async with visiting(browser, hub) as visits:
+        yield at_network(visits)
 
 
 @pytest.fixture(scope="session")

@@ -3,23 +3,18 @@ browser tests of /network, and for its pictures."""
 
 from __future__ import annotations
 
-import os
 import re
-import signal
-import subprocess
-import time
 from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import httpx
 
-from e2e.demo_city import COMMAND, LOOK_S, ROOT, START_S, STOP_S, CityFailed
+from e2e.installation import Installation
 
 API = "/api/v1/network"
+FEDERATION = "/api/v1/federation"
 
 #: Account → role, and for whom it is held.
 PEOPLE: Mapping[str, tuple[str, str | None]] = {
@@ -32,10 +27,19 @@ PEOPLE: Mapping[str, tuple[str, str | None]] = {
     "applicant": ("chief", "city:th-hdy"),
     "partner": ("partner", "partner:adb"),
 }
-#: Made: two cities, two years, one name spelt otherwise in the second, one that became two.
+#: A member that runs a Nagara of its own.
+TOWNSPEOPLE: Mapping[str, tuple[str, str | None]] = {
+    "keeper": ("administrator", None),
+    "clerk": ("staff", None),
+    "steward": ("steward", None),
+    "mayor": ("chief", None),
+    "officer": ("officer", None),
+}
+#: Made: two cities with rows of two years, one name spelt otherwise in the second, one that became
+#: two.
 FILES = {
     "ascn_members.csv": "city,country_iso2,joined_year,pilot_2018\n"
-    "Bangkok,TH,2018,yes\nSingapore,SG,2018,yes\n",
+    "Bangkok,TH,2018,yes\nPhuket,TH,2018,yes\nSingapore,SG,2018,yes\n",
     "ascn_me_projects_2022_2025.csv": "report_year,country_iso2,city,project,focus_area,"
     "status_in_appendix\n"
     "2024,TH,Bangkok,Canal Water Monitoring,Quality Environment,ongoing_or_planning\n"
@@ -48,107 +52,57 @@ FILES = {
     "2025,SG,Singapore,Riverside Wetlands,Quality Environment,ongoing_or_planning\n",
     "ascn_reports_printed.csv": "report_year,report_date,cities,projects,measure,value_printed,"
     "unit,note\n2025,2025-09-30,2,4,status: completed,2,projects,\n",
+    "thailand_programme.csv": "phase,period,province,how,source\n"
+    "1,2018-2019,Phuket,named,made\n2,2020-2022,,open to applications,made\n",
 }
 
 
-@dataclass
-class NetworkHub:
-    """A running hub and the words of its people: `with NetworkHub(folder, port) as hub`."""
+class Town(Installation):
+    """An installation with people of its own: account → role, and for whom it is held."""
 
-    data: Path
-    port: int
-    tables: Path | None = None  # a folder of a network's tables; None: the made ones
-    secrets: dict[str, str] = field(default_factory=dict)
-    _process: subprocess.Popen[bytes] | None = None
-
-    @property
-    def base(self) -> str:
-        """Its address for a browser on this machine."""
-        return f"http://127.0.0.1:{self.port}"
-
-    def __enter__(self) -> NetworkHub:
-        tables = self.tables or self._made_tables()
-        self._process = subprocess.Popen(
-            [
-                str(COMMAND),
-                "up",
-                "--kit",
-                "ascn",
-                "--data",
-                str(self.data),
-                "--port",
-                str(self.port),
-            ],
-            cwd=ROOT,
-            env=_environment(),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        try:
-            self._wait_until_serving()
-            self._run("network", "load", tables, "--data", self.data)
-            for name, (role, department) in PEOPLE.items():
-                office = ("--department", department) if department else ()
-                said = self._run("user", "add", name, "--role", role, *office, "--data", self.data)
-                found = re.search(rf"^{name}\s+(\S+)$", said, re.MULTILINE)
-                assert found, said
-                self.secrets[name] = found[1]
-            self._begin()
-        except BaseException:
-            self.stop()
-            raise
-        return self
-
-    def __exit__(
+    def __init__(
         self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
+        data: Path,
+        port: int,
+        kit: str,
+        people: Mapping[str, tuple[str, str | None]],
+        settings: Mapping[str, str] | None = None,
     ) -> None:
-        self.stop()
+        super().__init__(data, port, ("up", "--kit", kit), settings)
+        self.people = people
+        self.secrets: dict[str, str] = {}
 
-    def passwords(self) -> dict[str, str]:
+    def begin(self) -> None:
+        """Its people get their accounts."""
+        for name, (role, department) in self.people.items():
+            office = ("--department", department) if department else ()
+            said = self.run("user", "add", name, "--role", role, *office)
+            found = re.search(rf"^{name}\s+(\S+)$", said, re.MULTILINE)
+            assert found, said
+            self.secrets[name] = found[1]
+
+    def passwords(self) -> Mapping[str, str]:
         """The words of its accounts."""
         return self.secrets
 
-    def as_account(self, name: str) -> httpx.Client:
-        """A client of the API, signed in."""
-        client = httpx.Client(base_url=self.base, timeout=60)
-        said = {"username": name, "password": self.secrets[name]}
-        answer = client.post("/api/v1/session", json=said)
-        answer.raise_for_status()
-        client.headers["X-CSRF-Token"] = answer.json()["csrf"]
-        return client
-
     def do(self, account: str, method: str, path: str, body: Any = None) -> dict[str, Any]:
-        """One act of an account over the API; what came of it."""
+        """One act of an account over the API (of the network, unless said); what came of it."""
         with closing(self.as_account(account)) as client:
-            answer = client.request(method, API + path, json=body)
-            answer.raise_for_status()
-            made: dict[str, Any] = answer.json()
-        return made
+            return _ask(client, path, body, method)
 
-    def stop(self) -> None:
-        """Ctrl-C, as a person would; killed if it does not listen."""
-        if self._process is None:
-            return
-        self._process.send_signal(signal.SIGINT)
-        try:
-            self._process.wait(STOP_S)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        self._process = None
 
-    def _made_tables(self) -> Path:
-        folder = self.data.with_name(self.data.name + "-rows")
-        folder.mkdir(exist_ok=True)
-        for name, text in FILES.items():
-            (folder / name).write_text(text, encoding="utf-8")
-        return folder
+class NetworkHub(Town):
+    """A running hub: `with NetworkHub(folder, port) as hub`."""
 
-    def _begin(self) -> None:
-        """A year is open, a city says what it needs, somebody offers it, a meeting is called."""
+    def __init__(self, data: Path, port: int, tables: Path | None = None) -> None:
+        super().__init__(data, port, "ascn", PEOPLE)
+        self.tables = tables  # a folder of a network's tables; None: the made ones
+
+    def begin(self) -> None:
+        """Its tables are loaded; a year is open, a city says what it needs, somebody offers it, a
+        meeting is called."""
+        self.run("network", "load", self.tables or self._made_tables())
+        super().begin()
         with closing(self.as_account("secretariat")) as office:
             _ask(office, "/returns/open", {"year": 2026, "cities": []})
             offer = {
@@ -171,41 +125,43 @@ class NetworkHub:
             made = _ask(chief, "/needs", need)
             _ask(chief, f"/needs/{made['id']}/matches", {})
 
-    def _run(self, *arguments: object) -> str:
-        done = subprocess.run(
-            [str(COMMAND), *map(str, arguments)],
-            cwd=ROOT,
-            env=_environment(),
-            capture_output=True,
-            text=True,
-            timeout=START_S,
-            check=False,
-        )
-        if done.returncode:
-            raise CityFailed(done.stdout + done.stderr)
-        return done.stdout
-
-    def _wait_until_serving(self) -> None:
-        deadline = time.monotonic() + START_S
-        assert self._process is not None
-        while True:
-            if self._process.poll() is not None or time.monotonic() > deadline:
-                raise CityFailed("The hub did not serve.")
-            try:
-                if httpx.get(f"{self.base}{API}/years", timeout=5).status_code == 200:
-                    return
-            except httpx.HTTPError:
-                pass
-            time.sleep(LOOK_S)
+    def _made_tables(self) -> Path:
+        folder = self.data.with_name(self.data.name + "-rows")
+        folder.mkdir(exist_ok=True)
+        for name, text in FILES.items():
+            (folder / name).write_text(text, encoding="utf-8")
+        return folder
 
 
-def _ask(client: httpx.Client, path: str, body: Any) -> dict[str, Any]:
-    answer = client.post(API + path, json=body)
+class MemberTown(Town):
+    """Phuket with people of its own, linked to a hub: it publishes its values there."""
+
+    def __init__(self, data: Path, port: int, hub: NetworkHub) -> None:
+        call = {"NAGARA_CALL_HOSTS": hub.base.removeprefix("http://")}
+        super().__init__(data, port, "th-pkt", TOWNSPEOPLE, call)
+        self.hub = hub
+
+    def begin(self) -> None:
+        """Its people get their accounts; it is invited, joins, and chooses what it tells."""
+        super().begin()
+        invited = {"city": "th-pkt", "name": "Phuket", "carrier": "https"}
+        made = self.hub.do("secretariat", "POST", f"{FEDERATION}/members", invited)
+        joining = {"code": made["code"], "carrier": "https", "url": self.hub.base}
+        link = self.do("keeper", "POST", f"{FEDERATION}/uppers", joining)
+        chosen = {"items": [{"kind": "value"}]}
+        self.do("keeper", "PUT", f"{FEDERATION}/uppers/{link['peer']}/choices", chosen)
+
+    def approve(self, code: str, year: int, value: float, unit: str) -> None:
+        """A value of a year, entered by one, checked by another, approved by a third."""
+        base = f"/api/v1/indicators/{code}/values"
+        body = {"period": str(year), "value": value, "unit": unit, "note": "Counted by hand."}
+        made = self.do("clerk", "POST", base, body)
+        self.do("steward", "POST", f"{base}/{made['id']}/check", {"words": "Seen."})
+        self.do("mayor", "POST", f"{base}/{made['id']}/approve", {"words": "So it is."})
+
+
+def _ask(client: httpx.Client, path: str, body: Any, method: str = "POST") -> dict[str, Any]:
+    answer = client.request(method, path if path.startswith("/api/") else API + path, json=body)
     answer.raise_for_status()
     said: dict[str, Any] = answer.json()
     return said
-
-
-def _environment() -> dict[str, str]:
-    kept = {k: v for k, v in os.environ.items() if not k.startswith("NAGARA_")}
-    return kept | {"LANG": "C.UTF-8"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from playwright.async_api import Page, expect
@@ -155,6 +156,70 @@ async def test_a_project_is_written_by_the_steward_and_published_by_the_chief(
     await expect(stranger.get_by_role("link", name="Edit")).to_have_count(0)
 
 
+async def test_a_project_is_renamed_suspended_and_merged_with_its_reasons_on_its_page(
+    visits: Visits, demo: DemoCity
+) -> None:
+    with contextlib.closing(demo.as_account("steward")) as steward:
+        made = {}
+        for name in ("Canal gauges", "Flood warning"):
+            answer = steward.post("/api/v1/projects", json={"name": name})
+            made[name] = answer.raise_for_status().json()["id"]
+    page = await visits.page("en", "chief")
+    await see(page, f"/measure#/project/{quote(made['Canal gauges'], safe='')}", "#process-title")
+    dialog = page.locator("dialog[open]")
+
+    async def write(key: str, text: str) -> None:
+        await dialog.get_by_label(re.compile(f"^{re.escape(words('en', key))}")).fill(text)
+
+    await _press(page, "measure.project.act.rename")
+    await write("measure.project.newName", "Canal water levels")
+    await write("measure.source", "Council minutes 4/2026")
+    await _confirm(page, "rename")
+    await expect(page.locator("h1")).to_contain_text("Canal water levels")
+    former = page.locator("li", has_text="Canal gauges")
+    await expect(former.first).to_contain_text("Council minutes 4/2026")
+
+    await _press(page, "measure.project.act.suspend")
+    send = dialog.get_by_role("button", name=words("en", "measure.project.act.suspend"), exact=True)
+    await expect(send).to_be_disabled()  # nothing is suspended without a reason
+    await write("measure.project.why", "The tender had no bids.")
+    await _confirm(page, "suspend")
+    reason = page.locator("p", has_text=words("en", "measure.project.reason"))
+    await expect(reason).to_contain_text("The tender had no bids.")
+
+    await _press(page, "measure.project.act.merge")
+    into = dialog.get_by_label(words("en", "measure.project.into"))
+    await into.select_option(made["Flood warning"])
+    await write("measure.source", "Budget 2027")
+    await _confirm(page, "merge")
+    await expect(reason).to_contain_text("Budget 2027")
+    await page.get_by_role("link", name="Flood warning").click()
+    await expect(page.locator("h1")).to_contain_text("Flood warning")
+
+
+async def test_a_draft_is_offered_again_and_gone_after_signing_out(visits: Visits) -> None:
+    page = await visits.page("en", "steward")
+    await see(page, "/measure#/plan/new", "form")
+    title = page.get_by_label(re.compile(f"^{words('en', 'measure.plan.title')} .*English"))
+    note = page.get_by_text(words("en", "kit.draft.left"))
+    await title.fill("Plan for dry feet")
+    await page.goto("/measure#/plans")
+    await see(page, "/measure#/plan/new", "form")
+    await expect(note).to_be_visible()
+    await expect(title).to_have_value("")
+    await _press(page, "kit.draft.continue")
+    await expect(title).to_have_value("Plan for dry feet")
+    await expect(note).to_have_count(0)
+    await page.reload()
+    await _press(page, "kit.draft.discard")
+    await page.reload()
+    await page.locator("form").wait_for()
+    await expect(note).to_have_count(0)
+    await title.fill("Plan for dry feet")
+    await _press(page, "kit.signOut")
+    await page.wait_for_function("!Object.keys(sessionStorage).some((key) => /^draft/.test(key))")
+
+
 async def test_a_spreadsheet_with_a_wrong_cell_names_the_cell(
     visits: Visits, demo: DemoCity
 ) -> None:
@@ -185,6 +250,10 @@ async def _press(page: Page, key: str) -> None:
 async def _act(page: Page, act: str) -> None:
     """Take a project a step, in the dialog that says what the step means."""
     await _press(page, f"measure.project.act.{act}")
+    await _confirm(page, act)
+
+
+async def _confirm(page: Page, act: str) -> None:
     dialog = page.locator("dialog[open]")
     name = words("en", f"measure.project.act.{act}")
     await dialog.get_by_role("button", name=name, exact=True).click()

@@ -3,67 +3,22 @@ and the shepherd see and use them, on a hub of its own with made members and row
 
 from __future__ import annotations
 
-import re
-from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import pytest_asyncio
-from playwright.async_api import Browser, BrowserContext, Locator, Page, expect
+from playwright.async_api import expect
 
-from e2e.browser import DESK, LANGUAGES, SMALLEST, words
+from e2e.browser import LANGUAGES, SMALLEST, words
 from e2e.conftest import PATIENCE_MS
+from e2e.network_acts import choose, confirm, do, press, write
 from e2e.network_hub import NetworkHub
-from engine_fixtures import free_port
 
 pytestmark = pytest.mark.e2e
 expect.set_options(timeout=PATIENCE_MS)
 
 #: Long enough for a part of an application.
 TEXT = "Canals flood every year; everybody shall get through the city when it rains hard. " * 4
-
-
-@pytest.fixture(scope="module")
-def hub(make_city_root: Callable[[], Path]) -> Iterator[NetworkHub]:
-    """A hub with accounts, members, rows and work in progress."""
-    with NetworkHub(make_city_root(), free_port()) as made:
-        yield made
-
-
-@pytest_asyncio.fixture
-async def visit(browser: Browser, hub: NetworkHub) -> AsyncIterator[Callable[..., Any]]:
-    """People at the network's screens; afterwards no script has failed."""
-    contexts: list[BrowserContext] = []
-    faults: list[str] = []
-
-    async def come(
-        path: str, account: str | None = None, language: str = "en", viewport: Any = DESK
-    ) -> Page:
-        context = await browser.new_context(
-            base_url=hub.base,
-            viewport=viewport,
-            locale={"th": "th-TH", "en": "en-GB"}[language],
-            service_workers="block",
-            reduced_motion="reduce",
-        )
-        contexts.append(context)
-        context.set_default_timeout(PATIENCE_MS)
-        context.on("weberror", lambda error: faults.append(str(error.error)))
-        if account is not None:
-            said = {"username": account, "password": hub.secrets[account]}
-            answer = await context.request.post("/api/v1/session", data=said)
-            assert answer.ok, await answer.text()
-        page = await context.new_page()
-        await page.goto(f"/network#/{path}")
-        await page.locator("main h1").first.wait_for()
-        await expect(page.locator(".skeleton")).to_have_count(0, timeout=PATIENCE_MS)
-        return page
-
-    yield come
-    for context in contexts:
-        await context.close()
-    assert faults == []
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -144,37 +99,6 @@ async def test_a_partner_reads_the_reasons_and_accepts(visit: Any) -> None:
 
 
 # --- each office at its work ---------------------------------------------------------------------
-
-
-async def do(page: Page, act: str, said: str = "") -> None:
-    """Press an act of a process, say why if it is asked, and wait until it is done."""
-    await page.get_by_role("button", name=act, exact=True).first.click()
-    box = page.get_by_role("dialog")
-    if said:
-        await box.get_by_label(words("en", "network.process.words")).fill(said)
-    await confirm(box, act)
-
-
-async def confirm(box: Locator, button: str) -> None:
-    """Press the last button of a dialog; it closes once the network has taken it."""
-    await box.locator("footer").get_by_role("button", name=button, exact=True).click()
-    await expect(box).to_have_count(0)
-
-
-async def choose(box: Locator, label: str, value: str) -> None:
-    """Choose from a list by the code behind it."""
-    named = re.compile(rf"^\s*{re.escape(words('en', label))}(?!\w)")  # "Of" is not "Office"
-    await box.get_by_label(named).first.select_option(value)
-
-
-async def write(box: Locator | Page, label: str, text: str) -> None:
-    """Fill a question of a form."""
-    await box.get_by_label(words("en", label)).first.fill(text)
-
-
-async def press(page: Page | Locator, key: str) -> None:
-    """Press a button by its words."""
-    await page.get_by_role("button", name=words("en", key), exact=True).first.click()
 
 
 async def test_a_city_applies_is_reviewed_decided_on_and_certified(
@@ -379,6 +303,13 @@ async def test_the_secretariat_splits_announces_freezes_and_another_confirms(
     await page.get_by_role("button", name=onward).click()
     await confirm(box, words("en", "network.process.do"))
     await expect(page.locator(".steps").get_by_text(stage)).to_be_visible()
+    await press(page, "network.route.back")
+    send = box.locator("footer").get_by_role("button", name=words("en", "network.process.do"))
+    await expect(send).to_be_disabled()  # it goes back only with words that say why
+    await write(box, "network.process.words", "Two rows are missing.")
+    await confirm(box, words("en", "network.process.do"))
+    await expect(page.locator(".steps").get_by_text("Two rows are missing.")).to_be_visible()
+    await expect(page.get_by_role("button", name=onward)).to_be_visible()
 
 
 async def test_a_city_tells_what_worked_and_needs_proof_to_publish(

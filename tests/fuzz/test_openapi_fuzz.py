@@ -15,7 +15,7 @@ import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 
-from nagara.context.ngsi.common import KNOWN
+from nagara.context.ngsi.parameters import parameters_of
 
 SECONDS = float(os.environ.get("NAGARA_FUZZ_S", "15"))
 ROUND = 5  # questions to one operation before the next has its turn
@@ -26,10 +26,11 @@ ANY_VALUE: dict[str, Any] = {"type": ["string", "integer", "number", "boolean"]}
 def _told(document: dict[str, Any]) -> dict[str, Any]:
     """The document, with the parameters and bodies that handlers read by themselves."""
     paths = {p: item for p, item in document["paths"].items() if p.startswith("/ngsi-ld/")}
-    for item in paths.values():
+    for path, item in paths.items():
         for method, operation in item.items():
             said = operation.setdefault("parameters", [])
-            said += [{"name": n, "in": "query", "schema": ANY_VALUE} for n in sorted(KNOWN)]
+            known = sorted(parameters_of(method.upper(), path) or ())
+            said += [{"name": name, "in": "query", "schema": ANY_VALUE} for name in known]
             said.append({"name": "NGSILD-Tenant", "in": "header", "schema": {"type": "string"}})
             if method in ("post", "put", "patch"):
                 operation["requestBody"] = {"content": {t: {"schema": {}} for t in BODY_TYPES}}

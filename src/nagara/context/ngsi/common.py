@@ -15,6 +15,7 @@ from litestar.exceptions import HTTPException
 from litestar.types import Message, Scope
 
 from nagara.context.errors import OptionUnknown, QueryInvalid
+from nagara.context.ngsi.parameters import parameters_of
 from nagara.context.ngsi.slashes import FLAGS, uncover
 from nagara.values.errors import Problem
 
@@ -22,18 +23,6 @@ BASE = "/ngsi-ld/"
 _WRITING = frozenset({"POST", "PUT", "PATCH"})
 _TENANT = re.compile(rb"[A-Za-z0-9_\-]{1,64}")
 
-#: Parameters that any operation of the standard has, and those that we add (`after`, `since`).
-_PARAMETERS = """
-    after aggrMethods aggrPeriodDuration attrs cacheDuration collation containedBy contextSourceInfo
-    coordinates cooldown count csf datasetId deleteAll deletedAt details drop endTimeAt endAt
-    entityMap entityMapId entityMapLifetime expandValues format geometry geometryProperty
-    geoproperty georel id idPattern instanceId join joinLevel jsonKeys jsonldContext keep kind lang
-    lastN limit local local_only localOnly observedAt offset omit options orderBy ordering orderFrom
-    orderGeometry orderCoordinates pick pageSize pageAnchor preferred q reload retainEntityMap
-    scopeQ since snapshotId split splitEntities startAt sysAttrs timeAt timeproperty timerel to type
-    typePattern until unitCode noOverwrite update from seq replay
-"""
-KNOWN = frozenset(_PARAMETERS.split())
 #: Words of `options` and `format` that any operation has.
 OPTIONS = frozenset(
     {"normalized", "concise", "keyValues", "simplified", "temporalValues", "aggregatedValues",
@@ -43,7 +32,7 @@ _FLAGS = sorted(FLAGS - {"entityMap"})
 
 
 class ParameterUnknown(Problem):
-    """A parameter that no operation has (clause 6.3.20)."""
+    """A parameter that the operation does not have (clause 6.3.20)."""
 
     code = "parameter-unknown"
     ngsi_type = "InvalidRequest"
@@ -63,7 +52,7 @@ def ngsi_common(config: AppConfig) -> AppConfig:
 
 
 def _begin(request: Request[Any, Any, Any]) -> Response[bytes] | None:
-    """Refuses what no operation takes.
+    """Refuses what the operation does not take.
 
     Raises `ParameterUnknown`, `OptionUnknown`, `QueryInvalid`.
     """
@@ -71,9 +60,7 @@ def _begin(request: Request[Any, Any, Any]) -> Response[bytes] | None:
         return None
     if request.method in _WRITING and "content-length" not in request.headers:
         return Response(b"", status_code=411)  # without a body, as clause 6.3.4 wants it
-    for name in request.query_params:
-        if name not in KNOWN:
-            raise ParameterUnknown(name=name[:80])
+    _demand_parameters(request)
     for name in _FLAGS:
         if request.query_params.get(name, "") not in ("", "true", "false"):
             said = f"{name}={request.query_params[name]}"[:80]
@@ -82,6 +69,16 @@ def _begin(request: Request[Any, Any, Any]) -> Response[bytes] | None:
         demand_options(request.query_params.getall(name, []))
     uncover(request.scope["path_params"])
     return None
+
+
+def _demand_parameters(request: Request[Any, Any, Any]) -> None:
+    """Raise `ParameterUnknown` for a parameter that the operation does not have (6.3.20)."""
+    if not request.query_params:
+        return
+    known = parameters_of(request.method, request.scope["path_template"])
+    for name in request.query_params:
+        if known is not None and name not in known:
+            raise ParameterUnknown(name=name[:80])
 
 
 def demand_options(said: Iterable[str]) -> None:

@@ -8,6 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
+from nagara.context.ngsi.parameters import parameters_of
+
 Client = httpx.AsyncClient
 V1 = "/ngsi-ld/v1"
 ERRORS = "https://uri.etsi.org/ngsi-ld/errors/"
@@ -247,6 +249,40 @@ async def test_a_parameter_that_there_is_not_is_refused(
         method, f"{V1}/{address}{sign}invalidParams=invalidValue", **_body(method)
     )
     demand_problem(answer, 400, "InvalidRequest")
+
+
+@pytest.mark.parametrize(
+    ("method", "address"),
+    [
+        ("GET", "entities?type=Vehicle&lastN=1"),
+        ("GET", "entities?type=Vehicle&keep=speed"),
+        ("DELETE", "entities?type=Vehicle&limit=1"),
+        ("DELETE", "entities?type=Vehicle&pick=speed"),
+        ("POST", "entities?limit=1"),
+        ("GET", f"entities/{ENTITY['id']}?q=speed==1"),
+        ("PATCH", f"entities/{ENTITY['id']}/attrs/speed?datasetId=urn:a"),
+        ("GET", "temporal/entities?type=Vehicle&join=flat"),
+        ("GET", "subscriptions?q=speed==1"),
+        ("POST", "entityOperations/delete?type=Vehicle"),
+        ("GET", "jsonldContexts?type=Vehicle"),
+    ],
+)
+async def test_a_parameter_of_another_operation_is_refused(
+    stored: Client, method: str, address: str
+) -> None:
+    """Clause 6.3.20: incompatible with the operation. Nothing is done."""
+    answer = await stored.request(method, f"{V1}/{address}", **_body(method))
+    demand_problem(answer, 400, "InvalidRequest")
+    assert (await stored.get(ONE)).json()["speed"]["value"] == 50
+
+
+async def test_the_table_of_parameters_has_each_operation(ngsi: Client) -> None:
+    """Discovery looks for itself; what sources notify has none."""
+    paths = (await ngsi.get("/api/openapi/openapi.json")).json()["paths"]
+    for path, item in paths.items():
+        if path.startswith(V1) and not path.startswith((f"{V1}/types", f"{V1}/attributes")):
+            for method in item:
+                assert parameters_of(method.upper(), path) is not None, (method, path)
 
 
 def _body(method: str) -> dict[str, Any]:

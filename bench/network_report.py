@@ -116,6 +116,8 @@ def _questions(city: City, turns: int) -> dict[str, float]:
         "projects by a word that none has": f"{API}/projects?q=zz&limit=200",
         "the report's figures": f"{API}/reports/2025",
         "printed figures beside the rows'": f"{API}/differences/2025",
+        "what became of a year": f"{API}/projects/became?from=2024&to=2025&limit=500",
+        "what vanished in a year": f"{API}/projects/became?from=2024&to=2025&kind=vanished",
         "status by focus area": f"{API}/status?year=2025",
         "matches": f"{API}/matches",
     }

@@ -19,6 +19,8 @@ from nagara.vocab.project import FOCUS_AREAS
 #: States in the order that a report prints them.
 STATUS_ORDER = ("planning", "ongoing", "ongoing_or_planning", "completed", "suspended", "cancelled")
 ROWS_MAX = 20_000  # 1,000 cities with 20 projects
+#: What became of rows, seen from the later year: they go on from none of the earlier.
+FRESH = ("new", "returned")
 K = TypeVar("K")
 
 

@@ -18,9 +18,11 @@ from nagara.guard import audit
 from nagara.guard.audit import AuditEntry
 from nagara.network import errors, kept
 from nagara.network.figures import (
+    FRESH,
     ROWS_MAX,
     Became,
     Ended,
+    Fate,
     Figures,
     Tally,
     count,
@@ -31,7 +33,7 @@ from nagara.network.figures import (
     tally,
     what_became,
 )
-from nagara.network.model import Row, fate_of, next_stage
+from nagara.network.model import Row, Signs, fate_of, next_stage
 from nagara.network.printed import compare
 from nagara.network.tables import countries
 from nagara.vocab.project import ProjectBook
@@ -59,6 +61,13 @@ class Version(Struct, frozen=True):
     sha256: str
     by: str
     at: datetime
+
+
+class AfterFate(Struct, frozen=True):
+    """Where a page of what became of rows ended; `fresh`: among those that are new."""
+
+    fresh: bool
+    place: kept.Place
 
 
 class Step(Struct, frozen=True):
@@ -132,18 +141,40 @@ class Reports:
             city_names=names_of((row.member for row in (*rows, *before)), names),
         )
 
-    async def became(self, earlier: int, later: int, kind: str | None) -> Became:
-        """What became of the rows of one year by another.
+    async def became(
+        self,
+        earlier: int,
+        later: int,
+        kind: str | None,
+        after: AfterFate | None = None,
+        limit: int = kept.PAGE_MAX,
+    ) -> Became:
+        """What became of the rows of one year by another: all counts, and a page of the rows of a
+        kind, what is new last.
 
-        Raises `ReportYearUnknown`, `ReportTooLong`.
+        Raises `ReportYearUnknown`, `FilterInvalid`.
         """
+        ended = await self._ended(earlier, later)
         async with self._db.acquire() as conn, conn.transaction(isolation="repeatable_read"):
-            before, rows = await _rows(conn, earlier), await _rows(conn, later)
+            known = {row["year"] for row in await kept.years(conn)}
+            for year in (earlier, later):
+                if year not in known:
+                    raise await _unknown(conn, year)
             if earlier >= later:
                 raise errors.FilterInvalid(field="from", got=str(earlier), why=f"< {later}")
-            seen = await kept.titles_before(conn, earlier)
-        ended = await self._ended(earlier, later)
-        return what_became(before, rows, seen, ended, lambda one: kind in (None, one))
+            counted = await kept.count_signs(conn, earlier, later, ended)
+            fresh = await kept.count_new(conn, earlier, later, ended)
+            items: list[Fate] = []
+            if after is None or not after.fresh:
+                wanted = [one for one, _ in counted if kind in (None, fate_of(one))]
+                place = after.place if after else None
+                rows = await kept.list_signs(conn, earlier, later, ended, wanted, place, limit)
+                items = await _fates(conn, earlier, later, ended, rows)
+            if len(items) < limit:
+                place = after.place if after and after.fresh else None
+                left = limit - len(items)
+                items += await _fresh(conn, earlier, later, ended, kind, place, left)
+        return Became(earlier, _by_kind(counted, fresh), tuple(items))
 
     async def _ended(self, earlier: int, later: int) -> Ended:
         """What of the earlier year has ended by the later one, by the book of projects and by who
@@ -279,11 +310,60 @@ async def _rows(conn: Connection, year: int) -> list[Row]:
 
 async def _counts(conn: Connection, earlier: int, later: int, ended: Ended) -> Became:
     """What became of the rows of a year, counted: the database sees the signs, the rule decides."""
+    counted = await kept.count_signs(conn, earlier, later, ended)
+    fresh = await kept.count_new(conn, earlier, later, ended)
+    return Became(earlier, _by_kind(counted, fresh), ())
+
+
+def _by_kind(counted: Sequence[tuple[Signs, int]], fresh: tuple[int, int]) -> dict[str, int]:
     counts: Counter[str] = Counter()
-    for signs, n in await kept.count_signs(conn, earlier, later, ended):
+    for signs, n in counted:
         counts[fate_of(signs)] += n
-    counts["new"], counts["returned"] = await kept.count_new(conn, earlier, later, ended)
-    return Became(earlier, in_order(counts), ())
+    counts["new"], counts["returned"] = fresh
+    return in_order(counts)
+
+
+async def _fates(
+    conn: Connection, earlier: int, later: int, ended: Ended, rows: Sequence[Any]
+) -> list[Fate]:
+    parts = [part for row in rows for part in ended.parts.get(row["title"], ())]
+    names = await kept.names_of_rows(conn, later, parts) if parts else {}
+
+    def stands_as(row: Any) -> str | None:
+        if row["same"]:
+            return str(row["later_name"])
+        split = [names[part] for part in ended.parts.get(row["title"], ()) if part in names]
+        return " · ".join(split) or None
+
+    return [
+        Fate(
+            earlier, later, row["member"], row["country"], row["name"], row["focus"],
+            fate_of(kept.signs_of(row)), stands_as(row), row["project"], row["title"],
+        )
+        for row in rows
+    ]  # fmt: skip
+
+
+async def _fresh(
+    conn: Connection,
+    earlier: int,
+    later: int,
+    ended: Ended,
+    kind: str | None,
+    place: kept.Place | None,
+    limit: int,
+) -> list[Fate]:
+    returned = [name == "returned" for name in FRESH if kind in (None, name)]
+    if not returned:
+        return []
+    rows = await kept.list_new(conn, earlier, later, ended, returned, place, limit)
+    return [
+        Fate(
+            earlier, later, row["member"], row["country"], row["name"], row["focus"],
+            "returned" if row["returned"] else "new", row["name"], row["project"], row["title"],
+        )
+        for row in rows
+    ]  # fmt: skip
 
 
 async def _figures(

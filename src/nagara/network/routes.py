@@ -18,7 +18,7 @@ from nagara.guard.permission import allow
 from nagara.guard.policy import may
 from nagara.network import kept, shapes
 from nagara.network.errors import FilterInvalid
-from nagara.network.figures import STATUS_ORDER
+from nagara.network.figures import FRESH, STATUS_ORDER, Fate
 from nagara.network.kept import PAGE_MAX, Wanted
 from nagara.network.model import (
     BECAME,
@@ -27,7 +27,7 @@ from nagara.network.model import (
     Row,
     Words,
 )
-from nagara.network.reports import Reports
+from nagara.network.reports import AfterFate, Reports
 from nagara.network.service import Network
 from nagara.network.wording import focus_in, status_in
 from nagara.vocab.project import FOCUS_AREAS
@@ -207,22 +207,31 @@ def project_routes(network: Network, reports: Reports) -> list[HTTPRouteHandler]
 
     @get(f"{API}/projects/became", opt=allow("network:read"))
     async def became(
-        request: Asked, start: From, to: FromQuery[int], kind: FromQuery[str | None] = None
+        request: Asked,
+        start: From,
+        to: FromQuery[int],
+        kind: FromQuery[str | None] = None,
+        after: FromQuery[str | None] = None,
+        limit: FromQuery[int] = PAGE_MAX,
     ) -> dict[str, Any]:
-        """What became of each row of a year by another."""
+        """What became of each row of a year by another: all counts, and a page of the rows."""
         one_of("kind", kind, BECAME)
-        found = await reports.became(year_asked(start) or 0, year_asked(to) or 0, kind)
+        size = page_size(limit)
+        found = await reports.became(
+            year_asked(start) or 0, year_asked(to) or 0, kind, _after_fate(after), size + 1
+        )
+        items = found.items[:size]
         async with network.db.acquire() as conn:
-            matches = await kept.matches_of_titles(conn, [fate.title for fate in found.items])
+            matches = await kept.matches_of_titles(conn, [fate.title for fate in items])
         language = language_of(request)
         return {
             "from": start,
             "to": to,
             "counts": found.counts,
             "items": [
-                shapes.fate_out(fate, matches.get(fate.title, []), language) for fate in found.items
+                shapes.fate_out(fate, matches.get(fate.title, []), language) for fate in items
             ],
-            "next": None,
+            "next": _fate_cursor(items[-1]) if len(found.items) > size else None,
         }
 
     @get(f"{API}/matches", opt=allow("network:read"))
@@ -325,18 +334,33 @@ def _over_the_years(rows: Sequence[Row], language: str) -> list[dict[str, Any]]:
 
 
 def _cursor_of(row: Row) -> str:
-    said = msgspec.json.encode([row.year, row.country, row.member, row.title])
+    return _sealed(row.year, row.country, row.member, row.title)
+
+
+def _fate_cursor(fate: Fate) -> str:
+    """From where the next page goes on: 1, among rows that are new; else 0."""
+    return _sealed(int(fate.kind in FRESH), fate.country, fate.city, fate.title)
+
+
+def _after_fate(text: str | None) -> AfterFate | None:
+    last = _cursor(text, least=0)
+    return last and AfterFate(last[0] == 1, last[1:])
+
+
+def _sealed(number: int, country: str, member: str, title: int) -> str:
+    said = msgspec.json.encode([number, country, member, title])
     return base64.urlsafe_b64encode(said).decode().rstrip("=")
 
 
-def _cursor(text: str | None) -> tuple[int, str, str, int] | None:
+def _cursor(text: str | None, least: int = 1) -> tuple[int, str, str, int] | None:
+    """What `_sealed` made; its number is not below `least`. Raises `FilterInvalid`."""
     if not text:
         return None
     try:
         data = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-        year, country, member, title = msgspec.json.decode(data, type=tuple[int, str, str, int])
+        number, country, member, title = msgspec.json.decode(data, type=tuple[int, str, str, int])
     except (ValueError, msgspec.DecodeError) as error:
         raise FilterInvalid(field="after", got=text[:40], why="next") from error
-    if not (0 < year < 10_000 and 0 <= title < 2**62) or "\0" in country + member:
+    if not (least <= number < 10_000 and 0 <= title < 2**62) or "\0" in country + member:
         raise FilterInvalid(field="after", got=text[:40], why="next")
-    return year, country[:2], member[:TEXT_MAX], title
+    return number, country[:2], member[:TEXT_MAX], title

@@ -8,7 +8,7 @@ from random import Random
 from nagara.network import kept
 from nagara.network.figures import Ended, what_became
 from nagara.network.model import BECAME, fate_of
-from nagara.network.reports import _counts
+from nagara.network.reports import _counts, _fates, _fresh
 
 ENDS = (None, "merged", "split", "cancelled", "completed")
 STATUSES = ("completed", "ongoing_or_planning", None)
@@ -82,7 +82,16 @@ async def test_counts_where_the_rows_lie_are_those_of_the_rule(network):
         seen = await kept.titles_before(conn, 2023)
         signs = await kept.count_signs(conn, 2023, 2024, ended)
         counted = await _counts(conn, 2023, 2024, ended)
+        wanted = [one for one, _ in signs]
+        paged = await _fates(
+            conn, 2023, 2024, ended,
+            await kept.list_signs(conn, 2023, 2024, ended, wanted, None, 5_000),
+        )  # fmt: skip
+        paged += await _fresh(conn, 2023, 2024, ended, None, None, 5_000)
     told = what_became(before, rows, seen, ended)
+    assert sorted(paged, key=lambda fate: fate.title) == sorted(
+        told.items, key=lambda fate: fate.title
+    )
     assert counted.counts == told.counts
     assert all(told.counts[kind] for kind in BECAME), "every kind was tried"
     assert sum(n for _, n in signs) == len(before)

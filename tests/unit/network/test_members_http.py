@@ -131,6 +131,7 @@ async def test_anybody_reads_members_projects_and_reports(hub: Hub) -> None:
         ("/projects?after=WzEsIngiLCJ5IiwiXHUwMDAwIl0", 400),
         ("/projects/became?from=2024&to=2023", 400),
         ("/projects/became?from=1999&to=2024", 404),
+        ("/projects/became?from=2023&to=2024&after=nonsense", 400),
         ("/reports/1999", 404),
         ("/reports/2024.docx", 400),
         ("/reports/next", 400),
@@ -230,5 +231,14 @@ async def test_matches_are_settled_over_http(hub: Hub) -> None:
     assert (done["state"], done["settledBy"] != "") == ("confirmed", True)
     await hub.ask("clerk", "POST", f"/matches/{match['id']}", 409, json={"decision": "reject"})
     await hub.ask("clerk", "POST", "/matches/999999", 404, json={"decision": "reject"})
-    became = await hub.ask("stranger", "GET", "/projects/became?from=2023&to=2024")
+    asked = "/projects/became?from=2023&to=2024"
+    became = await hub.ask("stranger", "GET", asked)
     assert became["counts"]["renamed"] == 1
+    (renamed,) = (await hub.ask("stranger", "GET", f"{asked}&kind=renamed"))["items"]
+    assert renamed["laterName"] == "Bus Lanes of Silom Road"
+    walked, after = [], ""
+    while after is not None:
+        page = await hub.ask("stranger", "GET", f"{asked}&limit=2&after={after}")
+        assert page["counts"] == became["counts"]
+        walked, after = walked + page["items"], page["next"]
+    assert walked == became["items"]

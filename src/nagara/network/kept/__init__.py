@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from nagara.network.kept.fates import count_new, count_signs
+from nagara.network.kept.fates import (
+    Place,
+    count_new,
+    count_signs,
+    list_new,
+    list_signs,
+    signs_of,
+)
 from nagara.network.kept.matches import (
     Match,
     ended_titles,
@@ -39,6 +46,7 @@ from nagara.network.kept.rows import (
     Wanted,
     count_years,
     list_rows,
+    names_of_rows,
     put_rows,
     put_titles,
     rows_of_members,
@@ -56,6 +64,7 @@ __all__ = [
     "PAGE_MAX",
     "Match",
     "Notice",
+    "Place",
     "Wanted",
     "add_notice",
     "add_term",
@@ -71,13 +80,16 @@ __all__ = [
     "find_term",
     "list_matches",
     "list_members",
+    "list_new",
     "list_notices",
     "list_phases",
     "list_printed",
     "list_rows",
+    "list_signs",
     "list_terms",
     "list_untold",
     "matches_of_titles",
+    "names_of_rows",
     "open_for_later",
     "open_parts",
     "put_matches",
@@ -92,6 +104,7 @@ __all__ = [
     "set_told",
     "settle_match",
     "settle_notice",
+    "signs_of",
     "status_of_year",
     "summary",
     "tallies_of_year",

@@ -147,6 +147,15 @@ async def tallies_of_year(conn: Connection, year: int) -> list[Tally]:
     return [Tally(**dict(row)) for row in rows]
 
 
+async def names_of_rows(conn: Connection, year: int, titles: Sequence[int]) -> Mapping[int, str]:
+    """Title → the name that it bears in a year, of those that stand in it."""
+    rows = await conn.fetch(
+        "select title, name from network.row where year = $1 and title = any($2)",
+        year, list(titles),
+    )  # fmt: skip
+    return {row["title"]: row["name"] for row in rows}
+
+
 async def rows_of_members(conn: Connection, members: Sequence[str]) -> list[Row]:
     """All rows of some members, oldest first."""
     rows = await conn.fetch(

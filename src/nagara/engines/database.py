@@ -27,6 +27,8 @@ _T = TypeVar("_T")
 
 DATABASE = "nagara"
 POOL_SIZE_MAX = 20  # of the server's 40: another process of the city and the CLI need some
+#: A server that answers and will not have us: waiting does not help.
+_REFUSALS = (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError)
 PATIENCE_S = 30.0  # a postmaster killed under load is back in 0.1 s, after 10 GB of WAL in 20 s
 
 _encode_json = msgspec.json.encode
@@ -101,8 +103,13 @@ class Database:
         return self._pool
 
     async def open(self, patience_s: float = PATIENCE_S) -> Database:
-        """Connects. Raises `DatabaseUnreachable` after `patience_s`."""
-        self._pool = await _patiently(self.where, patience_s, self._make_pool)
+        """Connects. Raises `DatabaseUnreachable` after `patience_s`, or at once where the server
+        knows neither the user nor the database."""
+        try:
+            self._pool = await _patiently(self.where, patience_s, self._make_pool)
+        except (*_REFUSALS, TimeoutError) as error:
+            reason = str(error) or type(error).__name__
+            raise DatabaseUnreachable(where=self.where, reason=reason) from error
         return self
 
     async def _make_pool(self) -> asyncpg.Pool[asyncpg.Record]:

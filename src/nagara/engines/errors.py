@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import socket
 
 import asyncpg
 
@@ -168,7 +169,10 @@ _LOSSES = (
     asyncpg.TooManyConnectionsError,
     ConnectionError,
     FileNotFoundError,  # the socket is not there yet
+    socket.gaierror,  # the name of its machine is not known, or not yet
 )
+#: What the system says where the way is cut before anybody answers.
+_NO_WAY = frozenset({errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN})
 
 
 def is_connection_loss(error: BaseException) -> bool:
@@ -178,6 +182,8 @@ def is_connection_loss(error: BaseException) -> bool:
     idempotency key.
     """
     if isinstance(error, _LOSSES):
+        return True
+    if isinstance(error, OSError) and error.errno in _NO_WAY:
         return True
     if isinstance(error, asyncpg.InterfaceError):
         return "closed" in str(error) or "terminat" in str(error)

@@ -16,7 +16,7 @@ from re import Match
 from typing import Any
 
 #: Parameters of a problem that quote somebody else's reason.
-QUOTING = ("reason", "detail", "expected")
+QUOTING = ("reason", "detail", "expected", "key")
 #: Several reasons in one: the parts of a request, each with what is wrong with it.
 _BETWEEN = "; "
 
@@ -81,9 +81,10 @@ _PATTERNS: tuple[tuple[str, str], ...] = (
     ("nul", r"(?:a NUL character.*|U\+0000)"),
     # The machine and the line
     ("no-answer", r"(?:\[Errno \d+\] )?(?:Connect call failed.*|Connection refused)"),
-    ("no-answer", r"ConnectionRefusedError|.*Connect call failed.*"),
+    ("no-answer", r"ConnectionRefusedError|connect|.*Connect call failed.*"),
     ("host-unknown", r"(?:\[Errno -?\d+\] )?(?:Name or service not known|Temporary failure in.*)"),
     ("host-unknown", r"the name is not known|nodename nor servname.*|No address associated.*"),
+    ("no-way", r"(?:\[Errno \d+\] )?(?:No route to host|Network is unreachable|Host is down)"),
     ("timed-out", r"TimeoutError|timed out"),
     ("permission", r"(?:\[Errno \d+\] )?Permission denied(?:: .*)?"),
     ("absent", r"(?:\[Errno \d+\] )?No such file or directory(?:: .*)?"),

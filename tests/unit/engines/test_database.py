@@ -68,8 +68,9 @@ def test_a_wrong_url_is_refused_without_showing_its_password(url: str) -> None:
     assert caught.value.params["setting"] == "NAGARA_POSTGRES_URL"
 
 
-async def test_an_absent_server_is_a_clear_problem_after_the_patience() -> None:
-    absent = Database.external("postgresql://nobody:secret@127.0.0.1:1/none")
+@pytest.mark.parametrize("host", ["127.0.0.1:1", "no.such.host.invalid:5432"])
+async def test_an_absent_server_is_a_clear_problem_after_the_patience(host: str) -> None:
+    absent = Database.external(f"postgresql://nobody:secret@{host}/none")
     with pytest.raises(DatabaseUnreachable) as caught:
         await absent.open(patience_s=0.1)
     assert "secret" not in str(caught.value)

@@ -26,7 +26,7 @@ from msgspec import Struct
 
 from nagara.context.clock import CityClock
 from nagara.context.errors import StoreBusy, StoreUnavailable
-from nagara.context.expiry import keep_ends
+from nagara.context.expiry import Ends, keep_ends
 from nagara.context.log import Tail, change_op
 from nagara.context.model import (
     Change,
@@ -108,6 +108,7 @@ class Committer:
         self._enough = asyncio.Event()
         self._underway = 0
         self.steps = Steps()
+        self.ends = Ends()
         self.groups = 0
         self.written = 0
 
@@ -260,10 +261,12 @@ class Committer:
         recorded = datetime.now(UTC)
         appended: Record | None = None
         nos: dict[Key, int] = {}
+        first_end: datetime | None = None
         try:
             async with self._db.acquire() as conn, conn.transaction():
                 nos = await self._put_states(conn, plan, prepared.upserts)
-                await keep_ends(conn, plan)
+                first_end = await keep_ends(conn, plan)
+                self.ends.hear(first_end)  # and once more below, for who reads them in between
                 await _keep_keys(conn, plan)
                 await plan.census.write(conn, self.groups)
                 for pending in plan.members:
@@ -279,6 +282,7 @@ class Committer:
                 raise
             if not await self._was_committed(appended["xid"]):
                 raise
+        self.ends.hear(first_end)
         self._take_over(plan, nos, appended, recorded)
         self._resolve(plan)
 

@@ -39,6 +39,8 @@ log = structlog.get_logger("context")
 #: How long a key is remembered: a program that repeats a request later than this means it anew.
 KEYS_KEPT = timedelta(days=30)
 SWEEP_EVERY_S = 3600.0
+#: A query waits so long for what has run out to be swept; then it is judged with the rest of that.
+SWEEP_WAIT_S = 2.0
 
 #: Samples of one answer: a month of one-minute values.
 SAMPLES_MAX = 50_000
@@ -74,6 +76,7 @@ class Context:
         self.committer = Committer(db, self.clock, self.cache, self.tail, audit_append)
         self.readers: dict[str, ReaderRunner] = {}
         self._tasks: list[asyncio.Task[None]] = []
+        self._sweeping: asyncio.Task[None] | None = None
 
     async def start(self, readers: Sequence[Reader] = (), held_at: datetime | None = None) -> None:
         """Begin to commit, to follow the log and to serve readers.
@@ -82,6 +85,8 @@ class Context:
         """
         await self.clock.load(self.db, held_at)
         await self.tail.start()
+        async with self.db.acquire() as conn:
+            await self.committer.ends.read(conn)
         self.spawn(Task("context.commit", self.committer.run))
         self.spawn(Task("context.follow", self.tail.follow))
         self.spawn(Task("context.sweep", self._sweep_for_ever))
@@ -105,6 +110,8 @@ class Context:
     async def stop(self) -> None:
         """End readers and live streams; writes that wait are committed first."""
         self.live.close()
+        if self._sweeping is not None:
+            await _end([self._sweeping])
         await _end(t for t in self._tasks if t.get_name() != "context.commit")
         while self.committer.waiting:  # noqa: ASYNC110 - a stop looks a few times, a city runs for years
             await asyncio.sleep(0.005)
@@ -133,10 +140,31 @@ class Context:
                 await self.write(op, actor="system:expiry", tenant=key[0])
             except (EntityNotFound, VersionConflict):  # written meanwhile: looked at once more
                 keys.remove(key)
-        if keys:
-            async with self.db.acquire() as conn:
+        async with self.db.acquire() as conn:
+            if keys:
                 await forget_ends(conn, keys, now)
+            await self.committer.ends.read(conn)
         return len(keys)
+
+    async def _swept_now(self) -> datetime:
+        """The city's time, when what attributes have run out by then are swept: a condition is
+        judged in the database, on what lies there."""
+        now = self.clock.now()
+        loop = asyncio.get_running_loop()
+        until = loop.time() + SWEEP_WAIT_S
+        while self.committer.ends.is_due(now) and self._tasks and loop.time() < until:
+            if self._sweeping is None or self._sweeping.done():
+                self._sweeping = asyncio.create_task(self._sweep_all(), name="context.sweep_due")
+            await asyncio.wait({self._sweeping}, timeout=SWEEP_WAIT_S)
+        return now
+
+    async def _sweep_all(self) -> None:
+        try:
+            while await self.sweep_ended() >= SWEPT_MAX:
+                pass
+        except Exception as error:  # the next look is a second away
+            log.info("context.sweep_failed", error=f"{type(error).__name__}: {error}")
+            await asyncio.sleep(LOOK_EVERY_S)
 
     async def _sweep_for_ever(self) -> None:
         loop = asyncio.get_running_loop()
@@ -192,7 +220,7 @@ class Context:
 
     async def query(self, query: Query, expand: Expand = as_written) -> Page:
         """One page of the entities that fulfil a query."""
-        query = msgspec.structs.replace(query, at=self.clock.now())
+        query = msgspec.structs.replace(query, at=await self._swept_now())
         async with self.db.acquire() as conn:
             return await query_page(conn, query, expand)
 
@@ -200,7 +228,7 @@ class Context:
         self, query: Query, expand: Expand = as_written
     ) -> tuple[list[Held], str | None]:
         """As `query`, but the entities encoded as they lie in the store."""
-        query = msgspec.structs.replace(query, at=self.clock.now())
+        query = msgspec.structs.replace(query, at=await self._swept_now())
         async with self.db.acquire() as conn:
             return await query_held(conn, query, expand)
 
@@ -209,14 +237,15 @@ class Context:
     ) -> tuple[str, str | None] | None:
         """As `query`, but the entities as a plain GET tells them, with commas between; None: ask
         `query_held`."""
-        query = msgspec.structs.replace(query, at=self.clock.now())
+        query = msgspec.structs.replace(query, at=await self._swept_now())
         async with self.db.acquire() as conn:
             return await query_plain(conn, query, expand)
 
     async def read_plain(self, page: PlainPage) -> PlainAnswer | None:
         """A page that was compiled before; None: ask `query_held`."""
+        now = await self._swept_now()
         async with self.db.acquire() as conn:
-            return await read_plain(conn, page, self.clock.now())
+            return await read_plain(conn, page, now)
 
     async def query_all(self, query: Query) -> list[Entity]:
         """All entities that fulfil a query, page by page; for what is known to be few."""
@@ -231,13 +260,13 @@ class Context:
 
     async def count(self, query: Query, expand: Expand = as_written) -> int:
         """How many entities fulfil a query."""
-        query = msgspec.structs.replace(query, at=self.clock.now())
+        query = msgspec.structs.replace(query, at=await self._swept_now())
         async with self.db.acquire() as conn:
             return (await count_entities(conn, query, expand)).total
 
     async def count_entities(self, query: Query, expand: Expand = as_written) -> Count:
         """How many entities fulfil a query, and whether that is an estimate."""
-        query = msgspec.structs.replace(query, at=self.clock.now())
+        query = msgspec.structs.replace(query, at=await self._swept_now())
         async with self.db.acquire() as conn:
             return await count_entities(conn, query, expand)
 

@@ -37,6 +37,34 @@ union (select tenant, id from context.expiry where at <= $1 limit $2)
 """
 
 
+class Ends:
+    """When the next attribute of all runs out, in memory: a query that comes later waits until
+    that is swept, so that no condition is judged by what has run out. Ends that another process
+    writes are known from the next look on."""
+
+    def __init__(self) -> None:
+        self._next: datetime | None = None
+        self._heard: datetime | None = None
+
+    def hear(self, at: datetime | None) -> None:
+        """An end was committed."""
+        self._next, self._heard = _earlier(self._next, at), _earlier(self._heard, at)
+
+    def is_due(self, now: datetime) -> bool:
+        """Whether something has run out that is not swept."""
+        return self._next is not None and self._next <= now
+
+    async def read(self, conn: Conn) -> None:
+        """Read the next end; what is committed meanwhile counts too."""
+        self._heard = None
+        at: datetime | None = await conn.fetchval("select min(at) from context.expiry")
+        self._next = _earlier(at, self._heard)
+
+
+def _earlier(one: datetime | None, other: datetime | None) -> datetime | None:
+    return min(one, other) if one is not None and other is not None else one or other
+
+
 def next_end(attrs: Attrs) -> datetime | None:
     """When the first instance of an attribute runs out; None where none does."""
     ends = [i["expiresAt"] for i in _instances(attrs.values()) if "expiresAt" in i]
@@ -72,8 +100,8 @@ def entity_at(held: Held, now: datetime | None) -> Entity:
     return entity if now is None or MARK not in held.doc else without_ended(entity, now)
 
 
-async def keep_ends(conn: Conn, plan: Plan) -> None:
-    """Keep when attributes of the entities of a commit run out."""
+async def keep_ends(conn: Conn, plan: Plan) -> datetime | None:
+    """Keep when attributes of the entities of a commit run out; the first of these instants."""
     ends = [
         (*key, at)
         for key in plan.changed
@@ -82,6 +110,7 @@ async def keep_ends(conn: Conn, plan: Plan) -> None:
     if ends:
         ends.sort()  # in the order of all commits: two cannot wait for each other
         await conn.execute(_KEEP, *map(list, zip(*ends, strict=True)))
+    return min((at for *_, at in ends), default=None)
 
 
 async def find_ended(conn: Conn, now: datetime) -> list[Key]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -20,6 +20,7 @@ from nagara.context.order import read_order
 from nagara.context.q import parse_q
 from nagara.context.q_match import matches, times_of
 from nagara.context.selection import read_scope_query, read_selection
+from nagara.values.time import format_instant
 
 Client = httpx.AsyncClient
 BASE = "/ngsi-ld/v1/entities"
@@ -412,6 +413,36 @@ async def test_a_query_by_a_body(ngsi: Client) -> None:
         {**one, "ordering": {"orderBy": ["id;asc"], "collation": "de-u-co-phonebk"}},
     ]:  # fmt: skip
         await ask(400, **wrong)
+
+
+async def test_what_has_run_out_fulfils_nothing(ngsi: Client) -> None:
+    """Clauses 4.8, 5.2.5: from its `expiresAt` on an attribute is not there, for `q` neither."""
+
+    async def find(**said: str) -> tuple[list[int], str]:
+        asked = await ngsi.get(BASE, params={"type": "Building", "count": "true", **said})
+        assert asked.status_code == 200, asked.text
+        found = [int(e["id"].rsplit(":", 1)[1]) for e in asked.json()]
+        return found, asked.headers["NGSILD-Results-Count"]
+
+    def ending(number: int, at: datetime) -> dict[str, Any]:
+        instance = {"type": "Property", "value": 7, "expiresAt": format_instant(at)}
+        return _building(number, a=instance, b=1, c=[instance, {**instance, "datasetId": "urn:d"}])
+
+    past = datetime(2020, 1, 1, tzinfo=UTC)
+    for number in range(3):
+        assert (await ngsi.post(BASE, json=ending(number, past))).status_code == 201
+        for q, wanted in (("a==7", []), ("a", []), ("c", []), ("b==1;!a", [*range(number + 1)])):
+            assert await find(q=q) == (wanted, str(len(wanted))), q
+    assert await find(attrs="a") == ([], "0")
+    soon = datetime.now(UTC) + timedelta(seconds=1)
+    assert (await ngsi.post(BASE, json=ending(9, soon))).status_code == 201
+    while True:
+        asked_at = datetime.now(UTC)
+        found, _ = await find(q="a==7", attrs="a")
+        if asked_at >= soon:
+            assert found == []
+            break
+        assert found == [9] or datetime.now(UTC) >= soon
 
 
 def test_memory_and_database_understand_the_same() -> None:

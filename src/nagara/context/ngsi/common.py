@@ -124,7 +124,7 @@ def _methods(scope: Scope) -> list[str]:
     found = ["OPTIONS"]
     for method in ("DELETE", "GET", "PATCH", "POST", "PUT"):
         try:
-            router.handle_routing(path=scope["path"], method=method)
+            router.handle_routing(path=scope["path"].rstrip("/"), method=method)
         except HTTPException:
             continue
         found.append(method)

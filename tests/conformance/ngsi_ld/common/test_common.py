@@ -324,6 +324,7 @@ async def test_addresses_that_there_are_not(ngsi: Client) -> None:
 async def test_options_tell_the_methods(stored: Client) -> None:
     for address, methods in (
         (f"{V1}/entities", {"GET", "POST"}),
+        (f"{V1}/entities/", {"GET", "POST"}),
         (ONE, {"GET", "DELETE", "PATCH", "PUT"}),
         (f"{V1}/jsonldContexts", {"GET", "POST"}),
     ):

@@ -13,7 +13,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from nagara.city.errors import KitDataUnreadable
-from nagara.city.model import ArchiveMap
+from nagara.city.sources import ArchiveMap
 from nagara.values.time import InstantUnreadable, parse_instant
 
 #: Read whole and sorted in memory: two million rows are about a gigabyte.

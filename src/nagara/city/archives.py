@@ -21,7 +21,8 @@ from msgspec.structs import replace
 
 from nagara.city.archive_rows import ArchiveRow, Fault, read_archive_rows
 from nagara.city.errors import KitDataUnreadable
-from nagara.city.model import ArchiveMap, City
+from nagara.city.model import City
+from nagara.city.sources import ArchiveMap
 
 #: A feed in which this share of at least so many stations repeats its last value stood still.
 STALE_SHARE = 0.9

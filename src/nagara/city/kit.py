@@ -26,15 +26,12 @@ from nagara.city.errors import (
 )
 from nagara.city.feeds import FeedSource
 from nagara.city.model import (
-    ARCHIVE_ROLES,
-    ArchiveMap,
     Attribution,
     City,
     Controller,
     Level,
-    Replay,
-    ShapeSource,
 )
+from nagara.city.sources import ARCHIVE_ROLES, ArchiveMap, Replay, ShapeSource
 from nagara.city.table import read_text
 from nagara.values.units import UNITS
 

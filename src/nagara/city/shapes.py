@@ -21,7 +21,8 @@ from shapely.geometry.base import BaseGeometry
 
 from nagara.city.areas import GRID_DEGREES, DistrictIndex, Shapes
 from nagara.city.errors import KitDataUnreadable
-from nagara.city.model import City, ShapeSource
+from nagara.city.model import City
+from nagara.city.sources import ShapeSource
 from nagara.values.geo import to_geojson
 
 #: Change it when the recipe below changes, so that old files are not taken for new ones.

@@ -12,7 +12,7 @@ import structlog
 from rich.progress import Progress
 
 from nagara.app import Application
-from nagara.city.model import Replay
+from nagara.city.sources import Replay
 from nagara.context import Task
 from nagara.context.clock import HELD, LAST_HEARD, Anchor
 from nagara.demo.people import demo_people

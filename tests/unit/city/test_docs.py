@@ -9,7 +9,7 @@ import pytest
 
 from nagara.city import bundled_kits
 from nagara.city.kit import KITS, _Toml
-from nagara.city.model import ARCHIVE_ROLES
+from nagara.city.sources import ARCHIVE_ROLES
 from nagara.city.tables import ALIAS_KINDS, DEPARTMENT_KINDS, HOLIDAY_KINDS
 
 REFERENCE = (Path(__file__).parents[3] / "docs/reference/city-kit.md").read_text("utf-8")

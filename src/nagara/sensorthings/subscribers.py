@@ -19,7 +19,8 @@ from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 from nats.js.errors import NotFoundError
 
 from nagara.engines.errors import StreamUnreachable
-from nagara.engines.nats import NatsEngine, open_mqtt_log
+from nagara.engines.mqtt_log import open_mqtt_log
+from nagara.engines.nats import NatsEngine
 from nagara.sensorthings.mqtt import PREFIX
 from nagara.sensorthings.telling import Telling
 

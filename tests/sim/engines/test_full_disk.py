@@ -17,7 +17,7 @@ from nats.js.api import AckPolicy, ConsumerConfig
 
 from engine_fixtures import free_port
 from nagara.engines.errors import is_connection_loss, is_disk_full
-from nagara.engines.nats import open_mqtt_log
+from nagara.engines.mqtt_log import open_mqtt_log
 from nagara.engines.running import EngineOptions, Engines
 
 pytestmark = pytest.mark.sim

@@ -16,12 +16,12 @@ from nats.js.api import AckPolicy, ConsumerConfig
 from engine_fixtures import free_ports
 from nagara.engines.errors import PortInUse
 from nagara.engines.folder import Folder
+from nagara.engines.mqtt_log import open_mqtt_log
 from nagara.engines.nats import (
     NatsEngine,
     NatsOptions,
     NatsPorts,
     check_port_free,
-    open_mqtt_log,
 )
 from nagara.engines.owner import engine_owner
 from nagara.ingest.adapters.mqtt_login import Grant, LoginRequest, LoginService

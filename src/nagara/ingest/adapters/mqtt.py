@@ -22,7 +22,8 @@ import nats
 import structlog
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 
-from nagara.engines.nats import NatsEngine, open_mqtt_log
+from nagara.engines.mqtt_log import open_mqtt_log
+from nagara.engines.nats import NatsEngine
 from nagara.ingest.adapters.nats_lines import Delivered, Lines, LinesClosed, connect
 from nagara.ingest.adapters.violations import topic_of
 from nagara.ingest.errors import IngestBusy, TopicUnknown

@@ -14,9 +14,6 @@ from collections import OrderedDict
 from typing import Any
 from urllib.parse import quote
 
-import msgspec
-from msgspec import Struct
-
 from nagara.context import Change, Context, Create, Entity, Reader
 from nagara.context.errors import EntityAlreadyExists
 from nagara.context.model import default_instance
@@ -24,6 +21,15 @@ from nagara.context.store import Conn
 from nagara.guard.policy import KEPT_BY_ROOMS
 from nagara.sensorthings.errors import NotYetSeen
 from nagara.sensorthings.model import BY_TYPE, LETTERS
+from nagara.sensorthings.stream_rows import (
+    Described,
+    forget_deleted,
+    keep_own_stream,
+    list_described,
+    numbered,
+    numbers_of,
+    things_among,
+)
 from nagara.values.units import UNITS
 from nagara.vocab.attribute import property_of
 
@@ -38,20 +44,6 @@ NO_THINGS = KEPT_BY_ROOMS | {"ServiceRequest", "GtfsTrip", "City"}
 #: Attributes that say where an entity is: a Thing of any standard may move.
 _PLACED = frozenset({"location", "locations"})
 _DEFAULT_IRI = "https://uri.etsi.org/ngsi-ld/default-context/"
-
-
-class _Row(Struct, frozen=True):
-    no: int
-    id: str
-    types: tuple[str, ...]
-    doc: dict[str, Any]
-
-    def target(self, name: str) -> list[str]:
-        """The entities that a relationship leads to."""
-        instance = default_instance(self.doc.get(name)) or {}
-        held = instance.get("object")
-        many = held if isinstance(held, list) else [held]
-        return [one for one in many if isinstance(one, str)]
 
 
 class Streams:
@@ -159,12 +151,12 @@ class Streams:
         features: set[tuple[str, str, str]],
     ) -> None:
         async with self._context.db.acquire() as conn:
-            rows = await _rows(conn, {*made, *(entity_id for entity_id, _ in fresh)})
+            rows = await list_described(conn, {*made, *(entity_id for entity_id, _ in fresh)})
         wanted = {(e, a): seq for (e, a), seq in fresh.items() if e in rows}
         async with self._context.db.acquire() as conn, conn.transaction():
-            await _forget(conn, list(gone))
+            await forget_deleted(conn, list(gone))
             await self._sets(conn, [rows[e] for e in made if e in rows])
-            for pair in await _numbered(conn, list(wanted)):
+            for pair in await numbered(conn, list(wanted)):
                 del wanted[pair]
         await self._describe(wanted, rows)
         async with self._context.db.acquire() as conn, conn.transaction():
@@ -184,7 +176,9 @@ class Streams:
 
     # -- what describes a stream that SensorThings did not make --------------------------------
 
-    async def _describe(self, wanted: dict[tuple[str, str], int], rows: dict[str, _Row]) -> None:
+    async def _describe(
+        self, wanted: dict[tuple[str, str], int], rows: dict[str, Described]
+    ) -> None:
         """Sensors and observed properties of new streams, made where there is none yet."""
         needed: dict[str, Entity] = {}
         for entity_id, attr in wanted:
@@ -194,7 +188,7 @@ class Streams:
         if not needed:
             return
         async with self._context.db.acquire() as conn:
-            self._numbers.update(await _numbers(conn, needed))
+            self._numbers.update(await numbers_of(conn, needed))
         for entity_id, entity in needed.items():
             if entity_id in self._numbers:
                 continue
@@ -203,10 +197,10 @@ class Streams:
             except EntityAlreadyExists:
                 continue
         async with self._context.db.acquire() as conn:
-            self._numbers.update(await _numbers(conn, needed))
+            self._numbers.update(await numbers_of(conn, needed))
 
     async def _streams(
-        self, conn: Conn, rows: dict[str, _Row], wanted: dict[tuple[str, str], int]
+        self, conn: Conn, rows: dict[str, Described], wanted: dict[tuple[str, str], int]
     ) -> None:
         if not wanted:
             return
@@ -252,10 +246,10 @@ class Streams:
 
     # -- entities of the sets ------------------------------------------------------------------
 
-    async def _sets(self, conn: Conn, rows: list[_Row]) -> None:
+    async def _sets(self, conn: Conn, rows: list[Described]) -> None:
         members: list[tuple[str, int]] = []
         links: list[tuple[str, int, str]] = []
-        known = await _things(conn, rows)
+        known = await things_among(conn, rows)
         rows = [row for row in rows if row.no in known or any(t in BY_TYPE for t in row.types)]
         for row in rows:
             letters = [LETTERS[t] for t in row.types if t in LETTERS]
@@ -290,7 +284,7 @@ class Streams:
         )
         for row in rows:
             if "Datastream" in row.types:
-                await _own_stream(conn, row)
+                await keep_own_stream(conn, row)
 
 
 def is_value(instance: dict[str, Any]) -> bool:
@@ -302,7 +296,7 @@ def is_value(instance: dict[str, Any]) -> bool:
     )
 
 
-def _sensor(row: _Row) -> Entity:
+def _sensor(row: Described) -> Entity:
     """What measured: the device that the entity names, else whatever feeds its type."""
     device = row.target("refDevice")
     name = device[0] if device else row.types[0]
@@ -330,96 +324,4 @@ def _observed(attr: str) -> Entity:
             "definition": property_of(iri),
             "description": property_of(f"Values of the attribute {attr}"),
         },
-    )
-
-
-async def _rows(conn: Conn, ids: set[str]) -> dict[str, _Row]:
-    found = await conn.fetch(
-        """select e.no, e.id, coalesce(e.types, array[e.type]) as types, e.doc::text as doc
-           from context.entity e
-           where e.tenant = '' and e.id = any($1::text[]) and not e.deleted""",
-        list(ids),
-    )
-    return {
-        r["id"]: _Row(r["no"], r["id"], tuple(r["types"]), msgspec.json.decode(r["doc"]))
-        for r in found
-    }
-
-
-async def _things(conn: Conn, rows: list[_Row]) -> set[int]:
-    """Which of these are Things already, though of another type."""
-    found = await conn.fetch(
-        "select no from sensorthings.member where kind = 't' and no = any($1::bigint[])",
-        [row.no for row in rows],
-    )
-    return {r["no"] for r in found}
-
-
-async def _numbered(conn: Conn, pairs: list[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Which (entity, attribute) are streams already."""
-    found = await conn.fetch(
-        """select w.id, w.attr from unnest($1::text[], $2::text[]) as w(id, attr)
-           join context.entity e on e.tenant = '' and e.id = w.id
-           join sensorthings.datastream d on d.no = e.no and d.attr = w.attr and not d.ended""",
-        [p[0] for p in pairs],
-        [p[1] for p in pairs],
-    )
-    return [(r["id"], r["attr"]) for r in found]
-
-
-async def _numbers(conn: Conn, ids: Any) -> dict[str, int]:
-    found = await conn.fetch(
-        """select e.id, e.no from context.entity e
-           where e.tenant = '' and e.id = any($1::text[]) and not e.deleted""",
-        list(ids),
-    )
-    return {r["id"]: r["no"] for r in found}
-
-
-async def _forget(conn: Conn, ids: list[str]) -> None:
-    """Entities that were deleted leave the sets; their streams end."""
-    if not ids:
-        return
-    found = await conn.fetch(
-        "select no from context.entity where tenant = '' and id = any($1::text[]) and deleted", ids
-    )
-    numbers = [r["no"] for r in found]
-    await conn.execute("delete from sensorthings.member where no = any($1::bigint[])", numbers)
-    await conn.execute(
-        """delete from sensorthings.link where a = any($1::bigint[])
-           or (b = any($1::bigint[]) and kind <> 'f')""",
-        numbers,
-    )
-    await conn.execute(
-        """update sensorthings.datastream set ended = true, own = null,
-               since = (select coalesce(max(seq), 0) from context.change)
-           where (no = any($1::bigint[]) or own = any($1::bigint[])) and not ended""",
-        numbers,
-    )
-
-
-async def _own_stream(conn: Conn, row: _Row) -> None:
-    """The stream that an entity of type Datastream describes; left out where it names no Thing."""
-    attribute = (default_instance(row.doc.get("attribute")) or {}).get("value")
-    wanted = {name: row.target(name)[:1] for name in ("thing", "sensor", "observedProperty")}
-    ids = [i for found in wanted.values() for i in found]
-    numbers = await _numbers(conn, ids)
-    said = [numbers.get(found[0]) if found else None for found in wanted.values()]
-    if not isinstance(attribute, str) or None in said:
-        return
-    await conn.execute(
-        """insert into sensorthings.datastream as d (no, attr, slot, own, sensor, property)
-           values ($1, $2, coalesce((select max(m.slot) + 1 from sensorthings.datastream m
-                   where m.no = $1), 0), $3, $4, $5)
-           on conflict (no, attr) do update set own = $3, sensor = $4, property = $5,
-               ended = false""",
-        said[0],
-        attribute,
-        row.no,
-        said[1],
-        said[2],
-    )
-    await conn.execute(
-        """insert into sensorthings.member (kind, no) values ('t', $1) on conflict do nothing""",
-        said[0],
     )

@@ -11,8 +11,9 @@ import itertools
 import json
 import math
 from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime, time, timedelta
 from operator import add
-from typing import Any
+from typing import Any, Literal
 
 from asyncpg import Record
 from msgspec import Raw, Struct
@@ -40,6 +41,8 @@ from nagara.context.packed import (
 from nagara.context.store import Conn, encode
 
 SeriesKey = tuple[int, str, str]
+#: Targets and URIs are counted only; times of the day have a mean (tables 4.5.19.1-2 and -3).
+_Sort = Literal["", "target", "time"]
 
 
 class Encoded(Struct, frozen=True):
@@ -310,25 +313,46 @@ def _hour_parts(
 def _of_anything(found: list[Packed], periods: Periods, methods: Sequence[str]) -> Aggregates:
     """Aggregates of values of any kind; a method that does not fit them is left out."""
     slot_of = slots(periods)
-    groups: dict[int, list[Any]] = {}
+    groups: dict[int, list[tuple[Any, _Sort]]] = {}
     for p in found:
-        value = number_of(p) if p.number is not None else plain_value(instance_of(p))
-        groups.setdefault(slot_of(p.key), []).append(value)
+        if p.number is not None:
+            said: tuple[Any, _Sort] = number_of(p), ""
+        else:
+            instance = instance_of(p)
+            said = plain_value(instance), _sort_of(instance)
+        groups.setdefault(slot_of(p.key), []).append(said)
     made: dict[str, list[list[Any]]] = {}
     for slot, values in sorted(groups.items()):
         start, end = edge(periods, slot, found[-1].key)
         for method in methods:
-            said = _said(method, values)
-            if said is not None:
-                made.setdefault(method, []).append([said, start, end])
+            told = _said(method, [v for v, _ in values], {sort for _, sort in values})
+            if told is not None:
+                made.setdefault(method, []).append([told, start, end])
     return {**made}
 
 
-def _said(method: str, values: list[Any]) -> Any:
+def _sort_of(instance: dict[str, Any]) -> _Sort:
+    """What the value of an instance is, where it does not say so by itself (4.5.19.1)."""
+    if not instance.keys().isdisjoint(("object", "objectList")):
+        return "target"
+    value = instance.get("value")
+    kind = value.get("@type") if isinstance(value, dict) else instance.get("valueType")
+    if kind == "URI":
+        return "target"
+    return "time" if kind == "Time" else ""
+
+
+def _said(method: str, values: list[Any], sorts: set[_Sort]) -> Any:
     if method == "totalCount":
         return len(values)
     if method == "distinctCount":
         return len({json.dumps(v, sort_keys=True) for v in values})
+    if "target" in sorts:
+        return None
+    if method == "avg" and sorts == {"time"}:
+        return _mean_time(values)
+    if method in ("stddev", "sumsq") and any(isinstance(v, list) for v in values):
+        return None
     if method in ("min", "max") and all(isinstance(v, str) for v in values):
         return min(values) if method == "min" else max(values)
     numbers = [_as_number(v) for v in values]
@@ -339,6 +363,18 @@ def _said(method: str, values: list[Any]) -> Any:
         assert n is not None
         total.add(1, n, n * n, n, n)
     return _SAYS[method](total)
+
+
+def _mean_time(values: list[Any]) -> str | None:
+    """The mean of times of the day."""
+    try:
+        times = [time.fromisoformat(v) for v in values]
+    except (TypeError, ValueError):
+        return None
+    second = 1_000_000
+    micros_of = [((t.hour * 60 + t.minute) * 60 + t.second) * second + t.microsecond for t in times]
+    mean = datetime(1, 1, 1, tzinfo=UTC) + timedelta(microseconds=sum(micros_of) // len(micros_of))
+    return mean.time().isoformat() + ("Z" if all(t.tzinfo for t in times) else "")
 
 
 def _as_number(value: Any) -> float | None:

@@ -221,6 +221,56 @@ async def test_aggregates_begin_with_the_first_instance_or_where_the_span_does(
     assert found["stddev"][0][0] == pytest.approx(16.3299, abs=1e-4)
 
 
+async def test_what_has_which_aggregates(
+    history: httpx.AsyncClient, new_id: Callable[[], str]
+) -> None:
+    """Tables 4.5.19.1-1 to -3; 5.7.3.4: InvalidRequest for one that is asked for and has none."""
+    at, later = "2020-08-01T12:03:00Z", "2020-08-01T12:04:00Z"
+    body = {
+        "id": new_id(),
+        "type": "Vehicle",
+        "text": [prop("b", at), prop("a", later)],
+        "sizes": [prop([1, 2], at), prop([1, 2, 3, 4], later)],
+        "flag": [prop(True, at), prop(False, later)],
+        "map": [prop({"a": 1}, at), prop({"a": 2}, later)],
+        "opens": [
+            prop({"@type": "Time", "@value": "08:00:00Z"}, at),
+            prop({"@type": "Time", "@value": "09:00:01Z"}, later),
+        ],
+        "owner": [
+            {"type": "Relationship", "object": f"urn:x:{n}", "observedAt": t}
+            for n, t in ((1, at), (2, later))
+        ],
+    }
+    one = await told(history, body)
+    table = {
+        "text": {"max": "b", "min": "a"},
+        "sizes": {"avg": 3.0, "max": 4.0, "min": 2.0, "sum": 6.0},
+        "flag": {"avg": 0.5, "max": 1.0, "min": 0.0, "stddev": 0.5, "sum": 1.0, "sumsq": 1.0},
+        "map": {},
+        "opens": {"avg": "08:30:00.500000Z", "max": "09:00:01Z", "min": "08:00:00Z"},
+        "owner": {},
+    }
+    methods = ["avg", "distinctCount", "max", "min", "stddev", "sum", "sumsq", "totalCount"]
+    asked = {"format": "aggregatedValues", "aggrPeriodDuration": "PT0S"}
+    found = (await history.get(one, params={**asked, "aggrMethods": ",".join(methods)})).json()
+    for name, wanted in table.items():
+        said = {m: v[0][0] for m, v in found[name].items() if m != "type"}
+        assert said == {**wanted, "distinctCount": 2, "totalCount": 2}, name
+    for name, wanted in table.items():
+        for period in ("PT0S", "PT1H"):
+            for method in sorted(set(methods) - {"distinctCount", "totalCount"}):
+                by_name = {**asked, "aggrMethods": method, "aggrPeriodDuration": period}
+                answer = await history.get(one, params={**by_name, "attrs": name})
+                if method in wanted:
+                    assert answer.json()[name][method][0][0] == wanted[method]
+                else:
+                    assert answer.status_code == 400, (name, method)
+                    assert answer.json()["type"].endswith("/InvalidRequest")
+    left = await history.get(one, params={**asked, "aggrMethods": "avg"})
+    assert set(left.json()) == {"id", "type", "sizes", "flag", "opens"}
+
+
 async def test_months_go_by_the_calendar(
     history: httpx.AsyncClient, new_id: Callable[[], str]
 ) -> None:

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from nagara.context.chronicle import SCOPE
-from nagara.context.history_aggregate import AGGREGATES_MAX, end_of, read_aggregates
+from nagara.context.history_aggregate import (
+    AGGREGATES_MAX,
+    Aggregates,
+    SeriesKey,
+    end_of,
+    read_aggregates,
+)
 from nagara.context.history_periods import Periods
 from nagara.context.history_query import kinds_before
 from nagara.context.ngsi.temporal.asked import Temporal, names_of
-from nagara.context.ngsi.temporal.errors import TooManyResults
+from nagara.context.ngsi.temporal.errors import AggregateUnfit, TooManyResults
 from nagara.context.ngsi.temporal.evolve import Shown, aggregated, head, subject_of
 from nagara.context.ngsi.temporal.select import Chosen
 from nagara.context.ngsi.terms import TermMap
@@ -25,7 +32,7 @@ async def tell_aggregates(
     terms: TermMap,
     keep_empty: bool,
 ) -> list[dict[str, Any]]:
-    """Aggregates of entities, as they are told. Raises `TooManyResults`."""
+    """Aggregates of entities, as they are told. Raises `AggregateUnfit`, `TooManyResults`."""
     span = temporal.span
     origin = None if span.start is None else micros(span.start)
     periods = Periods(temporal.period.months, temporal.period.micros, origin, end_of(span))
@@ -33,6 +40,8 @@ async def tell_aggregates(
     found = await read_aggregates(
         conn, [one.row["no"] for one in chosen], names, span, periods, temporal.methods
     )
+    if names is not None and span.by != "deletedAt":
+        _demand_fit(found, names, temporal.methods, terms)
     found = {
         key: made
         for key, made in found.items()
@@ -62,3 +71,16 @@ async def tell_aggregates(
             entity[terms.compact(name)] = aggregated(attrs[name])
         body.append(entity)
     return body
+
+
+def _demand_fit(
+    found: dict[SeriesKey, Aggregates],
+    names: Sequence[str],
+    methods: Sequence[str],
+    terms: TermMap,
+) -> None:
+    """Raise `AggregateUnfit` for an attribute of which no series has any of the aggregates."""
+    fit = {key[1] for key, made in found.items() if made}
+    for name in sorted({key[1] for key in found} - fit - {SCOPE}):
+        if name in names:
+            raise AggregateUnfit(name=terms.compact(name)[:80], methods=", ".join(methods))

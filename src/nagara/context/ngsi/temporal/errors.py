@@ -12,6 +12,13 @@ class HistoryOptionUnknown(Problem):
     ngsi_type = "InvalidRequest"
 
 
+class AggregateUnfit(Problem):
+    """An attribute that was asked for by name has none of the aggregates (5.7.3.4, 5.7.4.4)."""
+
+    code = "aggregate-unfit"
+    ngsi_type = "InvalidRequest"
+
+
 class TooManyResults(Problem):
     """More values than one answer has (clause 5.5.2 TooManyResults)."""
 

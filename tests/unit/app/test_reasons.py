@@ -140,6 +140,25 @@ def test_what_a_body_lacks_is_said_in_both_languages(body: bytes, english: str, 
     assert words_of(problem, "fr").detail.endswith(english)
 
 
+@pytest.mark.parametrize(
+    ("reason", "thai"),
+    [
+        ("periodS: seconds between two messages, up to a year", "จำนวนวินาที"),
+        ("codec: one of csv, json", "ต้องเป็นหนึ่งใน: csv, json"),
+        ("connector is one of air4thai, gtfs", "ต้องเป็นหนึ่งใน: air4thai, gtfs"),
+        ("no answer in 20 s", "ภายใน 20 วินาที"),
+        ("HTTP 503 Service Unavailable", "503"),
+        ("[Errno 111] Connection refused", "ไม่มีโปรแกรมตอบ"),
+        ("[Errno -2] Name or service not known", "ไม่รู้จักเครื่อง"),
+        ('password authentication failed for user "city"', "รหัสผ่านของ “city”"),
+        ("Expected `str`, got `int` - at `$.code`", "“code” ต้องเป็นข้อความ ไม่ใช่จำนวนเต็ม"),
+    ],
+)
+def test_what_engines_feeds_and_registrations_say_is_said_in_thai(reason: str, thai: str) -> None:
+    assert thai in said_of(reason, "th")
+    assert not THAI.search(said_of(reason, "en"))
+
+
 def test_several_parts_are_told_together_and_a_stranger_is_left_as_it_is() -> None:
     said = "limit: Expected `int`, got `str`; what nobody knows; from: Expected `str`, got `int`"
     assert said_of(said, "th") == (

@@ -25,10 +25,12 @@ from nagara.ingest.timetable import (
     days_around,
     next_departures,
 )
-from nagara.values.time import format_instant, parse_instant
+from nagara.values.time import InstantUnreadable, format_instant, parse_instant
 
 #: How far ahead departures are looked for: whoever waits longer looks at the timetable.
 AHEAD = timedelta(hours=24)
+#: Days before and after are counted with: the calendar has an end on either side.
+YEAR_MIN, YEAR_MAX = 1900, 9999
 SHOWN_MAX = 200  # more than the busiest platform has in an hour
 _TYPE = "GtfsStop"
 #: What is told of a line: our member, its attribute.
@@ -116,11 +118,14 @@ class Departures:
 
     async def of_stop(self, stop: str, at: datetime | None, limit: int) -> dict[str, Any]:
         """The next departures of a stop, or of all stops of a station, within `AHEAD` of `at` (the
-        city's time where none is given). Raises `StopUnknown`."""
-        entity = await self._context.find(stop)
+        city's time where none is given). Raises `StopUnknown`, and
+        `InstantUnreadable` for a time of no timetable."""
+        entity = None if "\0" in stop else await self._context.find(stop)  # no text here has one
         if entity is None or _TYPE not in entity.types:
             raise StopUnknown(stop=stop[:200])
         at = at or self._context.clock.now()
+        if not YEAR_MIN <= at.year < YEAR_MAX:
+            raise InstantUnreadable(got=format_instant(at))
         until = at + AHEAD
         async with self._db.acquire() as conn:
             head = await conn.fetchrow(_FEED, stop)

@@ -30,6 +30,7 @@ from nagara.ingest.timetable import (
     days_around,
     next_departures,
 )
+from nagara.values.time import InstantUnreadable
 from unit.feeds import made
 
 BANGKOK = ZoneInfo("Asia/Bangkok")
@@ -273,8 +274,12 @@ async def test_the_next_departures_of_a_stop_are_told(
     assert [one["platform"] for one in station["items"]] == [P1, P1]
     nothing = await departures.of_stop(P2, on(22, 4), 10)
     assert (nothing["items"], nothing["timetable"]) == ([], None)
-    with pytest.raises(StopUnknown):
-        await departures.of_stop("urn:ngsi-ld:GtfsStop:th-bkk:t-X", None, 10)
+    for stop in ("urn:ngsi-ld:GtfsStop:th-bkk:t-X", "a\0b", first["route"]["id"]):
+        with pytest.raises(StopUnknown):
+            await departures.of_stop(stop, None, 10)
+    for year in (1, 9999):
+        with pytest.raises(InstantUnreadable):
+            await departures.of_stop(P1, datetime(year, 1, 1, tzinfo=UTC), 10)
 
 
 async def test_a_new_edition_takes_the_place_of_the_old_one_and_a_broken_one_does_not(

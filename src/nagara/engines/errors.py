@@ -197,6 +197,13 @@ def is_disk_full(error: BaseException) -> bool:
     return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
+def is_unstorable_text(error: BaseException) -> bool:
+    """Whether PostgreSQL says that a text holds what no text of its can: a NUL."""
+    return isinstance(
+        error, asyncpg.CharacterNotInRepertoireError | asyncpg.UntranslatableCharacterError
+    )
+
+
 def as_problem(error: BaseException) -> Problem | None:
     """The problem that tells a caller about a fault of an engine; None for any other error."""
     if is_disk_full(error):

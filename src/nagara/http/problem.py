@@ -18,7 +18,7 @@ from litestar.exceptions import (
 )
 from litestar.utils.scope.state import ScopeState
 
-from nagara.engines.errors import as_problem
+from nagara.engines.errors import as_problem, is_unstorable_text
 from nagara.http.words import choose_language, words_of
 from nagara.values.errors import Problem
 from nagara.values.unread import reason_unread
@@ -173,6 +173,8 @@ def on_defect(request: Request[Any, Any, Any], error: Exception) -> Response[byt
     problem = as_problem(error)
     if problem is None and isinstance(error, RecursionError) and "deserializing" in str(error):
         problem = RequestMalformed(reason=reason_unread(error, b"?"))  # msgspec says so of a body
+    if problem is None and is_unstorable_text(error):
+        problem = RequestMalformed(reason="a NUL character is in it")
     if problem is None:
         problem = DefectFound(error=type(error).__name__)
         log.error(

@@ -119,6 +119,29 @@ async def test_an_unknown_address_says_so_in_the_language_asked_for(
     assert english.headers["content-type"].startswith("application/problem+json")
 
 
+async def test_no_door_breaks_at_a_nul_in_its_address(
+    application: Application, browser: httpx.AsyncClient
+) -> None:
+    """PostgreSQL has no such character: whoever sends one is told so, and nothing is a defect."""
+    guard, asked = application.guard, 0
+    async with guard.db.acquire() as conn:
+        _, secret = await guard.tokens.create(
+            conn, "a test", "administrator", at=guard.wall(), by=system("test")
+        )
+    headers = {"Authorization": f"Bearer {secret}", "accept-language": "th"}
+    for path, method, _ in check_routes(application.litestar.routes):
+        address = filled(re.sub(r"\{[^}:]*:(?:str|path)\}", "a%00b", path))
+        if method != "GET" or "%00" not in address:
+            continue
+        answer = await browser.get(address, headers=headers)
+        assert answer.status_code < 500, f"{path}: {answer.text[:200]}"
+        asked += 1
+    assert asked > 30
+    told = await browser.get("/api/v1/alerts/a%00b", headers=headers)
+    assert (told.status_code, told.json()["code"]) == (400, "request-malformed")
+    assert "อักขระ NUL" in told.json()["detail"]
+
+
 async def test_health_tells_what_is_not_well(browser: httpx.AsyncClient) -> None:
     assert (await browser.get("/health/live")).json() == {"status": "live"}
 

@@ -1,7 +1,7 @@
 /** What the screens of the network count for themselves: made answers, pure decisions. */
 import { expect, test } from 'vitest'
 import { listOf, midOf, toggled } from '../../src/network/model/compare'
-import { byAgreement, countBy, fateOf, statusesOf } from '../../src/network/model/figures'
+import { byAgreement, countBy, fateOf, groupsOf, statusesOf } from '../../src/network/model/figures'
 import { editOf, isUnexplained, subjectsOf } from '../../src/network/model/lines'
 import { answers, boundsOf, byCountry } from '../../src/network/model/map'
 import type { Line, Row } from '../../src/network/types'
@@ -72,4 +72,16 @@ test('members stand by country and name, without rank, and are found whatever th
   expect(groups.map((each) => each.members.map((one) => one.code))).toEqual([['th-a', 'th-b'], ['vn-hn']])
   expect(answers('da nang', 'Đà Nẵng', 'Da Nang')).toBe(true)
   expect(answers('  ', 'anything')).toBe(true)
+})
+
+test('a table of the report is drawn as its counts say, without what nobody has', () => {
+  const table = {
+    rows: [{ code: 'FA1', name: 'a' }, { code: 'FA2', name: 'b' }],
+    columns: [{ code: 'completed', name: 'c' }, { code: 'none', name: 'n' }],
+    counts: [[2, 0], [1, 3]],
+  }
+  expect(groupsOf(table)).toEqual([
+    { id: 'FA1', parts: { completed: 2 }, total: 2 },
+    { id: 'FA2', parts: { completed: 1, none: 3 }, total: 4 },
+  ])
 })

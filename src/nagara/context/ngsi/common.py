@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from typing import Any
 
 from litestar import Request, Response
@@ -15,7 +14,7 @@ from litestar.exceptions import HTTPException
 from litestar.types import Message, Scope
 
 from nagara.context.errors import OptionUnknown, QueryInvalid
-from nagara.context.ngsi.parameters import parameters_of
+from nagara.context.ngsi.parameters import parameters_of, words_of
 from nagara.context.ngsi.slashes import FLAGS, uncover
 from nagara.values.errors import Problem
 
@@ -23,11 +22,6 @@ BASE = "/ngsi-ld/"
 _WRITING = frozenset({"POST", "PUT", "PATCH"})
 _TENANT = re.compile(rb"[A-Za-z0-9_\-]{1,64}")
 
-#: Words of `options` and `format` that any operation has.
-OPTIONS = frozenset(
-    {"normalized", "concise", "keyValues", "simplified", "temporalValues", "aggregatedValues",
-     "sysAttrs", "count", "noOverwrite", "update", "replace", "splitEntities"}
-)  # fmt: skip
 _FLAGS = sorted(FLAGS - {"entityMap"})
 
 
@@ -65,27 +59,25 @@ def _begin(request: Request[Any, Any, Any]) -> Response[bytes] | None:
         if request.query_params.get(name, "") not in ("", "true", "false"):
             said = f"{name}={request.query_params[name]}"[:80]
             raise QueryInvalid(query=said, position=0, reason=f"{name} is true or false")
-    for name in ("options", "format"):
-        demand_options(request.query_params.getall(name, []))
     uncover(request.scope["path_params"])
     return None
 
 
 def _demand_parameters(request: Request[Any, Any, Any]) -> None:
-    """Raise `ParameterUnknown` for a parameter that the operation does not have (6.3.20)."""
+    """What an operation does not have is refused (6.3.7, 6.3.20). Raises `ParameterUnknown`,
+    `OptionUnknown`."""
     if not request.query_params:
         return
-    known = parameters_of(request.method, request.scope["path_template"])
+    operation = request.method, request.scope["path_template"]
+    known = parameters_of(*operation)
     for name in request.query_params:
         if known is not None and name not in known:
             raise ParameterUnknown(name=name[:80])
-
-
-def demand_options(said: Iterable[str]) -> None:
-    """Raise `OptionUnknown` for a word of `options` or `format` that no operation has (6.3.7)."""
-    unknown = {word.strip() for text in said for word in text.split(",")} - OPTIONS - {""}
-    if unknown:
-        raise OptionUnknown(name=",".join(sorted(unknown))[:80])
+    for name in ("options", "format"):
+        said = request.query_params.getall(name, [])
+        unknown = {word.strip() for text in said for word in text.split(",")} - {""}
+        if unknown and (unknown := unknown - words_of(*operation)):
+            raise OptionUnknown(name=",".join(sorted(unknown))[:80])
 
 
 def _without_null(response: Response[Any]) -> Response[Any]:

@@ -81,7 +81,32 @@ _OF = {
 }
 
 
+_SENT = _set("normalized concise keyValues simplified")
+_TOLD = _SENT | _set("sysAttrs count splitEntities")
+_KEEPING = _SENT | {"noOverwrite"}
+#: Words of `options` and `format`, where they are not those of what changes an entity.
+_WORDS = {
+    ("POST", "entities/*/attrs"): _KEEPING,
+    ("POST", "entityOperations/update"): _KEEPING,
+    ("POST", "entityOperations/upsert"): _SENT | _set("replace update"),
+    ("POST", "entityOperations/query"): _TOLD,
+    ("POST", "entityMaps"): _TOLD,
+}
+_HISTORY = _TOLD | _set("temporalValues aggregatedValues")
+
+
 def parameters_of(method: str, template: str) -> frozenset[str] | None:
     """The names that an operation has; None where it looks for itself (discovery)."""
-    path = _VARIABLE.sub("*", template).removeprefix(_BASE).rstrip("/")
-    return _OF.get(path, {}).get(method)
+    return _OF.get(_path(template), {}).get(method)
+
+
+def words_of(method: str, template: str) -> frozenset[str]:
+    """The words that `options` and `format` of an operation may have (6.3.7, 6.3.20)."""
+    path = _path(template)
+    if path.startswith("temporal/"):
+        return _HISTORY
+    return _TOLD if method == "GET" else _WORDS.get((method, path), _SENT)
+
+
+def _path(template: str) -> str:
+    return _VARIABLE.sub("*", template).removeprefix(_BASE).rstrip("/")

@@ -88,16 +88,23 @@ async def test_media_types_are_judged_before_a_subscription_is_looked_up(ngsi: C
     assert (await ngsi.patch(nowhere, **change)).status_code == 415
 
 
-async def test_an_option_that_no_operation_has_is_refused(ngsi: Client) -> None:
+async def test_an_option_that_an_operation_does_not_have_is_refused(ngsi: Client) -> None:
     """Clauses 6.3.7, 6.3.20: in what writes as in what reads."""
     for method, address in (
         ("GET", f"{V1}/entities?type=T&options=keyvals"),
         ("GET", f"{V1}/subscriptions?options=count,all"),
         ("POST", f"{V1}/entities?format=short"),
         ("POST", f"{V1}/entityOperations/upsert?options=overwrite"),
+        ("POST", f"{V1}/entityOperations/upsert?options=noOverwrite"),
+        ("POST", f"{V1}/entityOperations/update?options=replace"),
+        ("POST", f"{V1}/entities?options=noOverwrite"),
+        ("PATCH", f"{ONE}/attrs?options=noOverwrite"),
+        ("GET", f"{V1}/entities?type=T&options=temporalValues"),
+        ("GET", f"{ONE}?format=aggregatedValues"),
+        ("GET", f"{V1}/temporal/entities/{ENTITY['id']}?options=update"),
     ):
         body = [ENTITY] if "entityOperations" in address else ENTITY
-        answer = await ngsi.request(method, address, json=body if method == "POST" else None)
+        answer = await ngsi.request(method, address, json=None if method == "GET" else body)
         demand_problem(answer, 400, "InvalidRequest")
     assert (await ngsi.get(ONE)).status_code == 404
 

@@ -20,9 +20,13 @@ with before as (
     select r.country, r.member, r.title, r.name, r.focus, r.status, r.line, t.project, t.first_year
     from network.row r join network.title t on t.id = r.title where r.year = $2
 )"""
-#: Of several rows of one project the last in the order of the report, as `what_became` takes it.
-_TOLD = """, standing as (
-    select distinct on (project) project, name, status from later where project is not null
+#: Looked for by their project are those alone whose title does not stand there any more: few. Of
+#: several rows of one project the last in the order of the report, as `what_became` takes it.
+_TOLD = """, gone as (
+    select distinct project from before b
+    where project is not null and not exists (select 1 from later l where l.title = b.title)
+), standing as (
+    select distinct on (project) project, name, status from later join gone using (project)
     order by project, country desc, member desc, line desc, title desc
 ), told as (
     select b.country, b.member, b.title, b.name, b.focus, b.project,

@@ -24,6 +24,8 @@ from nagara.engines.supervise import Child, Recipe, clear_folder, spawn
 
 __all__ = ["DATABASE", "Database", "PostgresEngine"]
 
+#: Beside the socket; it names the process that made it.
+SOCKET_LOCK = ".s.PGSQL.5432.lock"
 ROLE = "nagara"
 
 #: As measured on two cores (docs/explanation/engines.md); memory is for a small machine.
@@ -79,8 +81,8 @@ class PostgresEngine:
         log_path = folder.logs / "postgres.log"
 
         async def prepare() -> None:
-            await clear_predecessor(folder.pg)
             folder.socket_folder(owner)  # something that tidies /tmp may have taken it
+            await clear_predecessor(folder.pg, sockets)
 
         async def ready(pid: int) -> bool:
             return _is_ready(folder.pg, pid)
@@ -166,11 +168,12 @@ def _is_ready(pg: Path, pid: int) -> bool:
     return len(lines) >= 8 and lines[0] == str(pid) and lines[7].strip() == "ready"
 
 
-async def clear_predecessor(pg: Path) -> None:
-    """Ends a server that outlived its city, and removes a pid file that nobody stands behind.
+async def clear_predecessor(pg: Path, sockets: Path) -> None:
+    """Ends a server that outlived its city, and removes the pid file and the socket's lock that
+    nobody stands behind; `sockets` belongs to this cluster alone.
 
     A zombie answers kill(pid, 0), and a pid is used again after a restart of the machine; so a
-    pid counts only if the process is no zombie and stands in this very folder. The file is
+    pid counts only if the process is no zombie and stands in this very folder. The files are
     never removed while any process stands there. Raises `EngineFailed` if one will not go.
     """
     lines = _pid_file_lines(pg)
@@ -178,6 +181,7 @@ async def clear_predecessor(pg: Path) -> None:
     # Only the postmaster is told: its children end with it, in order.
     await clear_folder(pg, lambda pid: signal.SIGINT if pid == postmaster else None)
     (pg / "postmaster.pid").unlink(missing_ok=True)
+    (sockets / SOCKET_LOCK).unlink(missing_ok=True)
 
 
 def running_socket_folder(pg: Path) -> Path | None:

@@ -20,6 +20,8 @@ import pytest
 
 from engine_fixtures import free_port
 from nagara.engines.errors import FolderBusy, is_connection_loss
+from nagara.engines.owner import engine_owner
+from nagara.engines.postgres import SOCKET_LOCK, running_socket_folder
 from nagara.engines.running import EngineOptions, Engines, attach
 from nagara.engines.supervise import processes_in
 
@@ -157,14 +159,23 @@ def test_a_pid_file_of_another_time_stops_nobody(
 ) -> None:
     port = free_port()
     process, _ = start_city(city_root, port)
+    sockets = running_socket_folder(city_root / "pg")
+    assert sockets is not None
+    left = (sockets / SOCKET_LOCK).read_text(encoding="utf-8").splitlines()
     process.terminate()
     process.wait(30)
-    bystander = subprocess.Popen(["/bin/sleep", "60"], cwd="/")
-    zombie = subprocess.Popen(["/bin/true"], cwd=city_root)  # not waited for: stays a zombie
+    # Of the engines' own account: PostgreSQL takes nobody else's process for one of its own.
+    account = engine_owner().popen_arguments()
+    bystander = subprocess.Popen(["/bin/sleep", "60"], cwd="/", **account)
+    zombie = subprocess.Popen(["/bin/true"], cwd="/", **account)  # not waited for: stays a zombie
     try:
         for pid in (bystander.pid, zombie.pid):
             (city_root / "pg" / "postmaster.pid").write_text(
                 f"{pid}\n{city_root}/pg\n1\n5432\n/x\n\n 0 0\nready   \n", encoding="utf-8"
+            )
+            sockets.mkdir(exist_ok=True)
+            (sockets / SOCKET_LOCK).write_text(
+                "\n".join([str(pid), *left[1:], ""]), encoding="utf-8"
             )
             process, pids = start_city(city_root, port)
             assert "postgres" in pids, pids

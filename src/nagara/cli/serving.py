@@ -223,9 +223,10 @@ def _announce(settings: Settings, credentials: Sequence[Credentials]) -> None:
         ("/", "ประชาชน", "residents"),
         ("/ops", "ศูนย์ปฏิบัติการ", "operations centre"),
         ("/desk", "งานของหน่วยงาน", "department desk"),
+        ("/measure", "ตัวชี้วัดและแผน", "indicators and plans"),
         ("/admin", "ผู้ดูแลระบบ", "administration"),
     ):
-        say(f"  {address}{path:<8}{in_words(thai, english)}")
+        say(f"  {address}{path:<10}{in_words(thai, english)}")
     say(f"  mqtt://{settings.host}:{settings.port + 1}  {in_words('อุปกรณ์ (MQTT)', 'devices')}")
     if credentials:
         once = in_words("บัญชีผู้ใช้ (แสดงครั้งเดียว โปรดจดไว้)", "Accounts (shown once: write them down):")

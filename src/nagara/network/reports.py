@@ -111,9 +111,7 @@ class Reports:
 
     async def totals(self, year: int) -> Figures:
         """The figures of a year as the rows are now, without them. Raises `ReportYearUnknown`."""
-        async with self._db.acquire() as conn:
-            earlier = _before(year, await kept.years(conn))
-        ended = await self._ended(earlier, year) if earlier else Ended()
+        earlier, ended = await self._before(year)
         async with self._db.acquire() as conn, conn.transaction(isolation="repeatable_read"):
             tallies = await kept.tallies_of_year(conn, year)
             if not tallies:
@@ -123,9 +121,7 @@ class Reports:
 
     async def figures(self, year: int) -> Figures:
         """The figures of a year with its rows. Raises `ReportYearUnknown`, `ReportTooLong`."""
-        async with self._db.acquire() as conn:
-            earlier = _before(year, await kept.years(conn))
-        ended = await self._ended(earlier, year) if earlier else Ended()
+        earlier, ended = await self._before(year)
         async with self._db.acquire() as conn, conn.transaction(isolation="repeatable_read"):
             rows = await _rows(conn, year)
             before = await _rows(conn, earlier) if earlier else []
@@ -176,6 +172,13 @@ class Reports:
                 items += await _fresh(conn, earlier, later, ended, kind, place, left)
         return Became(earlier, _by_kind(counted, fresh), tuple(items))
 
+    async def _before(self, year: int) -> tuple[int | None, Ended]:
+        """The last year before one that has rows, and what of it has ended by then."""
+        async with self._db.acquire() as conn:
+            known = [row["year"] for row in await kept.years(conn)]
+        earlier = max((one for one in known if one < year), default=None)
+        return earlier, Ended() if earlier is None else await self._ended(earlier, year)
+
     async def _ended(self, earlier: int, later: int) -> Ended:
         """What of the earlier year has ended by the later one, by the book of projects and by who
         settled names."""
@@ -196,7 +199,7 @@ class Reports:
         """Freeze the figures of a year as a new draft. Raises `ReportYearUnknown`."""
         figures = await self.figures(year)
         data = await asyncio.to_thread(msgspec.json.encode, figures, order="sorted")
-        digest = sha256_of(figures)
+        digest = hashlib.sha256(data).hexdigest()
         at = self._wall()
         async with self._db.acquire() as conn, conn.transaction():
             await conn.execute("select pg_advisory_xact_lock(hashtext('network.report'), $1)", year)
@@ -289,11 +292,6 @@ async def _step(
     )  # fmt: skip
 
 
-def _before(year: int, known: Sequence[Any]) -> int | None:
-    """The last year before one that has rows."""
-    return max((row["year"] for row in known if row["year"] < year), default=None)
-
-
 async def _unknown(conn: Connection, year: int) -> errors.ReportYearUnknown:
     known = ", ".join(str(row["year"]) for row in await kept.years(conn))
     return errors.ReportYearUnknown(year=year, known=known or "–")
@@ -372,10 +370,13 @@ async def _figures(
     """The figures of a year without its rows, beside those that were printed."""
     names = {m.code: m.name for m in await kept.list_members(conn, limit=None)}
     members = await kept.count_members(conn, year)
-    made = count(year, tallies, names, countries(), members, became)
-    return msgspec.structs.replace(
-        made, differences=compare(made, await kept.list_printed(conn, year))
-    )
+    printed = await kept.list_printed(conn, year)
+
+    def work() -> Figures:
+        made = count(year, tallies, names, countries(), members, became)
+        return msgspec.structs.replace(made, differences=compare(made, printed))
+
+    return await asyncio.to_thread(work)
 
 
 def _thaw(data: bytes, sha256: str) -> Figures | None:

@@ -66,11 +66,8 @@ async def keep_timetable(db: Database, feed: str, timetable: Timetable, zone: st
 
     `zone`: the city's, for a timetable whose own is none of the IANA database.
     """
-    try:
-        ZoneInfo(timetable.zone)
+    if _is_zone(timetable.zone):
         zone = timetable.zone
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        pass  # the city's own
     longest_s = max((one.times[-1] for one in timetable.calls), default=0)
     days = _span(list(timetable.services.values()))
     async with db.acquire() as conn, conn.transaction():
@@ -96,6 +93,14 @@ async def keep_timetable(db: Database, feed: str, timetable: Timetable, zone: st
                 for one in timetable.calls
             ),
         )  # fmt: skip
+
+
+def _is_zone(name: str) -> bool:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return False
+    return True
 
 
 def _plain(text: str) -> str:

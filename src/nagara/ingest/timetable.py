@@ -31,16 +31,6 @@ class ServiceDays(Struct, frozen=True):
     added: frozenset[date] = NO_DATES
     removed: frozenset[date] = NO_DATES
 
-    def runs_on(self, day: date) -> bool:
-        """Whether the service runs: an exception has the say before the week."""
-        if day in self.removed:
-            return False
-        if day in self.added:
-            return True
-        if self.first is None or self.last is None or not self.first <= day <= self.last:
-            return False
-        return bool(self.week >> day.weekday() & 1)
-
 
 class Calls(Struct, frozen=True):
     """When vehicles of one line, one service and one destination leave a stop.

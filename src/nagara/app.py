@@ -58,6 +58,7 @@ from nagara.guard import PUBLIC, Guard, audit
 from nagara.guard.accounts import Credentials
 from nagara.guard.headers import page_headers
 from nagara.guard.middleware import Doorkeeper
+from nagara.guard.policy import Keeping
 from nagara.http.about import about_route
 from nagara.http.health import health_routes
 from nagara.http.observe import Gauges, Lines, Watch, make_tracer
@@ -116,6 +117,7 @@ class Application:
         )
         kept = timedelta(days=settings.history_days) if settings.history_days else None
         self.context = Context(db, audit.append, kept)
+        self.context.keeping = Keeping(not settings.bare)
         self.shelf = Shelf(db)
         self.call_hosts = frozenset(settings.call_hosts)
         self.contexts = Contexts(settings.open, self.call_hosts, self.shelf)

@@ -14,7 +14,7 @@ from nagara.guard.policy import (
     MATRIX,
     ROLES,
     TYPE_CLASS,
-    demand_free,
+    Keeping,
     for_accounts,
     for_tokens,
     may,
@@ -118,9 +118,12 @@ def test_what_each_may_see_through_the_standard_apis() -> None:
 
 @pytest.mark.parametrize("kept", ["Alert", "Case", "Device", "Indicator"])
 def test_what_the_rooms_keep_is_not_written_past_them(kept: str) -> None:
-    demand_free(["AirQualityObserved", "Building"])
+    keeping = Keeping(is_on=True)
+    keeping.demand_free("", ["AirQualityObserved", "Building"])
     with pytest.raises(KeptByRooms):
-        demand_free(["Building", kept])
+        keeping.demand_free("", ["Building", kept])
+    keeping.demand_free("another-tenant", [kept])
+    Keeping().demand_free("", [kept])  # no room is at work
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from nagara.alerting.model import Act, Clear, Ease, Escalate, Ladder, Nothing, R
 from nagara.alerting.rules import RuleBook, RuleWords
 from nagara.alerting.standing import Contended, Kept, Key, Step
 from nagara.city.model import City
-from nagara.context import Change, Context, Create, Entity, Op, Patch
+from nagara.context import Change, Context, Create, Entity, Op, Patch, Upsert
 from nagara.context.errors import EntityAlreadyExists, EntityNotFound, VersionConflict
 from nagara.context.model import default_instance
 from nagara.engines.database import Connection, Database
@@ -211,7 +211,9 @@ class Alerting:
             alert_id = record.alert_id(self._city.code, rule, heard.change.id, act.at)
             observed = await self._observed(tenant, heard)
             attrs = record.raised(heard.ladder, act, words, observed, at)
-            outcome.ops.append(Create(Entity(alert_id, (noun.TYPE,), attrs)))
+            made = Entity(alert_id, (noun.TYPE,), attrs)
+            # In a tenant clients write what they like: whatever has this id there gives way.
+            outcome.ops.append(Upsert(made) if tenant else Create(made))
             outcome.peaks[alert_id] = severity
         else:
             if alert_id is None:  # the model acts only on an open alert
@@ -249,7 +251,7 @@ class Alerting:
     async def _peak(self, tenant: str, outcome: _Outcome, alert_id: str) -> noun.Severity:
         if alert_id not in outcome.peaks:
             entity = await self._context.get(alert_id, tenant=tenant)
-            outcome.peaks[alert_id] = entity.value(noun.SEVERITY_PEAK)
+            outcome.peaks[alert_id] = noun.severity_of(entity.value(noun.SEVERITY_PEAK))
         return outcome.peaks[alert_id]
 
     async def _write(self, tenant: str, outcome: _Outcome) -> None:

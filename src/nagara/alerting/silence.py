@@ -18,10 +18,11 @@ from nagara.alerting import record, standing
 from nagara.alerting.model import Ladder
 from nagara.alerting.rules import RuleBook
 from nagara.alerting.standing import Contended, Key, Step
-from nagara.context import Context, Patch
+from nagara.context import Context, Entity, Patch
 from nagara.context.errors import EntityNotFound, VersionConflict
 from nagara.engines.database import Connection, Database
 from nagara.guard.identity import system
+from nagara.values.errors import Problem
 from nagara.values.time import parse_instant
 from nagara.vocab import alert as noun
 
@@ -68,10 +69,10 @@ class Silence:
     async def _look_at(self, one: _Open) -> bool:
         now = self._context.clock.now()
         alert = await self._context.get(one.alert_id, one.key[0])
-        heard_at = await self._heard_at(one, alert.instant(noun.DATE_ISSUED))
-        known = alert.instant(noun.SILENT_SINCE)
+        heard_at = await self._heard_at(one, _instant(alert, noun.DATE_ISSUED))
+        known = alert.instance(noun.SILENT_SINCE)
         limit = timedelta(seconds=one.ladder.stale_after_s) if one.ladder else timedelta(0)
-        severity = alert.value(noun.SEVERITY)
+        severity = noun.severity_of(alert.value(noun.SEVERITY))
         if heard_at is None or now - heard_at <= limit:
             if known is None:
                 return False
@@ -100,6 +101,14 @@ class Silence:
         instance = entity.instance(one.ladder.attribute)
         said = instance.get("observedAt") if instance else None
         return parse_instant(said) if said else otherwise
+
+
+def _instant(alert: Entity, name: str) -> datetime | None:
+    """A time of an alert; None for what a client of a tenant wrote in its place."""
+    try:
+        return alert.instant(name)
+    except Problem:
+        return None
 
 
 async def _keep(key: Key, step: Step, conn: Connection) -> None:

@@ -285,11 +285,21 @@ KEPT_BY_ROOMS = frozenset(
 )
 
 
-def demand_free(types: Iterable[str]) -> None:
-    """Raises `KeptByRooms` where an entity of these types is not written by the standard APIs."""
-    kept = sorted(KEPT_BY_ROOMS.intersection(types))
-    if kept:
-        raise KeptByRooms(types=", ".join(kept))
+class Keeping(Struct, frozen=True):
+    """Which entities the city's rooms keep: none where no room is at work (`is_on` false), and none
+    in a tenant, for rooms keep what is the city's own."""
+
+    is_on: bool = False
+
+    def holds(self, tenant: str, types: Iterable[str]) -> bool:
+        """Whether an entity of these types is a room's."""
+        return self.is_on and not tenant and not KEPT_BY_ROOMS.isdisjoint(types)
+
+    def demand_free(self, tenant: str, types: Iterable[str]) -> None:
+        """Raises `KeptByRooms` where an entity of these types is not written by the standard
+        APIs."""
+        if self.holds(tenant, types):
+            raise KeptByRooms(types=", ".join(sorted(KEPT_BY_ROOMS.intersection(types))))
 
 
 def render() -> str:
@@ -306,7 +316,7 @@ def render() -> str:
         lines.append(f"{cls:{wide}}  " + " ".join(marks).rstrip())
     lines += ["", "class of each type", ""]
     lines += [f"{name:{wide}}  {cls}" for name, cls in sorted(TYPE_CLASS.items())]
-    lines += ["", "kept by the rooms: not written by the standard APIs", ""]
+    lines += ["", "kept by the rooms, in the default tenant: not written by the standard APIs", ""]
     lines += sorted(KEPT_BY_ROOMS)
     lines += ["", "permissions", ""]
     lines += [f"{name:{wide}}  {said}" for name, said in sorted(PERMISSIONS.items())]

@@ -6,7 +6,7 @@ as the history is; seen by everyone.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 TYPE = "Alert"
 
@@ -48,6 +48,11 @@ REF_CASE = "refCase"
 
 #: Who did a step that no person did.
 SYSTEM = "system"
+
+
+def severity_of(said: Any) -> Severity:
+    """A severity as an entity tells it; the mildest for what is none."""
+    return said if isinstance(said, str) and said in SEVERITIES else SEVERITIES[0]
 
 
 def graver(one: Severity, other: Severity) -> bool:

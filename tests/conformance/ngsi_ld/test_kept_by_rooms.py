@@ -8,16 +8,24 @@ import httpx
 import pytest
 
 from nagara.context import Context, Create, Entity
+from nagara.guard.policy import Keeping
 
 API = "/ngsi-ld/v1"
 CASE = "urn:ngsi-ld:Case:th-bkk:2025-000001"
 FREE = "urn:ngsi-ld:Building:th-bkk:town-hall"
 
 
+@pytest.fixture
+def kept(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rooms are at work."""
+    monkeypatch.setattr(context, "keeping", Keeping(is_on=True))
+
+
 def entity(id_: str, type_: str) -> dict[str, Any]:
     return {"id": id_, "type": type_, "state": {"type": "Property", "value": "closed"}}
 
 
+@pytest.mark.usefixtures("kept")
 @pytest.mark.parametrize(
     ("method", "path", "body"),
     [
@@ -48,6 +56,7 @@ async def test_an_entity_of_a_room_is_not_written(
     assert (kept.version, kept.value("state")) == (1, "routed")
 
 
+@pytest.mark.usefixtures("kept")
 async def test_of_a_batch_only_what_is_free_is_written(
     context: Context, ngsi: httpx.AsyncClient
 ) -> None:
@@ -62,3 +71,32 @@ async def test_of_a_batch_only_what_is_free_is_written(
     answer = await ngsi.post(f"{path}/delete", json=[CASE, FREE])
     assert [e["entityId"] for e in answer.json()["errors"]] == [CASE]
     assert (await context.get(CASE)).version == 1
+
+
+@pytest.mark.parametrize("tenant", ["", "harbour"])
+async def test_where_no_room_keeps_them_all_types_are_free(
+    context: Context, ngsi: httpx.AsyncClient, tenant: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(context, "keeping", Keeping(is_on=bool(tenant)))
+    headers = {"NGSILD-Tenant": tenant} if tenant else {}
+
+    async def ask(method: str, path: str, body: Any = None) -> int:
+        answer = await ngsi.request(method, f"{API}{path}", json=body, headers=headers)
+        return answer.status_code
+
+    for type_ in ("Alert", "Case", "Device", "Indicator", "IndicatorValue", "Project"):
+        id_ = f"urn:ngsi-ld:{type_}:th-bkk:1"
+        one, state = entity(id_, type_), {"state": {"type": "Property", "value": "odd"}}
+        assert await ask("POST", "/entities", one) == 201
+        assert await ask("PUT", f"/entities/{id_}", one) == 204
+        assert await ask("PATCH", f"/entities/{id_}", state) == 204
+        assert await ask("POST", f"/entities/{id_}/attrs", state) == 204
+        assert await ask("PATCH", f"/entities/{id_}/attrs/state", {"value": "odder"}) == 204
+        assert await ask("DELETE", f"/entities/{id_}/attrs/state") == 204
+        assert await ask("POST", "/entityOperations/upsert", [one]) == 204
+        assert await ask("POST", "/entityOperations/delete", [id_]) == 204
+        past = {"state": [{**one["state"], "observedAt": "2026-01-01T00:00:00Z"}]}
+        assert await ask("POST", "/temporal/entities", {**one, **past}) == 204
+        assert await ask("POST", "/entityOperations/upsert", [one]) in (201, 204)
+        assert await ask("DELETE", f"/entities?type={type_}") == 204
+        assert await ask("GET", f"/entities/{id_}") == 404

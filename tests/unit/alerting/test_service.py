@@ -8,17 +8,19 @@ from typing import Any
 
 import pytest
 
+from nagara.alerting import record
 from nagara.alerting.errors import AlertAcknowledged, AlertEnded, AlertNotFound, NoteMissing
 from nagara.alerting.rules import rule_book
 from nagara.alerting.service import Alerting
 from nagara.alerting.shapes import alert_of
 from nagara.alerting.silence import Silence
-from nagara.context import Change, Context, Delete, Entity, Query
+from nagara.context import Change, Context, Create, Delete, Entity, Patch, Query, Upsert
 from nagara.context.log import read_changes
 from nagara.context.stream import simplify
 from nagara.guard import audit
 from nagara.guard.identity import Actor
 from nagara.packs.air import PACK
+from nagara.values.time import format_instant
 from nagara.vocab import alert as noun
 from room_fixtures import Town
 
@@ -108,6 +110,41 @@ async def test_an_alert_whose_entity_is_gone_holds_up_no_value(town: Town) -> No
     assert alert.id != lost.id
     assert (alert.value(noun.SEVERITY_PEAK), alert.value(noun.STATE)) == ("warning", "resolved")
     assert await count_open(town) == 0
+
+
+async def test_in_a_tenant_clients_may_spoil_an_alert_and_hold_up_no_value(town: Town) -> None:
+    room, silence = alerting(town), Silence(town.context, town.floor.db, rule_book([PACK], {}))
+    tenant, station = "harbour", "urn:ngsi-ld:AirQualityObserved:th-bkk:quay"
+
+    async def measure(value: float) -> None:
+        reading = {"type": "Property", "value": value, "unitCode": "GQ"}
+        reading["observedAt"] = format_instant(town.now)
+        op = Upsert(Entity(station, ("AirQualityObserved",), {"pm25": reading}), "update")
+        await town.context.write(op, actor="test", tenant=tenant)
+        await room.hear(await changes(town))
+
+    taken = record.alert_id(town.city.code, "air.pm25.watch", station, town.now)
+    odd = {"type": "Property", "value": {"a": ["nonsense"]}}
+    spoilt = {name: odd for name in (noun.SEVERITY, noun.SEVERITY_PEAK, noun.DATE_ISSUED)}
+    await town.context.write(
+        Create(Entity(taken, ("Building",), spoilt)), actor="test", tenant=tenant
+    )
+    await measure(26.0)
+    alert = await town.context.get(taken, tenant)
+    assert (alert.types, alert.value(noun.SEVERITY)) == ((noun.TYPE,), "watch")
+    for value in ("2026-99-99T00:00:00Z", {"a": ["nonsense"]}):
+        late = {"type": "Property", "value": value}
+        spoilt[noun.DATE_ISSUED] = spoilt[noun.SILENT_SINCE] = late
+        await town.context.write(Patch(taken, spoilt), actor="test", tenant=tenant)
+        await silence.look()
+    town.pass_(hours=1)
+    await measure(40.0)
+    assert (await town.context.get(taken, tenant)).value(noun.SEVERITY) == "warning"
+    await town.context.write(Patch(taken, spoilt), actor="test", tenant=tenant)
+    town.pass_(hours=26)
+    assert await silence.look() == 1
+    assert await count_open(town) == 0
+    assert await alerts(town) == []  # none of the city's
 
 
 async def test_watch_becomes_warning_and_ends_in_one_alert(town: Town) -> None:

@@ -20,6 +20,7 @@ from nagara.context.ngsi.sources.registration import (
 )
 from nagara.context.ngsi.sources.sharing import share
 from nagara.context.ngsi.terms import CORE
+from nagara.guard.policy import Keeping
 from nagara.values.errors import Problem
 from nagara.values.time import parse_instant
 
@@ -99,7 +100,7 @@ def test_of_observed_values_the_newest_wins_whoever_tells_first(
         expected |= {n: (i, v) for n, v in part.items()}
     shuffled = list(told)
     chance.shuffle(shuffled)
-    found = merge(shuffled)
+    found = merge(shuffled, Keeping(is_on=True), "")
     assert {n: a["value"] for n, a in found.attrs.items()} == expected
 
 

@@ -30,7 +30,7 @@ from nagara.context.plain import PlainPage, plain_page_of
 from nagara.context.store import Held
 from nagara.guard.identity import OPEN, Actor
 from nagara.guard.middleware import Doorkeeper
-from nagara.guard.policy import KEPT_BY_ROOMS, visible_types
+from nagara.guard.policy import visible_types
 from nagara.values.errors import Problem
 
 PREFIX = PATH + "/"
@@ -230,7 +230,7 @@ class Express:
         held = self._context.cache.find(("", entity_id))
         if not (is_json and is_sized) or held is None or not held.exists or held.expires_at:
             return None
-        if not KEPT_BY_ROOMS.isdisjoint(held.types):
+        if self._context.keeping.holds("", held.types):
             return None
         if not self._is_alone(entity_id, held.types):
             return None

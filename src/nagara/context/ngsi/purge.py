@@ -14,7 +14,6 @@ from nagara.context.ngsi.query import query_of
 from nagara.context.ngsi.target import words
 from nagara.context.ngsi.terms import TermMap
 from nagara.context.q import And, Node, Or, Term, parse_q
-from nagara.guard.policy import KEPT_BY_ROOMS, demand_free
 
 PAGE = 1_000  # entities of one commit
 _SYSTEM = frozenset({"createdAt", "modifiedAt", "deletedAt", "id", "type", "scope", "expiresAt"})
@@ -36,7 +35,7 @@ async def purge(context: Context, request: Asked, terms: TermMap, tenant: str) -
     wanted = query_of(request, terms, tenant)
     if "{" in (params.get("q") or ""):
         raise QueryInvalid(query=str(wanted.q)[:80], position=0, reason="no linked entities here")
-    demand_free(wanted.types)
+    context.keeping.demand_free(tenant, wanted.types)
     _demand_narrow(wanted, params.get("local") == "true", bool(keep or drop))
     kept = {terms.expand(word) for word in keep}
     dropped = {terms.expand(word) for word in drop}
@@ -50,7 +49,7 @@ async def purge(context: Context, request: Asked, terms: TermMap, tenant: str) -
         ops = [
             op
             for entity in page.entities
-            if KEPT_BY_ROOMS.isdisjoint(entity.types)
+            if not context.keeping.holds(tenant, entity.types)
             and (op := _purged(entity, kept, dropped)) is not None
         ]
         if ops:

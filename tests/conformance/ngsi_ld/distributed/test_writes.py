@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from broker_fixtures import Peer
+from nagara.guard.policy import Keeping
 
 ID = "urn:ngsi-ld:Vehicle:1"
 OTHER = "urn:ngsi-ld:Vehicle:2"
@@ -177,13 +178,18 @@ async def test_the_body_goes_out_in_the_words_that_the_source_registered(
     assert "@context" in json.loads(peer.bodies[-1])
 
 
-async def test_what_rooms_keep_goes_to_nobody(brokers: Any, peer: Peer) -> None:
+async def test_what_rooms_keep_goes_to_nobody(
+    brokers: Any, peer: Peer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     [a] = await brokers(1)
+    monkeypatch.setattr(a.context, "keeping", Keeping(is_on=True))
     part = {"entities": [{"type": "Alert"}]}
     await a.knows(peer.url, information=[part], operations=WRITES, mode="redirect")
     body = {"id": "urn:ngsi-ld:Alert:1", "type": "Alert", "level": prop(1)}
     refused = await a.client.post("/entities", json=body)
     assert refused.status_code == 403, refused.text
+    batch = await a.client.post("/entityOperations/create", json=[body])
+    assert (batch.status_code, batch.json()["success"]) == (207, []), batch.text
     assert peer.asked == []
 
 

@@ -21,7 +21,6 @@ from nagara.context.ngsi.sources.registration import Registration
 from nagara.context.ngsi.sources.sharing import NOT_ATTRS, Share, part_of, share
 from nagara.context.ngsi.sources.writes import LOOKED_UP_MAX, Part, Writes, error_of, multi_status
 from nagara.context.ngsi.terms import TermMap
-from nagara.guard.policy import demand_free
 from nagara.http.problem import language_of, problem_body
 from nagara.values.errors import Problem
 
@@ -120,7 +119,7 @@ class Batches:
             plan.here_ids.append(entity_id)
             return
         try:
-            demand_free(types or ())
+            self._exchange.context.keeping.demand_free(asked.tenant, types or ())
         except Problem as problem:
             error = problem_body(problem, language, ngsi=True)
             plan.errors.append({"entityId": entity_id, "error": error})

@@ -34,7 +34,7 @@ from nagara.context.ngsi.sources.warnings import warn, warning
 from nagara.context.ngsi.sources.wording import accept_from
 from nagara.context.ngsi.sources.writes import Part, error_of, multi_status, success
 from nagara.context.ngsi.terms import TermMap
-from nagara.guard.policy import KEPT_BY_ROOMS, visible_types
+from nagara.guard.policy import visible_types
 from nagara.http.problem import language_of
 
 #: Parameters about the form of our own answer, which sources are not asked for.
@@ -223,7 +223,7 @@ class Elsewhere:
         """A source's answer, where it is of the form that was asked for; else None."""
         if not act.is_temporal:
             return body if isinstance(body, dict | list) else None
-        sight = visible_types(request.user)
+        sight, tenant = visible_types(request.user), ask.tenant_of(request)
         listed = body if isinstance(body, list) else [body]
         found = []
         for one in listed:
@@ -237,7 +237,7 @@ class Elsewhere:
             covered = source.covered(one["id"], types)
             if covered is False or not sight.allows(types):
                 continue
-            if not KEPT_BY_ROOMS.isdisjoint(types):
+            if self._exchange.context.keeping.holds(tenant, types):
                 continue  # their history is what the rooms wrote
             if covered is not None:
                 one = {

@@ -34,7 +34,6 @@ from nagara.context.ngsi.subscriptions.subscription import Shape, Subscription
 from nagara.context.ngsi.subscriptions.tell import geometry_of, notification, show
 from nagara.context.ngsi.terms import TermMap
 from nagara.guard.permission import PUBLIC
-from nagara.guard.policy import KEPT_BY_ROOMS
 
 DATA_MAX = 1_000  # entities of one notification
 _MEMBERS = frozenset({"id", "@id", "type", "@type", "@context", "scope"})
@@ -132,13 +131,14 @@ async def _meant(
     """The entities that the subscriber may see and asked for. With split entities, or where the
     source was not asked all of it, together with what lies here (clause 5.8.6)."""
     sight = relay.notifier.owners.sight(subscription.owner, subscription.tenant)
+    keeping = relay.exchange.context.keeping
     split = subscription.doc.get("splitEntities") is True
     if sight is None:
         return []
     found = []
     for fragment in fragments:
         entity = fragment.entity
-        if not sight.allows(entity.types) or not KEPT_BY_ROOMS.isdisjoint(entity.types):
+        if not sight.allows(entity.types) or keeping.holds(subscription.tenant, entity.types):
             continue
         if subscription.selectors and not any(
             s.selects(entity.id, entity.types) for s in subscription.selectors
@@ -162,7 +162,7 @@ async def _whole(
     here = None if local is None else without_proxied(local, [source] if source.is_proxy else [])
     if here is not None:
         told.append(Told(here))
-    return merge(told)
+    return merge(told, relay.exchange.context.keeping, subscription.tenant)
 
 
 def read_fragment(body: Any, terms: TermMap, source: Registration) -> Fragment | None:

@@ -68,7 +68,7 @@ class Links:
         for name, parts in told.items():
             seen = [t for t in parts if self._sight.allows(t.entity.types)]
             if seen and name in wanted:
-                made[name] = merge(seen)
+                made[name] = merge(seen, self._exchange.context.keeping, self._asked.tenant)
         return made
 
     def _sources(self, ids: frozenset[str]) -> list[Registration]:

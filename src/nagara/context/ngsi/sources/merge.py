@@ -14,7 +14,7 @@ from nagara.context.model import Entity, instances_of
 from nagara.context.ngsi.read import read_entity
 from nagara.context.ngsi.sources.registration import Registration
 from nagara.context.ngsi.terms import TermMap
-from nagara.guard.policy import KEPT_BY_ROOMS
+from nagara.guard.policy import Keeping
 from nagara.values.errors import Problem
 from nagara.values.time import format_instant, parse_instant
 
@@ -90,7 +90,7 @@ def without_proxied(entity: Entity, proxies: Iterable[Registration]) -> Entity |
     return entity if attrs is entity.attrs else msgspec.structs.replace(entity, attrs=attrs)
 
 
-def merge(told: Iterable[Told]) -> Entity:
+def merge(told: Iterable[Told], keeping: Keeping, tenant: str) -> Entity:
     """One entity of one id. What is said first wins where nothing else decides.
 
     The newer `observedAt` wins, else the newer `modifiedAt`. Auxiliary sources only fill gaps. What
@@ -98,7 +98,7 @@ def merge(told: Iterable[Told]) -> Entity:
     """
     parts = sorted(told, key=lambda t: t.is_filler)
     first = parts[0].entity
-    kept = any(t.source is None and not KEPT_BY_ROOMS.isdisjoint(t.entity.types) for t in parts)
+    kept = any(t.source is None and keeping.holds(tenant, t.entity.types) for t in parts)
     types: dict[str, None] = {}
     scopes: dict[str, None] = {}
     attrs: dict[str, dict[str | None, tuple[dict[str, Any], str]]] = {}

@@ -122,7 +122,8 @@ class Reads:
             if warnings:
                 return Gathered(missing(request, entity_id, warnings), ())
             raise EntityNotFound(id=entity_id)
-        answer = await self._answer_one(request, asked, terms, merge(told), warnings)
+        whole = merge(told, self._exchange.context.keeping, asked.tenant)
+        answer = await self._answer_one(request, asked, terms, whole, warnings)
         return Gathered(answer, tuple(t.source for t in told))
 
     async def _tell_one(
@@ -322,7 +323,8 @@ class Reads:
         self, request: Asked, found: Found, said: Mapping[str, Any], terms: TermMap
     ) -> list[Entity]:
         """Whole entities by id: what the caller may see, and what fulfils the filters now."""
-        sight = visible_types(request.user)
+        sight, tenant = visible_types(request.user), ask.tenant_of(request)
+        keeping = self._exchange.context.keeping
         wanted = make_query(dict(said), terms, "", request.user)
         tree = parse_q(wanted.q) if wanted.q else None
         entities: list[Entity] = []
@@ -330,7 +332,7 @@ class Reads:
             told = [t for t in found.told[name] if sight.allows(t.entity.types)]
             if not told:
                 continue
-            entity = merge(told)
+            entity = merge(told, keeping, tenant)
             if said.get("splitEntities") == "true":
                 if tree is not None and not matches(
                     tree, entity.attrs, terms.expand, times_of(entity)

@@ -38,7 +38,7 @@ from nagara.context.ngsi.sources.sharing import (
 )
 from nagara.context.ngsi.sources.wording import wire_of
 from nagara.context.ngsi.terms import CORE, CORE_CONTEXT, TermMap
-from nagara.guard.policy import KEPT_BY_ROOMS, demand_free
+from nagara.guard.policy import KEPT_BY_ROOMS, Keeping
 from nagara.http.problem import language_of, problem_body
 from nagara.values.errors import Problem
 
@@ -123,7 +123,8 @@ class Writes:
                 return _as_it_is(local)
             parts.append(Part(None, local))
         else:
-            _demand_sane(act, body, terms, entity_id, types)
+            _demand_kept_alone(self._exchange.context.keeping, asked.tenant, entity_id, types)
+            _demand_sane(act, body, terms, entity_id)
         parts += await self._there(request, asked, act, body, terms, shares.there)
         return self._combine(request, act, entity_id, parts)
 
@@ -271,13 +272,17 @@ class Writes:
         return multi_status(request, done, errors)
 
 
-def _demand_sane(
-    act: Act, body: Any, terms: TermMap, entity_id: str, types: frozenset[str] | None
+def _demand_kept_alone(
+    keeping: Keeping, tenant: str, entity_id: str, types: frozenset[str] | None
 ) -> None:
-    """Refuse what would be refused here, before it goes out: bad input is ours to explain, and
-    what the city's rooms keep is written by them alone."""
-    demand_free(types or ())
-    demand_free({entity_id.removeprefix("urn:ngsi-ld:").partition(":")[0]} & KEPT_BY_ROOMS)
+    """What the city's rooms keep is written by them alone, nowhere else."""
+    keeping.demand_free(tenant, types or ())
+    named = {entity_id.removeprefix("urn:ngsi-ld:").partition(":")[0]}
+    keeping.demand_free(tenant, named & KEPT_BY_ROOMS)
+
+
+def _demand_sane(act: Act, body: Any, terms: TermMap, entity_id: str) -> None:
+    """Refuse what would be refused here, before it goes out: bad input is ours to explain."""
     if act.operation in _BODILESS:
         return
     if act.operation in ("createEntity", "replaceEntity"):

@@ -1,0 +1,93 @@
+"""What clients write beside the city's own is no room's business."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import pytest
+
+from nagara.app import Application
+from nagara.guard.policy import KEPT_BY_ROOMS
+from nagara.vocab import alert, case, device, indicator, member, network_process, project
+
+V1 = "/ngsi-ld/v1"
+MARK = "NONSENSE-4711"
+#: Names that rooms read; they get values that no room would write.
+NAMES = sorted(
+    said
+    for module in (alert, case, device, indicator, member, network_process, project)
+    for name, said in vars(module).items()
+    if name.isupper() and isinstance(said, str) and said[:1].islower()
+)
+
+
+def nonsense(type_: str, entity_id: str) -> dict[str, Any]:
+    odd: list[Any] = [MARK, {"a": [MARK]}, -1e300, [[MARK]], True, "2026-99-99T00:00:00Z"]
+    attrs: dict[str, Any] = {
+        name: {"type": "Property", "value": odd[i % len(odd)]} for i, name in enumerate(NAMES)
+    }
+    place = {"type": "Polygon", "coordinates": [[[0, 0], [1, 0], [1, 1], [0, 0]]]}
+    attrs["location"] = {"type": "GeoProperty", "value": place}
+    return {"id": entity_id, "type": type_, **attrs}
+
+
+def lists_of(application: Application) -> list[str]:
+    """Every address of the city's own API that is asked without a name."""
+    return sorted(
+        route.path
+        for route in application.litestar.routes
+        if "GET" in getattr(route, "methods", ())
+        and route.path.startswith("/api/v1/")
+        and "{" not in route.path
+        and route.path not in ("/api/v1/live", "/api/v1/audit")
+    )
+
+
+async def seen(application: Application, client: httpx.AsyncClient) -> dict[str, str]:
+    """What the rooms' lists and the screens say."""
+    told = {}
+    for path in lists_of(application):
+        answer = await client.get(path)
+        assert answer.status_code < 500, (path, answer.text)
+        told[path] = answer.text
+    return told
+
+
+async def settled(application: Application) -> None:
+    """Every reader has read what is there, and none had trouble with it."""
+    context = application.context
+    await context.caught_up(60.0)
+    for state in await context.reader_states():
+        assert (state.dead, state.last_error) == (0, None), state
+
+
+@pytest.mark.parametrize("application", [{"open": True}], indirect=True)
+async def test_no_room_takes_what_lies_in_another_tenant_for_its_own(
+    application: Application, browser: httpx.AsyncClient
+) -> None:
+    headers = {"NGSILD-Tenant": "harbour"}
+    before = await seen(application, browser)
+    for type_ in sorted(KEPT_BY_ROOMS):
+        for entity_id in (f"urn:ngsi-ld:{type_}:th-pkt:{MARK}", f"urn:x:{MARK}:{type_}"):
+            body = nonsense(type_, entity_id)
+            answer = await browser.post(f"{V1}/entities", json=body, headers=headers)
+            assert answer.status_code == 201, answer.text
+            change = {"state": {"type": "Property", "value": "resolved"}}
+            answer = await browser.patch(
+                f"{V1}/entities/{entity_id}/attrs", json=change, headers=headers
+            )
+            assert answer.status_code == 204, answer.text
+    await settled(application)
+    after = await seen(application, browser)
+    assert len(after) > 20
+    for path, told in after.items():
+        assert MARK not in told, path
+    for path in ("alerts", "cases", "devices", "indicators", "projects", "plans"):
+        path = f"/api/v1/{path}"
+        assert path not in before or len(after[path]) == len(before[path]), path
+    for entity_id in (f"urn:ngsi-ld:{type_}:th-pkt:{MARK}" for type_ in KEPT_BY_ROOMS):
+        assert (await browser.get(f"{V1}/entities/{entity_id}")).status_code == 404
+        answer = await browser.delete(f"{V1}/entities/{entity_id}", headers=headers)
+        assert answer.status_code == 204
+    await settled(application)

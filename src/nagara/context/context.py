@@ -34,7 +34,6 @@ from nagara.context.plan import Within
 from nagara.context.q_sql import Expand
 from nagara.context.store import Cache, Held, load
 from nagara.engines.database import Database
-from nagara.guard.policy import Keeping
 
 log = structlog.get_logger("context")
 
@@ -78,8 +77,6 @@ class Context:
         self.live = Live(self.tail)
         self.committer = Committer(db, self.clock, self.cache, self.tail, audit_append)
         self.readers: dict[str, ReaderRunner] = {}
-        #: What the standard APIs leave alone; whoever sets rooms to work says so.
-        self.keeping = Keeping()
         self._tasks: list[asyncio.Task[None]] = []
         self._sweeping: asyncio.Task[None] | None = None
 

@@ -6,12 +6,23 @@ from collections.abc import Callable, Iterable
 
 from nagara.context.census import count_of_types
 from nagara.context.errors import QueryTooComplex
-from nagara.context.find import COUNT_MAX, DOC, PLACE, all_places, asked, fetch, refined, whole_of
+from nagara.context.find import (
+    COUNT_MAX,
+    DOC,
+    PLACE,
+    all_places,
+    among,
+    asked,
+    fetch,
+    refined,
+    whole_of,
+)
+from nagara.context.lookups import Lookups
 from nagara.context.model import Count, Query
 from nagara.context.q_sql import Expand
 from nagara.context.selection import are_types_meant
 from nagara.context.store import Conn
-from nagara.context.where import conditions
+from nagara.context.where import conditions, sought_in
 
 #: A count that takes longer is estimated, as is one above `COUNT_MAX`.
 COUNT_S_MAX = 0.5
@@ -19,7 +30,7 @@ COUNT_S_MAX = 0.5
 SAMPLE_PAGES = 400
 
 
-async def count_entities(conn: Conn, query: Query, expand: Expand) -> Count:
+async def count_entities(conn: Conn, query: Query, expand: Expand, lookups: Lookups) -> Count:
     """How many entities fulfil a query: exactly where few do, else estimated from a sample."""
     if _asks_types_alone(query):
         is_meant = _meaning(query)
@@ -29,8 +40,11 @@ async def count_entities(conn: Conn, query: Query, expand: Expand) -> Count:
         if query.geo is not None:
             return Count(len(await all_places(conn, query, expand)))
         where = whole_of(*conditions(query, expand))
+        sought = sought_in(query, expand)
+        numbers = await lookups.find(conn, query.tenant, query.types, sought)
+        source = "context.entity e" if numbers is None else among(where, numbers)
         sql = (
-            "select count(*) from (select 1 from context.entity e"  # noqa: S608
+            f"select count(*) from (select 1 from {source}"  # noqa: S608
             f" where {where.sql()} limit {COUNT_MAX + 1}) s"
         )
         rows = await fetch(conn, sql, where.parameters, asked(query), COUNT_S_MAX)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import time
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -16,13 +17,15 @@ from asyncpg import Record
 from nagara.context.errors import OffsetTooFar, QueryInvalid, QueryTooComplex
 from nagara.context.expiry import entity_at
 from nagara.context.geometry import are_related_wkb, fulfils, shape_of
+from nagara.context.lookups import Lookups
 from nagara.context.model import GeoQuery, Page, Query
 from nagara.context.order import is_in_database, order_sql
 from nagara.context.plain import SQL as PLAIN_SQL
+from nagara.context.plain import SQL_OF_NUMBERS as PLAIN_SQL_OF_NUMBERS
 from nagara.context.plain import PlainAnswer, PlainPage, plain_answer, plain_page_of
 from nagara.context.q_sql import Expand
 from nagara.context.store import COLUMNS, Conn, Held, held_from
-from nagara.context.where import Where, box_of, conditions
+from nagara.context.where import Where, box_of, conditions, sought_in
 from nagara.values.time import parse_instant
 
 __all__ = ["LIMIT_MAX", "decode_cursor", "encode_cursor", "fulfils", "query_page"]
@@ -71,9 +74,25 @@ def asked(query: Query) -> str:
     return str(query.q or query.id_pattern)
 
 
-def _page_sql(columns: str, where: Where, branches: list[str], order: str, limit: int) -> str:
+def among(where: Where, numbers: list[int]) -> str:
+    """Entities by their numbers, as a table `e`: each is fetched by itself, whatever the planner
+    thinks of walking in their order."""
+    return (
+        f"(select f.* from unnest({where.bind(numbers)}::bigint[]) n cross join lateral"  # noqa: S608
+        " (select * from context.entity x where x.no = n offset 0) f) e"
+    )
+
+
+def _page_sql(
+    columns: str,
+    where: Where,
+    branches: list[str],
+    order: str,
+    limit: int,
+    source: str = "context.entity e",
+) -> str:
     """One statement for a page. Each branch brings its own first rows in order."""
-    select = f"select {columns} from context.entity e where {where.sql()}"  # noqa: S608
+    select = f"select {columns} from {source} where {where.sql()}"  # noqa: S608
     if not branches:
         return f"{select} order by {order} limit {limit}"
     parts = [f"({select} and ({branch}) order by {order} limit {limit})" for branch in branches]
@@ -100,13 +119,15 @@ def decode_cursor(cursor: str, length: int) -> list[str]:
     raise QueryInvalid(query=cursor[:80], position=0, reason="this cursor is not one of ours")
 
 
-async def query_page(conn: Conn, query: Query, expand: Expand) -> Page:
+async def query_page(conn: Conn, query: Query, expand: Expand, lookups: Lookups) -> Page:
     """One page of entities. Raises `QueryInvalid` and `QueryTooComplex` in words."""
-    held, cursor = await query_held(conn, query, expand)
+    held, cursor = await query_held(conn, query, expand, lookups)
     return Page([entity_at(one, query.at) for one in held], cursor)
 
 
-async def query_held(conn: Conn, query: Query, expand: Expand) -> tuple[list[Held], str | None]:
+async def query_held(
+    conn: Conn, query: Query, expand: Expand, lookups: Lookups
+) -> tuple[list[Held], str | None]:
     """One page of entities as they lie in the store, and the cursor of the next.
 
     Where an order was asked for there is no cursor, but the text `more` where there are more.
@@ -115,11 +136,13 @@ async def query_held(conn: Conn, query: Query, expand: Expand) -> tuple[list[Hel
     if query.offset > OFFSET_MAX:
         raise OffsetTooFar(limit=OFFSET_MAX)
     if query.ordered_by:
-        rows = await _ordered(conn, query, expand, limit + 1)
+        rows = await _ordered(conn, query, expand, limit + 1, lookups)
     elif query.geo is not None:
         rows = await _in_area(conn, query, expand, limit + 1)
     else:
-        rows = await _rows(conn, query, expand, COLUMNS, query.after, limit + 1, query.offset)
+        rows = await _looked_up(
+            conn, query, expand, COLUMNS, query.after, limit + 1, query.offset, lookups
+        )
     held = [held_from(row) for row in rows[:limit]]
     if len(rows) <= limit or not held:
         return held, None
@@ -131,7 +154,9 @@ _PLAIN = """e.id, e.created_at, e.modified_at,
     context.plain_of(e.id, e.type, e.types, e.scopes, e.doc) as plain"""
 
 
-async def query_plain(conn: Conn, query: Query, expand: Expand) -> tuple[str, str | None] | None:
+async def query_plain(
+    conn: Conn, query: Query, expand: Expand, lookups: Lookups
+) -> tuple[str, str | None] | None:
     """One page of entities as JSON texts, with commas between, for one who asks for nothing
     special, and the cursor of the next; None where that cannot be said without a second look
     (`query_held` can)."""
@@ -141,10 +166,10 @@ async def query_plain(conn: Conn, query: Query, expand: Expand) -> tuple[str, st
     after = "" if query.after is None or query.order != "id" else decode_cursor(query.after, 1)[0]
     page = plain_page_of(query, expand, after)
     if page is not None:
-        made = await read_plain(conn, page, query.at)
+        made = await read_plain(conn, page, query.at, lookups)
         if made is not None:
             return made.body, None if made.more_after is None else encode_cursor([made.more_after])
-    rows = await _rows(conn, query, expand, _PLAIN, query.after, limit + 1)
+    rows = await _looked_up(conn, query, expand, _PLAIN, query.after, limit + 1, 0, lookups)
     told = ",".join(row["plain"] for row in rows[:limit])
     if '"expiresAt"' in told:  # of an attribute: told with sysAttrs alone
         return None
@@ -154,11 +179,45 @@ async def query_plain(conn: Conn, query: Query, expand: Expand) -> tuple[str, st
     return told, _cursor_of(query, last["id"], last["created_at"], last["modified_at"])
 
 
-async def read_plain(conn: Conn, page: PlainPage, now: datetime | None) -> PlainAnswer | None:
+async def read_plain(
+    conn: Conn, page: PlainPage, now: datetime | None, lookups: Lookups
+) -> PlainAnswer | None:
     """A plain page; None where `query_held` has to look. Raises `QueryInvalid`,
     `QueryTooComplex`."""
-    rows = await fetch(conn, PLAIN_SQL, page.parameters(now), page.path or page.type)
-    return plain_answer(page, *rows[0])
+    asked, said = page.parameters(now), page.path or page.type
+    numbers = await lookups.find(conn, page.tenant, (page.type,), page.sought)
+    if numbers is not None:
+        rows = await fetch(conn, PLAIN_SQL_OF_NUMBERS, (*asked, numbers), said)
+        return plain_answer(page, *rows[0])
+    began = time.monotonic()
+    body, told, last_id = (await fetch(conn, PLAIN_SQL, asked, said))[0]
+    if page.sought and not page.after:
+        was_filled = body is None or told > page.limit
+        took_s = time.monotonic() - began
+        lookups.walked(page.tenant, (page.type,), page.sought, was_filled, took_s)
+    return plain_answer(page, body, told, last_id)
+
+
+async def _looked_up(
+    conn: Conn,
+    query: Query,
+    expand: Expand,
+    columns: str,
+    after: str | None,
+    batch: int,
+    skip: int,
+    lookups: Lookups,
+) -> list[Record]:
+    """Rows in the order of the ids, or of the times: of the few that a lookup finds, else along
+    the types."""
+    sought = sought_in(query, expand)
+    numbers = await lookups.find(conn, query.tenant, query.types, sought)
+    began = time.monotonic()
+    rows = await _rows(conn, query, expand, columns, after, batch, skip, numbers)
+    if numbers is None and sought and after is None and not skip:
+        took_s = time.monotonic() - began
+        lookups.walked(query.tenant, query.types, sought, len(rows) >= batch, took_s)
+    return rows
 
 
 async def _rows(
@@ -169,15 +228,19 @@ async def _rows(
     after: str | None,
     batch: int,
     skip: int = 0,
+    numbers: list[int] | None = None,
 ) -> list[Record]:
-    """Rows in the order of the ids, or of the times."""
+    """Rows in the order of the ids, or of the times; only of those with these numbers, if any."""
     where, branches = conditions(query, expand)
     order = _after(query, where, after)
+    source = "context.entity e"
+    if numbers is not None:
+        source, where, branches = among(where, numbers), whole_of(where, branches), []
     if not skip:
-        sql = _page_sql(columns, where, branches, order, batch)
+        sql = _page_sql(columns, where, branches, order, batch, source)
     else:  # what is passed over is not unpacked
         keys = _page_sql(
-            "e.no, e.id, e.created_at, e.modified_at", where, branches, order, batch + skip
+            "e.no, e.id, e.created_at, e.modified_at", where, branches, order, batch + skip, source
         )
         sql = (
             f"select {columns} from (select no from ({keys}) s order by {order}"  # noqa: S608
@@ -337,7 +400,9 @@ def _any(row: Record, geo: GeoQuery) -> bool:
 # --- order and count ---------------------------------------------------------------------------
 
 
-async def _ordered(conn: Conn, query: Query, expand: Expand, wanted: int) -> list[Record]:
+async def _ordered(
+    conn: Conn, query: Query, expand: Expand, wanted: int, lookups: Lookups
+) -> list[Record]:
     """Rows in an order that the client gives: all that fulfil the query are put in order."""
     if query.after is not None:
         raise QueryInvalid(query="after", position=0, reason="an order has pages by offset alone")
@@ -346,12 +411,16 @@ async def _ordered(conn: Conn, query: Query, expand: Expand, wanted: int) -> lis
         names = await conn.fetch("select collname from pg_collation where collprovider = 'i'")
         in_database = is_in_database(query.collation, frozenset(str(row[0]) for row in names))
     where = whole_of(*conditions(query, expand))
+    numbers: list[int] | None
     if query.geo is not None:
         numbers = await all_places(conn, query, expand)
-        where.add(f"e.no = any({where.bind(numbers)}::bigint[])")
+    else:
+        sought = sought_in(query, expand)
+        numbers = await lookups.find(conn, query.tenant, query.types, sought)
+    source = "context.entity e" if numbers is None else among(where, numbers)
     order = order_sql(query, where, expand, in_database)
     sql = (
-        f"select {COLUMNS} from context.entity e where {where.sql()} order by {order}"  # noqa: S608
+        f"select {COLUMNS} from {source} where {where.sql()} order by {order}"  # noqa: S608
         f" limit {wanted} offset {where.bind(query.offset)}"
     )
     return await fetch(conn, sql, where.parameters, asked(query))

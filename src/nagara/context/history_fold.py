@@ -107,6 +107,7 @@ class HistoryKeeper:
                        select least(
                            (select min(seq) from context.reader),
                            (select seq from context.folded),
+                           (select min(seq) from context.lookup),
                            (select min(seq) - 1 from context.dead_letter),
                            (select max(seq) - 1 from context.change)) as seq
                    ), old as (

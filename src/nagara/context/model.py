@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from msgspec import UNSET, Struct, UnsetType, field
 
+from nagara.context.sought import Sought
 from nagara.values.time import parse_instant
 
 Attrs = dict[str, Any]
@@ -315,6 +316,8 @@ class Query(Struct, frozen=True):
     #: A condition of another language: SQL on the entity `e`, its values bound by the function that
     #: it is given. As selective as it is, it is asked together with all the rest.
     also: Callable[[Callable[[Any], str]], str] | None = None
+    #: What each entity that fulfils `also` must hold (`nagara.context.sought`).
+    also_sought: tuple[Sought, ...] = ()
 
 
 class Page(Struct, frozen=True):

@@ -12,19 +12,25 @@ from msgspec import Struct
 
 from nagara.context.model import Query
 from nagara.context.q_sql import Expand, is_in_document, to_jsonpath
+from nagara.context.sought import Sought, sought_of
 from nagara.context.where import tree_of
 
 SQL = "select body, told, last_id from context.page_of_type($1, $2, $3::jsonpath, $4, $5, $6)"
+#: The same among entities that a lookup found, by their numbers.
+SQL_OF_NUMBERS = """select body, told, last_id
+    from context.page_of_numbers($7, $1, $2, $3::jsonpath, $4, $5, $6)"""
 
 
 class PlainPage(Struct, frozen=True):
-    """What is asked. `path`: a jsonpath predicate; `after`: the id that the page begins behind."""
+    """What is asked. `path`: a jsonpath predicate; `after`: the id that the page begins behind;
+    `sought`: what each entity that fulfils the path must hold."""
 
     tenant: str
     type: str
     path: str | None
     after: str
     limit: int
+    sought: tuple[Sought, ...] = ()
 
     def parameters(
         self, now: datetime | None
@@ -58,7 +64,8 @@ def plain_page_of(query: Query, expand: Expand, after: str) -> PlainPage | None:
     if tree is not None and not is_in_document(tree):
         return None
     path = None if tree is None else to_jsonpath(tree, expand)
-    return PlainPage(query.tenant, name, path, after, query.limit)
+    sought = sought_of(tree, expand)
+    return PlainPage(query.tenant, name, path, after, query.limit, sought)
 
 
 def plain_answer(page: PlainPage, body: str | None, told: int, last_id: str) -> PlainAnswer | None:

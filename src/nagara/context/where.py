@@ -14,6 +14,7 @@ from nagara.context.model import GeoQuery, Query, Selector
 from nagara.context.q import Node, expand_values, parse_q
 from nagara.context.q_sql import Expand, to_sql
 from nagara.context.selection import scope_regex
+from nagara.context.sought import Sought, having, sought_of
 
 METRES_PER_DEGREE = 111_195.0  # of latitude, on the sphere of nagara.values.geo
 #: Types that are read each in the order of its index; more are read together and sorted.
@@ -88,6 +89,16 @@ def conditions(
         where.add("(" + " or ".join(_selector(where, s) for s in query.selectors) + ")")
         return where, []
     return where, type_branches(where, query.types, query.types_all)
+
+
+def sought_in(query: Query, expand: Expand) -> tuple[Sought, ...]:
+    """What each entity that fulfils a query must hold, where it names its types one by one."""
+    if not query.types or query.types_all or query.selectors or query.ids:
+        return ()
+    found = (*sought_of(tree_of(query, expand), expand), *query.also_sought)
+    if len(query.attrs) == 1:
+        found += having([expand(query.attrs[0])])
+    return found
 
 
 def name_conditions(where: Where, query: Query) -> list[str]:

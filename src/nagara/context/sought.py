@@ -1,0 +1,193 @@
+"""What a query's terms say about where to look: values that an entity must hold somewhere.
+
+Only for finding candidates: what is said here is necessary, never sufficient. An entity that is
+found is still tested by the whole query, so that a bound may be wider than the term's, but never
+narrower.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from msgspec import Struct
+
+from nagara.context.q import And, Between, Node, Or, Term
+from nagara.context.q_sql import (
+    INSIDE_HOLDERS,
+    LINK_HOLDERS,
+    MEMBERS,
+    Expand,
+    quoted,
+    values_for,
+)
+from nagara.context.q_times import instant_of
+
+#: Any attribute: what is sought may lie in each of them.
+ANY = "*"
+#: Texts are known by their beginnings (13_lookups.sql).
+TEXT_CHARS = 100
+#: Values of one term that are looked up each by itself; beyond, walking is as good.
+RANGES_MAX = 50
+#: Conditions of a query that are looked up; any one of them narrows it.
+SOUGHT_MAX = 4
+_WIDE, _NARROW = 1e300, 1e-300  # context.near_number
+#: Behind every text that goes on from another.
+_LAST = "\U0010ffff"
+
+
+class Range(Struct, frozen=True):
+    """Numbers, or texts, from `low` to `high`, both included; None: no bound."""
+
+    low: float | str | None
+    high: float | str | None
+    is_text: bool
+
+
+class Place(Struct, frozen=True):
+    """Where in a document: the attribute, the jsonpath of its instances, and those of what they
+    hold."""
+
+    attr: str
+    instances: str
+    holders: tuple[str, ...]
+
+
+class Sought(Struct, frozen=True):
+    """An entity holds a value in one of the ranges there; without ranges, anything at all."""
+
+    place: Place
+    ranges: tuple[Range, ...] = ()
+
+
+def sought_of(node: Node | None, expand: Expand) -> tuple[Sought, ...]:
+    """What each entity that fulfils a tree must hold: all of these. Empty where nothing is said."""
+    if node is None:
+        return ()
+    if isinstance(node, And):
+        found = [one for part in node.parts for one in sought_of(part, expand)]
+        return tuple(dict.fromkeys(found))[:SOUGHT_MAX]
+    one = _either(node.parts, expand) if isinstance(node, Or) else _of_term(node, expand)
+    return () if one is None else (one,)
+
+
+def having(names: Iterable[str]) -> tuple[Sought, ...]:
+    """For each attribute: that it is there. Names are canonical."""
+    return tuple(Sought(_place((name,), None, (), as_it_is)) for name in names)
+
+
+def as_it_is(name: str) -> str:
+    """For canonical names: nothing to expand."""
+    return name
+
+
+def holding(name: str, op: str, values: Sequence[Any]) -> Sought | None:
+    """What a comparison of an attribute's own value says, of another language than `q`; `op` as
+    there. None where it says nothing that can be looked up: texts have another order there."""
+    ranges = _ranges(op, values, as_instants=False)
+    if ranges is None or (op != "==" and any(r.is_text for r in ranges)):
+        return None
+    return Sought(_place((name,), None, (), as_it_is), ranges)
+
+
+def observed_between(start: datetime | None, end: datetime | None) -> Sought:
+    """Any attribute was observed in this time."""
+    low = None if start is None else start.timestamp()
+    high = None if end is None else end.timestamp()
+    place = Place(ANY, "$.*[*]", ('$.*[*]."observedAt"',))
+    return Sought(place, (Range(low, high, False),))
+
+
+def _either(parts: Sequence[Node], expand: Expand) -> Sought | None:
+    """Alternatives about one and the same place are one set of ranges."""
+    found = [_of_term(part, expand) if isinstance(part, Term) else None for part in parts]
+    made = [one for one in found if one is not None]
+    if len(made) < len(found) or len({one.place for one in made}) > 1:
+        return None
+    if not all(one.ranges for one in made):
+        return Sought(made[0].place)
+    ranges = tuple(dict.fromkeys(r for one in made for r in one.ranges))
+    return Sought(made[0].place, ranges) if len(ranges) <= RANGES_MAX else None
+
+
+def _of_term(term: Term, expand: Expand) -> Sought | None:
+    path = term.path
+    if path.link is not None or path.is_system_time or term.op not in (None, *_BOUNDS):
+        return None
+    names = path.names
+    member = names[-1] if len(names) > 1 and names[-1] in MEMBERS else None
+    place = _place(names[:-1] if member else names, member, path.inside, expand)
+    if term.op is None:
+        return Sought(place)
+    values = dict.fromkeys((*values_for(term, True), *values_for(term, False)))
+    ranges = _ranges(term.op, list(values), as_instants=True)
+    return None if ranges is None else Sought(place, ranges)
+
+
+def _place(
+    names: Sequence[str], member: str | None, inside: tuple[str, ...], expand: Expand
+) -> Place:
+    """The counterpart of the holders of `nagara.context.q_sql`: all of them, whatever is asked."""
+    attr = expand(names[0])
+    at = "$" + "".join(f".{quoted(expand(name))}[*]" for name in names)
+    if member is not None:
+        held = [quoted(member)]
+    elif inside == ("*",):
+        held = ["languageMap.*", "value.*", "json.*"]
+    elif inside:
+        steps = "".join(".*" if step == "*" else f".{quoted(step)}" for step in inside)
+        held = [f"{holder}{steps}" for holder in INSIDE_HOLDERS]
+    else:
+        held = ["value", 'value."@value"', "valueList", "json", "vocab"]
+        held += [*LINK_HOLDERS, "objectList.object"]
+    # A filter opens an array, and the comparison in it what lies in there.
+    return Place(attr, at, tuple(f"{at}.{holder}[*][*]" for holder in held))
+
+
+_BOUNDS = ("==", ">", ">=", "<", "<=")
+
+
+def _ranges(op: str, values: Sequence[Any], as_instants: bool) -> tuple[Range, ...] | None:
+    if len(values) > RANGES_MAX or not values or op not in _BOUNDS:
+        return None
+    made = [_range(op, value, as_instants) for value in values]
+    found = [one for one in made if one is not None]
+    return tuple(found) if len(found) == len(made) else None
+
+
+def _range(op: str, value: Any, as_instants: bool) -> Range | None:
+    low, high = (value.low, value.high) if isinstance(value, Between) else (value, value)
+    first, last = _bound(low, as_instants, False), _bound(high, as_instants, True)
+    if first is None or last is None or first[1] != last[1]:
+        return None
+    if op in (">", ">="):
+        return Range(first[0], None, first[1])
+    if op in ("<", "<="):
+        return Range(None, last[0], last[1])
+    return Range(first[0], last[0], first[1])
+
+
+def _bound(value: Any, as_instants: bool, is_last: bool) -> tuple[float | str, bool] | None:
+    """A value as it is kept, and whether as a text."""
+    if isinstance(value, bool):
+        return ("true" if value else "false"), True
+    if isinstance(value, int | float):
+        return _near(value), False
+    if not isinstance(value, str):
+        return None
+    at = instant_of(value) if as_instants else None
+    if at is not None and not at.microsecond:
+        # With or without fractions of a second: all that begin so.
+        said = at.strftime("%Y-%m-%dT%H:%M:%S")
+        return (said + _LAST if is_last else said), True
+    return value[:TEXT_CHARS], True
+
+
+def _near(number: int | float) -> float:
+    if number == 0 or abs(number) < _NARROW:
+        return 0.0
+    if abs(number) > _WIDE:
+        return math.copysign(math.inf, number)
+    return float(number)

@@ -27,6 +27,7 @@ from nagara.context.history import read_history, read_series
 from nagara.context.history_fold import HistoryKeeper
 from nagara.context.live import Live
 from nagara.context.log import Reader, ReaderRunner, ReaderState, Tail
+from nagara.context.lookups import Lookups
 from nagara.context.model import Count, Entity, Op, Page, Query, Sample, Written
 from nagara.context.plain import PlainAnswer, PlainPage
 from nagara.context.plan import Within
@@ -70,6 +71,7 @@ class Context:
     ) -> None:
         self.db = db
         self.keeper = HistoryKeeper(db, history_kept)
+        self.lookups = Lookups(db)
         self.clock = CityClock()
         self.cache = Cache()
         self.tail = Tail(db, self.cache)
@@ -94,6 +96,7 @@ class Context:
         self.spawn(Task("context.follow", self.tail.follow))
         self.spawn(Task("context.sweep", self._sweep_for_ever))
         self.spawn(Task("context.history", self.keeper.run))
+        self.spawn(Task("context.lookups", self.lookups.run))
         for reader in readers:
             self.add_reader(reader)
 
@@ -225,7 +228,7 @@ class Context:
         """One page of the entities that fulfil a query."""
         query = msgspec.structs.replace(query, at=await self._swept_now())
         async with self.db.acquire() as conn:
-            return await query_page(conn, query, expand)
+            return await query_page(conn, query, expand, self.lookups)
 
     async def query_held(
         self, query: Query, expand: Expand = as_written
@@ -233,7 +236,7 @@ class Context:
         """As `query`, but the entities encoded as they lie in the store."""
         query = msgspec.structs.replace(query, at=await self._swept_now())
         async with self.db.acquire() as conn:
-            return await query_held(conn, query, expand)
+            return await query_held(conn, query, expand, self.lookups)
 
     async def query_plain(
         self, query: Query, expand: Expand = as_written
@@ -242,13 +245,13 @@ class Context:
         `query_held`."""
         query = msgspec.structs.replace(query, at=await self._swept_now())
         async with self.db.acquire() as conn:
-            return await query_plain(conn, query, expand)
+            return await query_plain(conn, query, expand, self.lookups)
 
     async def read_plain(self, page: PlainPage) -> PlainAnswer | None:
         """A page that was compiled before; None: ask `query_held`."""
         now = await self._swept_now()
         async with self.db.acquire() as conn:
-            return await read_plain(conn, page, now)
+            return await read_plain(conn, page, now, self.lookups)
 
     async def query_all(self, query: Query) -> list[Entity]:
         """All entities that fulfil a query, page by page; for what is known to be few."""
@@ -265,13 +268,13 @@ class Context:
         """How many entities fulfil a query."""
         query = msgspec.structs.replace(query, at=await self._swept_now())
         async with self.db.acquire() as conn:
-            return (await count_entities(conn, query, expand)).total
+            return (await count_entities(conn, query, expand, self.lookups)).total
 
     async def count_entities(self, query: Query, expand: Expand = as_written) -> Count:
         """How many entities fulfil a query, and whether that is an estimate."""
         query = msgspec.structs.replace(query, at=await self._swept_now())
         async with self.db.acquire() as conn:
-            return await count_entities(conn, query, expand)
+            return await count_entities(conn, query, expand, self.lookups)
 
     async def history(
         self,

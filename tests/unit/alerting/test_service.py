@@ -125,7 +125,7 @@ async def test_in_a_tenant_clients_may_spoil_an_alert_and_hold_up_no_value(town:
 
     taken = record.alert_id(town.city.code, "air.pm25.watch", station, town.now)
     odd = {"type": "Property", "value": {"a": ["nonsense"]}}
-    spoilt = {name: odd for name in (noun.SEVERITY, noun.SEVERITY_PEAK, noun.DATE_ISSUED)}
+    spoilt = dict.fromkeys((noun.SEVERITY, noun.SEVERITY_PEAK, noun.DATE_ISSUED), odd)
     await town.context.write(
         Create(Entity(taken, ("Building",), spoilt)), actor="test", tenant=tenant
     )

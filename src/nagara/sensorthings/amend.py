@@ -7,7 +7,7 @@ from typing import Any
 from nagara.context import Context
 from nagara.context.amending import amend_value
 from nagara.context.ngsi.temporal.errors import InstanceNotFound
-from nagara.guard.identity import Actor
+from nagara.sensorthings.doer import Doer
 from nagara.sensorthings.errors import ThingNotFound
 from nagara.sensorthings.make import StreamRef
 
@@ -17,10 +17,11 @@ async def amend(
     stream: StreamRef,
     seq: int,
     after: dict[str, Any] | None,
-    actor: Actor,
+    doer: Doer,
 ) -> None:
     """Put another instance in the place of one, or none. Raises `ThingNotFound`."""
     try:
-        await amend_value(context, stream.thing, stream.attr, seq, after, actor.name_for_audit)
+        name = doer.actor.name_for_audit
+        await amend_value(context, stream.thing, stream.attr, seq, after, name, doer.tenant)
     except InstanceNotFound as error:
         raise ThingNotFound(kind="Observation", id=str(seq)) from error

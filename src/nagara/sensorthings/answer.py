@@ -7,10 +7,10 @@ from typing import Any
 from msgspec import Struct
 
 from nagara.context import Context
-from nagara.guard.identity import Actor
 from nagara.sensorthings import show
 from nagara.sensorthings.bodies import read_id
 from nagara.sensorthings.discover import Streams
+from nagara.sensorthings.doer import Doer
 from nagara.sensorthings.errors import BodyInvalid, BodyTooMuch, MethodUnfit, PathUnknown
 from nagara.sensorthings.json_patch import changed_by
 from nagara.sensorthings.make import Heard, Maker
@@ -19,7 +19,7 @@ from nagara.sensorthings.options import Options, read_options
 from nagara.sensorthings.paths import Place, read_path
 from nagara.sensorthings.read import Found, Reading, Row
 from nagara.sensorthings.select import Where
-from nagara.sensorthings.service import Doer, Writing
+from nagara.sensorthings.service import Writing
 from nagara.values.errors import Problem
 
 #: Requirements classes (OGC 18-088 clause 7), as the service's settings name them.
@@ -78,13 +78,13 @@ class Answering:
 
     # -- reading ------------------------------------------------------------------------------
 
-    async def get(self, path: str, query: str, root: str, actor: Actor) -> Answer:
+    async def get(self, path: str, query: str, root: str, doer: Doer) -> Answer:
         """GET of any path (clause 9)."""
         place = read_path(path)
         options = read_options(query, place.set)
         await self.streams.caught_up(patient=False)
         async with self.context.db.acquire() as conn:
-            reading = self.writing.reading(conn, actor)
+            reading = self.writing.reading(conn, doer)
             found = await reading.find(place)
             if not found.one:
                 listed = await reading.page(found, options)
@@ -113,7 +113,7 @@ class Answering:
         await self.streams.caught_up(patient=False)
         under: tuple[EntitySet, Row] | None = None
         async with self.context.db.acquire() as conn:
-            reading = self.writing.reading(conn, doer.actor)
+            reading = self.writing.reading(conn, doer)
             if len(place.steps) > 1:
                 before = Place(place.steps[:-1])
                 found = await reading.find(before)
@@ -121,7 +121,7 @@ class Answering:
         number = await self.writing.create(place.set, under, body, doer)
         location = f"{root}/{place.set.name}({number})"
         async with self.context.db.acquire() as conn:
-            reading = self.writing.reading(conn, doer.actor)
+            reading = self.writing.reading(conn, doer)
             row = await reading.find_one(place.set, Where(key=number))
         shown = None if row is None else show.show(place.set, row, Options(), root)
         return Answer(201, shown, location)
@@ -131,7 +131,7 @@ class Answering:
         found, row = await self._one(path, "PUT" if whole else "PATCH", doer)
         await self.writing.change(found, row, body, whole, doer)
         async with self.context.db.acquire() as conn:
-            reading = self.writing.reading(conn, doer.actor)
+            reading = self.writing.reading(conn, doer)
             after = await reading.find_one(found.of, Where(key=row["id"]))
         location = f"{root}/{found.of.name}({row['id']})"
         shown = None if after is None else show.show(found.of, after, Options(), root)
@@ -157,7 +157,7 @@ class Answering:
             raise MethodUnfit(method=method, path=path[:80])
         await self.streams.caught_up(patient=False)
         async with self.context.db.acquire() as conn:
-            reading = self.writing.reading(conn, doer.actor)
+            reading = self.writing.reading(conn, doer)
             found = await reading.find(place)
             return found, await reading.get(found.of, found.where)
 
@@ -171,7 +171,7 @@ class Answering:
         outcome: list[Heard | str] = []
         heard: list[tuple[Maker, Heard]] = []
         async with self.context.db.acquire() as conn:
-            reading = self.writing.reading(conn, doer.actor)
+            reading = self.writing.reading(conn, doer)
             for group in body:
                 for value in _values(group):
                     if len(outcome) >= VALUES_MAX:
@@ -243,7 +243,7 @@ def _property(of: EntitySet, row: Row, place: Place) -> Answer:
         value = show.pick(value, tuple(rest))
     if value is None:
         return Answer(204)
-    label = rest[-1] if rest else ("@iot.id" if name == "id" else name)
+    label = place.label if rest else ("@iot.id" if name == "id" else name)
     if place.form != "value":
         return Answer(200, {label: value})
     if isinstance(value, str):

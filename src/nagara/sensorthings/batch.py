@@ -66,6 +66,14 @@ async def run(body: Any, root: str, act: Act, together: ActTogether, say: Say) -
     return Answer(200, {"responses": [answers[at] for at in range(len(requests))]})
 
 
+def writes(body: Any) -> bool:
+    """Whether a batch asks for more than reading."""
+    requests = body.get("requests") if isinstance(body, dict) else None
+    return isinstance(requests, list) and any(
+        isinstance(one, dict) and str(one.get("method")).lower() != "get" for one in requests
+    )
+
+
 async def _run_group(
     members: list[int],
     requests: list[dict[str, Any]],

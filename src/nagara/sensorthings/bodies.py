@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from nagara.context.geometry import demand_geometry
-from nagara.sensorthings.errors import BodyInvalid
+from nagara.sensorthings.errors import BodyInvalid, BodyTooMuch
 from nagara.sensorthings.model import EntitySet
 from nagara.values.geo import GeometryInvalid
 from nagara.values.time import InstantUnreadable, format_instant, parse_instant
@@ -18,6 +18,8 @@ from nagara.values.units import UNITS
 from nagara.vocab.attribute import property_of
 
 Attrs = dict[str, Any]
+#: Entities of one request: a network of a thousand stations with its sensors.
+MADE_MAX = 5_000
 TEXT_CHARS_MAX = 20_000
 _GEOMETRIES = frozenset(
     {"Point", "MultiPoint", "LineString", "MultiLineString", "Polygon", "MultiPolygon",
@@ -205,3 +207,17 @@ def read_id(of: EntitySet, said: Any) -> int:
     if text.isascii() and text.isdecimal() and len(text) < 19:
         return int(text)
     raise BodyInvalid(kind=of.one, reason=f"“{str(said)[:40]}” is no @iot.id")
+
+
+def list_of(of: EntitySet, nav: str, body: dict[str, Any]) -> list[Any]:
+    """What a body has under a navigation property. Raises `BodyInvalid`, `BodyTooMuch`."""
+    said = body.get(nav)
+    if said is None:
+        return []
+    if isinstance(said, dict):
+        return [said]
+    if not isinstance(said, list):
+        raise BodyInvalid(kind=of.one, reason=f"“{nav}” is a list")
+    if len(said) > MADE_MAX:
+        raise BodyTooMuch(what="entities", limit=MADE_MAX)
+    return said

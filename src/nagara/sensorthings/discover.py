@@ -11,11 +11,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
+from collections.abc import Iterable
 from typing import Any
 from urllib.parse import quote
 
-from nagara.context import Change, Context, Create, Entity, Reader
+from nagara.context import Change, Context, Create, Entity, Reader, Task
 from nagara.context.errors import EntityAlreadyExists
+from nagara.context.log import ReaderRunner
 from nagara.context.model import default_instance
 from nagara.context.store import Conn
 from nagara.guard.policy import KEPT_BY_ROOMS
@@ -51,9 +53,11 @@ class Streams:
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._known: OrderedDict[str, set[str]] = OrderedDict()
-        self._numbers: dict[str, int] = {}  # ids of sensors and properties made here
-        self._features: set[tuple[str, str, str]] = set()
+        #: (tenant, id) → attributes; numbers of the sensors and properties made here.
+        self._known: OrderedDict[tuple[str, str], set[str]] = OrderedDict()
+        self._numbers: dict[tuple[str, str], int] = {}
+        self._features: set[tuple[str, str, str, str]] = set()
+        self._is_awake = False  # whether this process has been at the head of the log once
 
     def reader(self) -> Reader:
         """The reader of the change log."""
@@ -68,19 +72,22 @@ class Streams:
                 [(u.code, u.sign, u.quantity) for u in UNITS.values()],
             )
 
-    def forget(self, entity_id: str) -> None:
+    def forget(self, tenant: str, entity_id: str) -> None:
         """Look anew at the streams of an entity with its next value."""
-        self._known.pop(entity_id, None)
+        self._known.pop((tenant, entity_id), None)
 
     async def caught_up(self, patient: bool) -> None:
         """Wait until what is in the log now has been seen.
 
-        Raises `NotYetSeen` after a write (`patient`); a read is answered with what is known.
+        Raises `NotYetSeen` after a write (`patient`); a read is answered with what is known, once
+        all that was there at the start is.
         """
-        runner = self._context.readers.get(READER)
+        runner = self._context.readers.get(READER) or self._follow()
         head = self._context.tail.head
-        if runner is None or runner.seq >= head:
+        if runner.seq >= head:
+            self._is_awake = True
             return
+        patient = patient or not self._is_awake
         until = time.monotonic() + (CATCH_UP_S if patient else LOOK_S_MAX)
         while runner.seq < head:
             if time.monotonic() > until:
@@ -88,22 +95,35 @@ class Streams:
                     raise NotYetSeen(retry_after_s=2)
                 return
             await asyncio.sleep(0.001)
+        self._is_awake = True
+
+    def _follow(self) -> ReaderRunner:
+        """Begin to follow the log: in a bare city, where no room works until it is asked."""
+        self._context.spawn(Task("sensorthings.units", self.begin))
+        return self._context.add_reader(self.reader())
 
     # -- reading the log ----------------------------------------------------------------------
 
     async def handle(self, changes: list[Change]) -> None:
         """Number the streams of these changes, and keep the sets."""
+        by_tenant: dict[str, list[Change]] = {}
+        for change in changes:
+            # What the city's rooms keep is no Thing; a tenant's entities are nobody's but its own.
+            if change.tenant or NO_THINGS.isdisjoint(change.types):
+                by_tenant.setdefault(change.tenant, []).append(change)
+        for tenant, its_own in by_tenant.items():
+            await self._handle(tenant, its_own)
+
+    async def _handle(self, tenant: str, changes: list[Change]) -> None:
         made: dict[str, None] = {}  # in order: streams are numbered as they were made
         gone: dict[str, int] = {}
         fresh: dict[tuple[str, str], int] = {}
         features: set[tuple[str, str, str]] = set()
         for change in changes:
-            if change.tenant or not NO_THINGS.isdisjoint(change.types):
-                continue
             if change.op == "delete":
                 gone[change.id] = change.seq
                 made.pop(change.id, None)
-                self._known.pop(change.id, None)
+                self._known.pop((tenant, change.id), None)
                 continue
             gone.pop(change.id, None)
             is_ours = any(t in BY_TYPE for t in change.types)
@@ -114,15 +134,15 @@ class Streams:
             self._values(change, fresh, features)
         if not (made or gone or fresh or features):
             return
-        await self._keep(made, gone, fresh, features)
+        await self._keep(tenant, made, gone, fresh, features)
         for entity_id, attr in fresh:
-            self._known.setdefault(entity_id, set()).add(attr)
-            self._known.move_to_end(entity_id)
+            self._known.setdefault((tenant, entity_id), set()).add(attr)
+            self._known.move_to_end((tenant, entity_id))
         while len(self._known) > KNOWN_MAX:
             self._known.popitem(last=False)
         if len(self._features) > KNOWN_MAX:
             self._features.clear()
-        self._features |= features
+        self._features |= {(tenant, *use) for use in features}
 
     def _values(
         self,
@@ -130,7 +150,7 @@ class Streams:
         fresh: dict[tuple[str, str], int],
         features: set[tuple[str, str, str]],
     ) -> None:
-        known = self._known.get(change.id, ())
+        known = self._known.get((change.tenant, change.id), ())
         for name, attribute in change.attrs.items():
             instance = default_instance(attribute)
             if instance is None or not is_value(instance):
@@ -140,75 +160,86 @@ class Streams:
             said = instance.get("featureOfInterest")
             if isinstance(said, dict) and isinstance(said.get("object"), str):
                 use = (change.id, name, said["object"])
-                if use not in self._features:
+                if (change.tenant, *use) not in self._features:
                     features.add(use)
 
     async def _keep(
         self,
+        tenant: str,
         made: dict[str, None],
         gone: dict[str, int],
         fresh: dict[tuple[str, str], int],
         features: set[tuple[str, str, str]],
     ) -> None:
         async with self._context.db.acquire() as conn:
-            rows = await list_described(conn, {*made, *(entity_id for entity_id, _ in fresh)})
+            rows = await list_described(
+                conn, tenant, {*made, *(entity_id for entity_id, _ in fresh)}
+            )
         wanted = {(e, a): seq for (e, a), seq in fresh.items() if e in rows}
         async with self._context.db.acquire() as conn, conn.transaction():
-            await forget_deleted(conn, list(gone))
-            await self._sets(conn, [rows[e] for e in made if e in rows])
-            for pair in await numbered(conn, list(wanted)):
+            await forget_deleted(conn, tenant, list(gone))
+            await self._sets(conn, tenant, [rows[e] for e in made if e in rows])
+            for pair in await numbered(conn, tenant, list(wanted)):
                 del wanted[pair]
-        await self._describe(wanted, rows)
+        await self._describe(tenant, wanted, rows)
         async with self._context.db.acquire() as conn, conn.transaction():
-            await self._streams(conn, rows, wanted)
+            await self._streams(conn, tenant, rows, wanted)
             await conn.execute(
                 """insert into sensorthings.link (kind, a, b)
                    select 'f', f.no, d.id
                    from unnest($1::text[], $2::text[], $3::text[]) as w(thing, attr, feature)
-                   join context.entity e on e.tenant = '' and e.id = w.thing
-                   join context.entity f on f.tenant = '' and f.id = w.feature
+                   join context.entity e on e.tenant = $4 and e.id = w.thing
+                   join context.entity f on f.tenant = $4 and f.id = w.feature
                    join sensorthings.datastream d on d.no = e.no and d.attr = w.attr
                    on conflict do nothing""",
                 [u[0] for u in features],
                 [u[1] for u in features],
                 [u[2] for u in features],
+                tenant,
             )
 
     # -- what describes a stream that SensorThings did not make --------------------------------
 
     async def _describe(
-        self, wanted: dict[tuple[str, str], int], rows: dict[str, Described]
+        self, tenant: str, wanted: dict[tuple[str, str], int], rows: dict[str, Described]
     ) -> None:
         """Sensors and observed properties of new streams, made where there is none yet."""
         needed: dict[str, Entity] = {}
         for entity_id, attr in wanted:
             for entity in (_sensor(rows[entity_id]), _observed(attr)):
-                if entity.id not in self._numbers:
+                if (tenant, entity.id) not in self._numbers:
                     needed[entity.id] = entity
         if not needed:
             return
-        async with self._context.db.acquire() as conn:
-            self._numbers.update(await numbers_of(conn, needed))
+        await self._look_up(tenant, needed)
         for entity_id, entity in needed.items():
-            if entity_id in self._numbers:
+            if (tenant, entity_id) in self._numbers:
                 continue
             try:
-                await self._context.write(Create(entity), actor=ACTOR)
+                await self._context.write(Create(entity), actor=ACTOR, tenant=tenant)
             except EntityAlreadyExists:
                 continue
+        await self._look_up(tenant, needed)
+
+    async def _look_up(self, tenant: str, ids: Iterable[str]) -> None:
         async with self._context.db.acquire() as conn:
-            self._numbers.update(await numbers_of(conn, needed))
+            found = await numbers_of(conn, tenant, ids)
+        self._numbers.update({(tenant, entity_id): no for entity_id, no in found.items()})
 
     async def _streams(
-        self, conn: Conn, rows: dict[str, Described], wanted: dict[tuple[str, str], int]
+        self,
+        conn: Conn,
+        tenant: str,
+        rows: dict[str, Described],
+        wanted: dict[tuple[str, str], int],
     ) -> None:
         if not wanted:
             return
         seen = [(rows[e], attr, seq) for (e, attr), seq in wanted.items()]
         await conn.execute(
-            """insert into sensorthings.datastream as d (no, attr, slot, sensor, property)
-               select w.no, w.attr, coalesce((select max(m.slot) + 1 from sensorthings.datastream m
-                      where m.no = w.no), 0)
+            """insert into sensorthings.datastream as d (tenant, no, attr, slot, sensor, property)
+               select $5, w.no, w.attr, coalesce((select max(m.slot) + 1
+                          from sensorthings.datastream m where m.no = w.no), 0)
                       + row_number() over (partition by w.no order by w.attr) - 1,
                       w.sensor, w.property
                from unnest($1::bigint[], $2::text[], $3::bigint[], $4::bigint[])
@@ -218,8 +249,9 @@ class Streams:
                on conflict do nothing""",
             [row.no for row, _, _ in seen],
             [attr for _, attr, _ in seen],
-            [self._numbers[_sensor(row).id] for row, _, _ in seen],
-            [self._numbers[_observed(attr).id] for _, attr, _ in seen],
+            [self._numbers[tenant, _sensor(row).id] for row, _, _ in seen],
+            [self._numbers[tenant, _observed(attr).id] for _, attr, _ in seen],
+            tenant,
         )
         await conn.execute(
             """update sensorthings.datastream d set ended = false, since = w.seq - 1
@@ -231,10 +263,12 @@ class Streams:
         )
         numbers = [row.no for row, _, _ in seen]
         await conn.execute(
-            """insert into sensorthings.member (kind, no)
-               select k::"char", n from unnest($1::bigint[]) n, unnest(array['t', 'l', 'f', 'h']) k
+            """insert into sensorthings.member (tenant, kind, no)
+               select $2, k::"char", n
+               from unnest($1::bigint[]) n, unnest(array['t', 'l', 'f', 'h']) k
                on conflict do nothing""",
             numbers,
+            tenant,
         )
         await conn.execute(  # it is, and was, where its own location is, unless it names Locations
             """insert into sensorthings.link (kind, a, b) select k::"char", e.no, e.no
@@ -246,10 +280,10 @@ class Streams:
 
     # -- entities of the sets ------------------------------------------------------------------
 
-    async def _sets(self, conn: Conn, rows: list[Described]) -> None:
+    async def _sets(self, conn: Conn, tenant: str, rows: list[Described]) -> None:
         members: list[tuple[str, int]] = []
         links: list[tuple[str, int, str]] = []
-        known = await things_among(conn, rows)
+        known = await things_among(conn, tenant, rows)
         rows = [row for row in rows if row.no in known or any(t in BY_TYPE for t in row.types)]
         for row in rows:
             letters = [LETTERS[t] for t in row.types if t in LETTERS]
@@ -268,23 +302,25 @@ class Streams:
             [row.no for row in rows],
         )
         await conn.execute(
-            """insert into sensorthings.member (kind, no)
-               select k::"char", n from unnest($1::text[], $2::bigint[]) as w(k, n)
+            """insert into sensorthings.member (tenant, kind, no)
+               select $3, k::"char", n from unnest($1::text[], $2::bigint[]) as w(k, n)
                on conflict do nothing""",
             [m[0] for m in members],
             [m[1] for m in members],
+            tenant,
         )
         await conn.execute(
             """insert into sensorthings.link (kind, a, b) select w.k::"char", w.a, e.no
                from unnest($1::text[], $2::bigint[], $3::text[]) as w(k, a, id)
-               join context.entity e on e.tenant = '' and e.id = w.id on conflict do nothing""",
+               join context.entity e on e.tenant = $4 and e.id = w.id on conflict do nothing""",
             [link[0] for link in links],
             [link[1] for link in links],
             [link[2] for link in links],
+            tenant,
         )
         for row in rows:
             if "Datastream" in row.types:
-                await keep_own_stream(conn, row)
+                await keep_own_stream(conn, tenant, row)
 
 
 def is_value(instance: dict[str, Any]) -> bool:

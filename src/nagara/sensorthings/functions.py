@@ -7,16 +7,8 @@ from shapely import Point
 from nagara.sensorthings.errors import OptionInvalid
 from nagara.sensorthings.geography import read_wkt
 from nagara.sensorthings.odata import Call, Value
-from nagara.sensorthings.sql import (
-    MAX_INSTANT,
-    MIN_INSTANT,
-    Scope,
-    Sql,
-    Statement,
-    number,
-    text,
-    value,
-)
+from nagara.sensorthings.sql import MAX_INSTANT, MIN_INSTANT, number, text, value
+from nagara.sensorthings.statement import Scope, Sql, Statement
 
 _PARTS = {"year", "month", "day", "hour", "minute"}
 

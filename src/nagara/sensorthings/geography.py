@@ -14,13 +14,14 @@ from typing import Any
 
 import shapely
 from asyncpg import Box
+from msgspec import Struct
 from shapely.geometry.base import BaseGeometry
 
 from nagara.context.store import Conn
 from nagara.sensorthings.errors import OptionInvalid, OptionTooComplex
 from nagara.sensorthings.model import SETS, EntitySet
 from nagara.sensorthings.odata import Apply, Call, Node, Path, Value
-from nagara.sensorthings.sql import GeoHit
+from nagara.sensorthings.statement import GeoHit
 
 #: Places whose exact shape is looked at for one predicate: 0.2 s of work.
 CANDIDATES_MAX = 20_000
@@ -63,24 +64,32 @@ def read_wkt(text: str, option: str) -> BaseGeometry:
     return made
 
 
-async def settle(conn: Conn, node: Node, of: EntitySet, option: str) -> Any:
+async def settle(conn: Conn, node: Node, of: EntitySet, option: str, tenant: str = "") -> Any:
     """The tree with every geographic predicate replaced by what fulfils it."""
     left = [GEO_MAX]
-    return await _settle(conn, node, of, option, left)
+    return await _settle(_Asked(conn, option, tenant), node, of, left)
 
 
-async def _settle(conn: Conn, node: Any, of: EntitySet, option: str, left: list[int]) -> Any:
+class _Asked(Struct, frozen=True):
+    """Of what places are asked for: the option that asks, and whose tenant."""
+
+    conn: Conn
+    option: str
+    tenant: str
+
+
+async def _settle(ask: _Asked, node: Any, of: EntitySet, left: list[int]) -> Any:
     asked = _asked(node)
     if asked is not None:
         path, call, op, limit = asked
         left[0] -= 1
         if left[0] < 0:
-            raise OptionTooComplex(option=option, what="geographic terms", limit=GEO_MAX)
-        owner = _owner(path.steps, of, option)
-        numbers, inverted = await _find(conn, owner, call, op, limit, option)
+            raise OptionTooComplex(option=ask.option, what="geographic terms", limit=GEO_MAX)
+        owner = _owner(path.steps, of, ask.option)
+        numbers, inverted = await _find(ask, owner, call, op, limit)
         return GeoHit((*path.steps[:-1], "id"), tuple(numbers), inverted)
     if isinstance(node, Apply):
-        made = [await _settle(conn, a, of, option, left) for a in node.args]
+        made = [await _settle(ask, a, of, left) for a in node.args]
         return Apply(node.op, tuple(made))
     return node
 
@@ -126,11 +135,12 @@ def _owner(steps: tuple[str, ...], of: EntitySet, option: str) -> EntitySet:
 
 
 async def _find(
-    conn: Conn, owner: EntitySet, call: Call, op: str, limit: float, option: str
+    ask: _Asked, owner: EntitySet, call: Call, op: str, limit: float
 ) -> tuple[list[int], bool]:
     """The numbers that fulfil a predicate, or, inverted, those that do not."""
+    option = ask.option
     if call.name == "geo.length":
-        return await _by_length(conn, owner, op, limit, option)
+        return await _by_length(ask, owner, op, limit)
     literal = next((a for a in call.args if isinstance(a, Value) and a.kind == "geo"), None)
     if literal is None:
         raise OptionInvalid(
@@ -141,7 +151,7 @@ async def _find(
     if call.name == "geo.distance":
         far = op in ("gt", "ge", "ne")
         near = _COMPARE[{"gt": "le", "ge": "lt", "ne": "eq"}.get(op, op)]
-        rows = await _around(conn, owner, there, max(0.0, limit), option)
+        rows = await _around(ask, owner, there, max(0.0, limit))
         return await asyncio.to_thread(
             lambda: [no for no, here in rows if near(here.distance(there), limit)]
         ), far
@@ -165,18 +175,18 @@ async def _find(
         def holds(a: BaseGeometry, b: BaseGeometry) -> bool:
             return relation(a, b)
 
-    rows = await _around(conn, owner, there, margin, option)
+    rows = await _around(ask, owner, there, margin)
     return await asyncio.to_thread(
         lambda: [no for no, here in rows if (holds(here, there) if first else holds(there, here))]
     ), inverted
 
 
 async def _by_length(
-    conn: Conn, owner: EntitySet, op: str, limit: float, option: str
+    ask: _Asked, owner: EntitySet, op: str, limit: float
 ) -> tuple[list[int], bool]:
     """Points have no length: only what is larger than a point is measured."""
     points_fulfil = _COMPARE[op](0.0, limit)
-    rows = await _rows(conn, owner, "not (x.extent[0] ~= x.extent[1])", [], option)
+    rows = await _rows(ask, owner, "not (x.extent[0] ~= x.extent[1])", [])
     wanted = [no for no, here in rows if _COMPARE[op](_length(here), limit) != points_fulfil]
     return wanted, points_fulfil
 
@@ -186,34 +196,40 @@ def _length(here: BaseGeometry) -> float:
 
 
 async def _around(
-    conn: Conn, owner: EntitySet, there: BaseGeometry, margin: float | None, option: str
+    ask: _Asked, owner: EntitySet, there: BaseGeometry, margin: float | None
 ) -> list[tuple[int, BaseGeometry]]:
     if margin is None:
-        return await _rows(conn, owner, "true", [], option)
+        return await _rows(ask, owner, "true", [])
     west, south, east, north = there.bounds
     margin = min(margin, 1000.0)
     box = Box((east + margin, north + margin), (west - margin, south - margin))
-    return await _rows(conn, owner, "x.extent && $1::box", [box], option)
+    return await _rows(ask, owner, "x.extent && $2::box", [box])
 
 
 async def _rows(
-    conn: Conn, owner: EntitySet, where: str, parameters: list[Any], option: str
+    ask: _Asked, owner: EntitySet, where: str, parameters: list[Any]
 ) -> list[tuple[int, BaseGeometry]]:
     if owner.name == "Datastreams":  # an area stands in no index: all that have one
-        sql = "select x.id, x.area::text as body from sensorthings.datastreams x where x.area is not null"  # noqa: E501
-        found = await conn.fetch(f"{sql} limit {CANDIDATES_MAX + 1}", timeout=5.0)
+        found = await ask.conn.fetch(
+            "select x.id, x.area::text as body from sensorthings.datastreams x"  # noqa: S608
+            f" where x.tenant = $1 and x.area is not null limit {CANDIDATES_MAX + 1}",
+            ask.tenant,
+            timeout=5.0,
+        )
         made = [(r["id"], _geojson(r["body"])) for r in found]
         rows = [(no, g) for no, g in made if g is not None]
     else:
-        found = await conn.fetch(
+        found = await ask.conn.fetch(
             f"select x.id, x.geometry from {owner.view} x"  # noqa: S608 - constants
-            f" where x.geometry is not null and {where} limit {CANDIDATES_MAX + 1}",
+            f" where x.tenant = $1 and x.geometry is not null and {where}"
+            f" limit {CANDIDATES_MAX + 1}",
+            ask.tenant,
             *parameters,
             timeout=5.0,
         )
         rows = [(r["id"], shapely.from_wkb(r["geometry"])) for r in found]
     if len(found) > CANDIDATES_MAX:
-        raise OptionTooComplex(option=option, what="places to look at", limit=CANDIDATES_MAX)
+        raise OptionTooComplex(option=ask.option, what="places to look at", limit=CANDIDATES_MAX)
     return rows
 
 

@@ -13,10 +13,12 @@ from msgspec import Struct
 
 from nagara.context import Create, Entity, Observe, Op, Patch, Upsert
 from nagara.sensorthings.bodies import (
+    MADE_MAX,
     Attrs,
     attribute_name,
     attrs_of,
     instance_of,
+    list_of,
     read_id,
     relation_of,
 )
@@ -28,8 +30,6 @@ from nagara.sensorthings.select import Where
 from nagara.values.time import parse_instant
 from nagara.vocab.attribute import property_of
 
-#: Entities of one request: a network of a thousand stations with its sensors.
-MADE_MAX = 5_000
 DEPTH_MAX = 8
 #: Attributes of a Thing that no stream may take.
 _TAKEN = frozenset({"id", "type", "name", "description", "properties", "location", "locations",
@@ -122,10 +122,10 @@ class Maker:
                 await self.place(thing, [urn])  # it is there now, and no longer where it was
         back = {"Sensors": "Sensor", "ObservedProperties": "ObservedProperty"}.get(of.name)
         if back is not None:
-            for one in _list(of, "Datastreams", body):
+            for one in list_of(of, "Datastreams", body):
                 await self.make(SETS["Datastreams"], one, (back, urn), depth + 1)
         if of.name == "FeaturesOfInterest":
-            for one in _list(of, "Observations", body):
+            for one in list_of(of, "Observations", body):
                 await self.make(SETS["Observations"], one, ("FeatureOfInterest", urn), depth + 1)
 
     async def _thing(self, urn: str, attrs: Attrs, body: Attrs, given: Attrs, depth: int) -> None:
@@ -136,9 +136,9 @@ class Maker:
         self.ops.insert(at, Create(Entity(urn, ("Thing",), attrs)))
         if places:
             await self.place(urn, places)
-        for one in _list(SETS["Things"], "Datastreams", body):
+        for one in list_of(SETS["Things"], "Datastreams", body):
             await self.make(SETS["Datastreams"], one, ("Thing", urn), depth + 1)
-        for one in _list(SETS["Things"], "HistoricalLocations", body):
+        for one in list_of(SETS["Things"], "HistoricalLocations", body):
             await self.make(SETS["HistoricalLocations"], one, ("Thing", urn), depth + 1)
 
     # -- links --------------------------------------------------------------------------------
@@ -193,7 +193,7 @@ class Maker:
         depth: int,
     ) -> list[str]:
         found = [str(given[nav])] if nav in given else []
-        for one in _list(SETS[target], nav, body):
+        for one in list_of(SETS[target], nav, body):
             linked = await self.urn_of(SETS[target], one)
             made = linked or (await self.make(SETS[target], one, None, depth + 1)).urn
             if made not in found:
@@ -209,8 +209,9 @@ class Maker:
                 """select l.id from context.entity t
                    join sensorthings.link k on k.kind = 'l' and k.a = t.no and k.b <> t.no
                    join context.entity l on l.no = k.b and not l.deleted
-                   where t.tenant = '' and t.id = $1""",
+                   where t.tenant = $2 and t.id = $1""",
                 thing,
+                self.reading.tenant,
             )
             self._places[thing] = [r["id"] for r in rows]
         return self._places[thing]
@@ -229,13 +230,13 @@ class Maker:
         self.ops.append(Create(Entity(urn, ("HistoricalLocation",), past)))
 
     async def _follow(self, thing: str, time: Attrs, places: list[str]) -> None:
-        """A Thing is where its newest HistoricalLocation says (historical-location-manual-
-        creation)."""
+        """A Thing is where its newest HistoricalLocation says (clause 10.2.1)."""
         newest = await self.reading.conn.fetchval(
             """select max(h.time) from sensorthings.historical h
                join context.entity e on e.no = h.thing
-               where e.tenant = '' and e.id = $1""",
+               where e.tenant = $2 and e.id = $1""",
             thing,
+            self.reading.tenant,
         )
         if newest is None and self._places.get(thing):
             newest = self.now  # it is put somewhere by the same request
@@ -258,7 +259,9 @@ class Maker:
     async def _attrs_of(self, urn: str) -> Attrs:
         if urn not in self._bodies:
             text = await self.reading.conn.fetchval(
-                "select doc::text from context.entity where tenant = '' and id = $1", urn
+                "select doc::text from context.entity where tenant = $2 and id = $1",
+                urn,
+                self.reading.tenant,
             )
             self._bodies[urn] = msgspec.json.decode(text) if text else {}
         return self._bodies[urn]
@@ -288,15 +291,16 @@ class Maker:
         }
         self.ops.append(Create(Entity(urn, (of.type,), attrs)))
         ref = StreamRef(thing, await self._types(thing), attr, unit)
-        for one in _list(of, "Observations", body):
+        for one in list_of(of, "Observations", body):
             await self.observe(one, ref, depth + 1, {})
         return urn, ref
 
     async def _types(self, thing: str) -> tuple[str, ...]:
         found = await self.reading.conn.fetchval(
             """select coalesce(types, array[type]) from context.entity
-               where tenant = '' and id = $1 and not deleted""",
+               where tenant = $2 and id = $1 and not deleted""",
             thing,
+            self.reading.tenant,
         )
         return tuple(found) if found else ("Thing",)
 
@@ -306,8 +310,9 @@ class Maker:
                 """select k.name from context.entity e cross join lateral (
                        select jsonb_object_keys(e.doc) as name union
                        select d.attr from sensorthings.datastream d where d.no = e.no) k
-                   where e.tenant = '' and e.id = $1""",
+                   where e.tenant = $2 and e.id = $1""",
                 thing,
+                self.reading.tenant,
             )
             self._attrs[thing] = {r["name"] for r in rows}
         return self._attrs[thing]
@@ -393,16 +398,3 @@ class Maker:
             self._bodies[urn] = kept
             self.ops.append(Upsert(Entity(urn, ("FeatureOfInterest",), kept), "update"))
         return urn
-
-
-def _list(of: EntitySet, nav: str, body: Attrs) -> list[Any]:
-    said = body.get(nav)
-    if said is None:
-        return []
-    if isinstance(said, dict):
-        return [said]
-    if not isinstance(said, list):
-        raise BodyInvalid(kind=of.one, reason=f"“{nav}” is a list")
-    if len(said) > MADE_MAX:
-        raise BodyTooMuch(what="entities", limit=MADE_MAX)
-    return said

@@ -134,6 +134,7 @@ SETS: Mapping[str, EntitySet] = {
                 "unitOfMeasurement": _col("unit", "json"),
                 "observedArea": _col("area", "geo"),
                 "phenomenonTime": _col("first_at", "span", "last_at"),
+                "resultTime": _col("first_result_at", "span", "last_result_at"),
                 "properties": _PROPERTIES,
             },
             {
@@ -143,7 +144,7 @@ SETS: Mapping[str, EntitySet] = {
                 "Observations": Nav("Observations", True, "{c}.datastream = {p}"),
             },
             ("name", "description", "observationType", "unitOfMeasurement"),
-            ("observedArea", "phenomenonTime", "properties"),
+            ("observedArea", "phenomenonTime", "resultTime", "properties"),
         ),
         EntitySet(
             "Sensors",

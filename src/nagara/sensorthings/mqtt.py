@@ -11,9 +11,9 @@ import msgspec
 from nagara.context.ngsi.names import has_nul
 from nagara.guard.identity import system
 from nagara.sensorthings.answer import Answering
+from nagara.sensorthings.doer import Doer
 from nagara.sensorthings.errors import BodyInvalid, PathUnknown
 from nagara.sensorthings.paths import read_path
-from nagara.sensorthings.service import Doer
 from nagara.values.unread import reason_unread
 
 #: NATS's spelling of `v1.1/`: a slash becomes a dot, and a dot two slashes.

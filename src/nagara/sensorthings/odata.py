@@ -106,7 +106,7 @@ _TOKEN = re.compile(
     | (?P<geo>(?:geography|geometry)'[^']*')
     | (?P<num>-?\d{{1,40}}(?:\.\d{{1,40}})?(?:[eE][+-]?\d{{1,3}})?(?![\w]))
     | (?P<text>'(?:[^']|'')*')
-    | (?P<name>@?[A-Za-z_\u00c0-\uffff][\w.\-:]*(?:/@?[\w][\w.\-:]*)*)
+    | (?P<name>@?[A-Za-z_\u00c0-\uffff][\w.\-:]*(?:\[\d{{1,9}}\]|/@?[\w][\w.\-:]*)*)
     | (?P<sign>[(),-])
     )""",
     re.VERBOSE | re.IGNORECASE,
@@ -227,7 +227,7 @@ class _Parser:
             return Value("null", low)
         if low in _WORDS:
             raise self.fail(f"“{word}” stands between values")
-        steps = tuple("id" if s == "@iot.id" else s for s in word.split("/"))
+        steps = tuple("id" if s == "@iot.id" else s for s in steps_of(word))
         if len(steps) > PATH_MAX:
             raise OptionTooComplex(option=self.option, what="steps of a path", limit=PATH_MAX)
         return Path(steps)
@@ -268,6 +268,11 @@ def render(node: Node) -> str:
         return f"{node.op} ({render(node.args[0])})"
     left, right = node.args
     return f"({render(left)}) {node.op} ({render(right)})"
+
+
+def steps_of(path: str) -> list[str]:
+    """The steps of a path; `tags[1]` is what `tags/1` is."""
+    return path.replace("[", "/").replace("]", "").split("/")
 
 
 def split_outside(text: str, mark: str, option: str) -> list[str]:

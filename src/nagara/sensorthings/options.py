@@ -140,7 +140,7 @@ def _select(text: str, of: EntitySet | None) -> tuple[str, ...]:
             continue
         name = {"@iot.id": "id", "@iot.selfLink": "selfLink"}.get(name, name)
         head = name.split("/")[0]
-        if of is not None and head not in {*of.columns, *of.navs, "selfLink", "resultTime"}:
+        if of is not None and head not in {*of.columns, *of.navs, "selfLink"}:
             raise OptionInvalid(
                 option="$select", position=0, reason=f"{of.one} has no “{name[:40]}”"
             )

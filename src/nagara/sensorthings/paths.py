@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from nagara.sensorthings.errors import PathUnknown
 from nagara.sensorthings.model import SETS, EntitySet
+from nagara.sensorthings.odata import steps_of
 
 STEPS_MAX = 12
 PATH_CHARS_MAX = 1_000
@@ -25,11 +26,13 @@ class Step(Struct, frozen=True):
 
 
 class Place(Struct, frozen=True):
-    """What a path names. `tail`: a property path, `$ref` or `$value` behind it."""
+    """What a path names. `prop`: a property and what lies in it; `label`: as it was written;
+    `form`: `$ref` or `$value` behind it."""
 
     steps: tuple[Step, ...]
     prop: tuple[str, ...] = ()
     form: Literal["", "ref", "value"] = ""
+    label: str = ""
 
     @property
     def set(self) -> EntitySet:
@@ -65,13 +68,14 @@ def read_path(text: str) -> Place:
         step = _step(part, steps)
         if step is not None:
             steps.append(step)
-        elif steps and _is_property(part, steps[-1]):
+        elif steps and _is_property(part.partition("[")[0], steps[-1]):
             prop.append("id" if part == "@iot.id" else part)
         else:
             raise PathUnknown(path=text[:80], reason=f"“{part[:60]}” is not known there")
     if not steps:
         raise PathUnknown(path=text[:80], reason="it begins with one of the sets")
-    made = Place(tuple(steps), tuple(prop), form)
+    inside = tuple(steps_of("/".join(prop))) if prop else ()
+    made = Place(tuple(steps), inside, form, prop[-1] if prop else "")
     if form == "value" and not prop:
         raise PathUnknown(path=text[:80], reason="$value follows a property")
     if form == "ref" and prop:

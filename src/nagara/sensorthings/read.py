@@ -12,7 +12,6 @@ from asyncpg import Record
 from msgspec import Struct
 
 from nagara.context.store import Conn
-from nagara.guard.policy import TypeFilter
 from nagara.sensorthings.errors import OptionInvalid, OptionTooComplex, ThingNotFound
 from nagara.sensorthings.geography import settle
 from nagara.sensorthings.model import SETS, EntitySet, Nav
@@ -30,6 +29,7 @@ from nagara.sensorthings.select import (
     stream_named,
     write_cursor,
 )
+from nagara.sensorthings.statement import Seen
 
 #: A query that takes longer holds one of the city's connections: the client is told to narrow it.
 QUERY_S_MAX, COUNT_S_MAX = 5.0, 2.0
@@ -90,9 +90,14 @@ async def fetch(conn: Conn, plan: Plan, timeout_s: float = QUERY_S_MAX) -> list[
 class Reading:
     """What one caller reads, on one connection."""
 
-    def __init__(self, conn: Conn, seen: TypeFilter) -> None:
+    def __init__(self, conn: Conn, seen: Seen) -> None:
         self.conn = conn
         self.seen = seen
+
+    @property
+    def tenant(self) -> str:
+        """The tenant that is read."""
+        return self.seen.tenant
 
     # -- where a path leads -------------------------------------------------------------------
 
@@ -176,7 +181,7 @@ class Reading:
         """Options with geographic predicates found out."""
         if options.filter is None:
             return options
-        tree = await settle(self.conn, options.filter, of, "$filter")
+        tree = await settle(self.conn, options.filter, of, "$filter", self.tenant)
         return msgspec.structs.replace(options, filter=tree)
 
     async def _count(self, made: Listed, of: EntitySet, options: Options, where: Where) -> None:

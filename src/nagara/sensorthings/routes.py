@@ -6,24 +6,24 @@ import secrets
 from typing import Any
 
 import msgspec
-from litestar import Controller, Request, Response, delete, get, patch, post, put
+from litestar import Controller, Response, delete, get, patch, post, put
 from litestar.params import FromPath
 
+from nagara.context.ngsi.ask import Asked
 from nagara.context.ngsi.names import has_nul
 from nagara.guard.errors import Forbidden
-from nagara.guard.identity import Actor
 from nagara.guard.permission import allow
 from nagara.guard.policy import may
 from nagara.http.problem import language_of, problem_body
 from nagara.sensorthings import batch, multipart
 from nagara.sensorthings.answer import Answer, Answering
+from nagara.sensorthings.doer import Doer
 from nagara.sensorthings.errors import BodyInvalid, BodyTooMuch
-from nagara.sensorthings.service import Doer
+from nagara.sensorthings.tenancy import doer_of, doer_of_batch, tenant_headers
 from nagara.sensorthings.together import Wanted, act_together
 from nagara.values.errors import Problem
 from nagara.values.unread import reason_unread
 
-Asked = Request[Actor, Any, Any]
 READ, WRITE = allow("entity:read"), allow("entity:write")
 #: Where the service is: by its name, and at the address that most servers of the standard have.
 ROOTS = ("/sensorthings/v1.1", "/v1.1")
@@ -36,6 +36,8 @@ def service_routes(answering: Answering) -> list[type[Controller]]:
 
 
 def _controller(answering: Answering, base: str) -> type[Controller]:
+    tenants = answering.writing.tenants
+
     class Service(Controller):
         path = base
         tags = ("SensorThings",)
@@ -47,75 +49,74 @@ def _controller(answering: Answering, base: str) -> type[Controller]:
         @get("/{rest:path}", opt=READ, summary="Retrieve entities, properties, links")
         async def read(self, request: Asked, rest: FromPath[str]) -> Response[Any]:
             query = request.scope["query_string"].decode("ascii", "replace")
-            return _response(await answering.get(rest, query, _root(request, base), request.user))
+            doer = await doer_of(tenants, request)
+            return _response(await answering.get(rest, query, _root(request, base), doer), doer)
 
         # GET requests of a batch need no more than reading; each request is checked by itself.
         @post("/$batch", opt=READ, status_code=200, summary="Several requests in one")
         async def batch(self, request: Asked) -> Response[Any]:
             root = _root(request, base)
+            kind = request.headers.get("content-type", "")
+            is_parts = multipart.is_multipart(kind)
+            raw = await _raw(request)
+            said, groups = multipart.read_parts(kind, raw) if is_parts else (_decode(raw), [])
+            doer = await doer_of_batch(tenants, request, batch.writes(said))
 
             async def act(method: str, path: str, query: str, body: Any) -> Answer:
-                return await _act(answering, request, root, method, path, query, body)
+                _demand(request, method)
+                return await _act(answering, doer, root, method, path, query, body)
 
             async def together(wanted: list[Wanted]) -> list[Answer]:
                 for one in wanted:
                     _demand(request, one.method)
-                return await act_together(answering, wanted, root, Doer(request.user))
+                return await act_together(answering, wanted, root, doer)
 
             def say(problem: Problem) -> dict[str, Any]:
                 return problem_body(problem, language_of(request))
 
-            kind = request.headers.get("content-type", "")
-            if not multipart.is_multipart(kind):
-                return _response(await batch.run(await _body(request), root, act, together, say))
-            said, groups = multipart.read_parts(kind, await _raw(request))
             answered = await batch.run(said, root, act, together, say)
+            if not is_parts:
+                return _response(answered, doer)
             boundary = f"batch_{secrets.token_hex(12)}"
             told = answered.body["responses"]
             kind, raw = multipart.write_parts(told, groups, boundary)
-            return Response(raw, status_code=200, media_type=kind)
+            return Response(raw, status_code=200, media_type=kind, headers=tenant_headers(doer))
 
         @post("/{rest:path}", opt=WRITE, summary="Create an entity, or Observations")
         async def create(self, request: Asked, rest: FromPath[str]) -> Response[Any]:
             root = _root(request, base)
             body = await _body(request)
-            return _response(await answering.post(rest, body, root, _doer(request)))
+            doer = await doer_of(tenants, request, makes=True)
+            return _response(await answering.post(rest, body, root, doer), doer)
 
         @patch("/{rest:path}", opt=WRITE, summary="Change an entity")
         async def change(self, request: Asked, rest: FromPath[str]) -> Response[Any]:
-            root, doer = _root(request, base), _doer(request)
+            root, doer = _root(request, base), await doer_of(tenants, request)
             body = await _body(request)
             if request.headers.get("content-type", "").startswith("application/json-patch"):
-                return _response(await answering.patch(rest, body, root, doer))
-            return _response(await answering.change(rest, body, False, root, doer))
+                return _response(await answering.patch(rest, body, root, doer), doer)
+            return _response(await answering.change(rest, body, False, root, doer), doer)
 
         @put("/{rest:path}", opt=WRITE, summary="Replace an entity")
         async def replace(self, request: Asked, rest: FromPath[str]) -> Response[Any]:
-            root = _root(request, base)
+            root, doer = _root(request, base), await doer_of(tenants, request)
             body = await _body(request)
-            return _response(await answering.change(rest, body, True, root, _doer(request)))
+            return _response(await answering.change(rest, body, True, root, doer), doer)
 
         @delete("/{rest:path}", opt=WRITE, status_code=200, summary="Delete an entity")
         async def remove(self, request: Asked, rest: FromPath[str]) -> Response[Any]:
-            return _response(await answering.delete(rest, _doer(request)))
+            doer = await doer_of(tenants, request)
+            return _response(await answering.delete(rest, doer), doer)
 
     return Service
 
 
 async def _act(
-    answering: Answering,
-    request: Asked,
-    root: str,
-    method: str,
-    path: str,
-    query: str,
-    body: Any,
+    answering: Answering, doer: Doer, root: str, method: str, path: str, query: str, body: Any
 ) -> Answer:
-    """One request of a batch, under the permission that it needs by itself."""
-    _demand(request, method)
-    doer = Doer(request.user)
+    """One request of a batch."""
     if method == "get":
-        return await answering.get(path, query, root, request.user)
+        return await answering.get(path, query, root, doer)
     if method == "post":
         return await answering.post(path, body, root, doer)
     if method == "delete":
@@ -132,14 +133,12 @@ def _root(request: Asked, base: str) -> str:
     return str(request.base_url).rstrip("/") + base
 
 
-def _doer(request: Asked) -> Doer:
-    key = request.headers.get("idempotency-key")
-    return Doer(request.user, key[:200] if key else None)
-
-
 async def _body(request: Asked) -> Any:
     """The JSON body. Raises `BodyInvalid`, `BodyTooMuch`."""
-    raw = await _raw(request)
+    return _decode(await _raw(request))
+
+
+def _decode(raw: bytes) -> Any:
     try:
         return msgspec.json.decode(raw)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
@@ -155,8 +154,10 @@ async def _raw(request: Asked) -> bytes:
     return raw
 
 
-def _response(answer: Answer) -> Response[Any]:
+def _response(answer: Answer, doer: Doer | None = None) -> Response[Any]:
     headers = {"Location": answer.location} if answer.location else {}
+    if doer is not None:
+        headers |= tenant_headers(doer)
     if answer.text is not None:
         return Response(answer.text, status_code=200, media_type="text/plain", headers=headers)
     if answer.body is None:

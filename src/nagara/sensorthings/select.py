@@ -12,13 +12,13 @@ from typing import Any
 
 from msgspec import Struct
 
-from nagara.guard.policy import TypeFilter
 from nagara.sensorthings.errors import OptionInvalid
 from nagara.sensorthings.functions import call
 from nagara.sensorthings.model import SLOTS, EntitySet, Nav
 from nagara.sensorthings.odata import Apply, Node, Path, Value
 from nagara.sensorthings.options import Options
-from nagara.sensorthings.sql import Scope, Statement, condition, value
+from nagara.sensorthings.sql import condition, value
+from nagara.sensorthings.statement import Scope, Seen, Statement
 
 #: Columns that are not shown: where navigation leads, and what finds a stream's values.
 HIDDEN = {
@@ -98,7 +98,7 @@ def _columns(of: EntitySet, options: Options | None) -> list[str]:
 class _Query:
     """The parts of one statement, before they are joined."""
 
-    def __init__(self, of: EntitySet, options: Options, where: Where, seen: TypeFilter) -> None:
+    def __init__(self, of: EntitySet, options: Options, where: Where, seen: Seen) -> None:
         self.of, self.options, self.where = of, options, where
         self.into = Statement(seen, call)
         self.conditions: list[str] = []
@@ -213,7 +213,7 @@ def _plain(text: str) -> bool:
     return text in ("x.id", "x.at", "x.seq")
 
 
-def page_plan(of: EntitySet, options: Options, where: Where, seen: TypeFilter, limit: int) -> Plan:
+def page_plan(of: EntitySet, options: Options, where: Where, seen: Seen, limit: int) -> Plan:
     """One page of rows, one more than asked where there are more."""
     query = _Query(of, options, where, seen)
     newest = _by_stream(of, options, where)
@@ -249,7 +249,7 @@ def _each_stream(query: _Query, leg: str, limit: int) -> str:
     return (
         "(select x.* from sensorthings.datastream d join context.entity e on e.no = d.no"
         " and not e.deleted cross join lateral (select x.* from"
-        " (select o.*, coalesce(e.types, array[e.type]) as kinds from"
+        " (select d.tenant, o.*, coalesce(e.types, array[e.type]) as kinds from"
         f" sensorthings.{leg}(d.id, d.no, d.attr, d.slot, d.since) o) x"
         f" where {where} order by x.at{falling} limit {limit}) x where not d.ended{streams}) x"
     )
@@ -259,7 +259,7 @@ def children_plan(
     of: EntitySet,
     options: Options,
     nav: Nav,
-    seen: TypeFilter,
+    seen: Seen,
     parents: list[dict[str, Any]],
     limit: int,
     rows_max: int,
@@ -291,7 +291,7 @@ def children_plan(
     return Plan(sql, query.into.parameters)
 
 
-def keyed_plan(of: EntitySet, options: Options, seen: TypeFilter, keys: list[int]) -> Plan:
+def keyed_plan(of: EntitySet, options: Options, seen: Seen, keys: list[int]) -> Plan:
     """The rows of these ids: what navigation to one leads to."""
     query = _Query(of, options, Where(), seen)
     query.add_conditions()
@@ -303,7 +303,7 @@ def keyed_plan(of: EntitySet, options: Options, seen: TypeFilter, keys: list[int
     return Plan(query.joined(query.legs(), len(keys), 0), query.into.parameters)
 
 
-def count_plan(of: EntitySet, options: Options, where: Where, seen: TypeFilter, most: int) -> Plan:
+def count_plan(of: EntitySet, options: Options, where: Where, seen: Seen, most: int) -> Plan:
     """How many rows there are, counted up to `most`."""
     query = _Query(of, options, where, seen)
     query.add_conditions()
@@ -312,7 +312,7 @@ def count_plan(of: EntitySet, options: Options, where: Where, seen: TypeFilter, 
     return Plan(f"select count(*) from ({' union all '.join(parts)}) u", query.into.parameters)
 
 
-def guess_plan(of: EntitySet, options: Options, where: Where, seen: TypeFilter) -> Plan:
+def guess_plan(of: EntitySet, options: Options, where: Where, seen: Seen) -> Plan:
     """What the planner believes how many rows there are."""
     query = _Query(of, options, where, seen)
     query.add_conditions()

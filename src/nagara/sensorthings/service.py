@@ -8,35 +8,29 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
-from msgspec import Struct
 
 from nagara.context import Context, Create, Delete, Entity, Op, Patch, Written
 from nagara.context.errors import AttributeNotFound, EntityNotFound
+from nagara.context.ngsi.tenants import Tenants
 from nagara.context.store import Conn
-from nagara.guard.identity import Actor
 from nagara.guard.policy import visible_types
 from nagara.sensorthings import removal
 from nagara.sensorthings.amend import amend
 from nagara.sensorthings.bodies import Attrs, attrs_of, instance_of, relation_of
 from nagara.sensorthings.discover import Streams
+from nagara.sensorthings.doer import Doer
 from nagara.sensorthings.errors import BodyInvalid, ChangeRefused, ThingNotFound
 from nagara.sensorthings.make import Heard, Made, Maker, StreamRef
 from nagara.sensorthings.model import SETS, SLOTS, EntitySet
 from nagara.sensorthings.options import Options
 from nagara.sensorthings.read import Found, Reading, Row
 from nagara.sensorthings.select import Where
+from nagara.sensorthings.statement import Seen
 from nagara.values.time import parse_instant
 from nagara.vocab.attribute import property_of
 
 #: Values deleted with a FeatureOfInterest in one request; the rest with the next.
 VALUES_DELETED_MAX = 5_000
-
-
-class Doer(Struct, frozen=True):
-    """Who writes, and under which key."""
-
-    actor: Actor
-    key: str | None = None
 
 
 class Writing:
@@ -45,24 +39,28 @@ class Writing:
     def __init__(self, context: Context, streams: Streams) -> None:
         self.context = context
         self.streams = streams
+        self.tenants = Tenants(context.db)
         #: Two streams of one Thing must not be given one attribute.
         self.naming = asyncio.Lock()
-        #: Told of each Observation that was changed: (set, id).
-        self.amended: list[Callable[[str, int], None]] = []
+        #: Told of each Observation that was changed: (tenant, set, id).
+        self.amended: list[Callable[[str, str, int], None]] = []
 
     def maker(self, reading: Reading) -> Maker:
         """A collector of operations, at the city's time."""
         return Maker(reading, self.context.clock.now(), _urn)
 
-    def reading(self, conn: Conn, actor: Actor) -> Reading:
-        """What an actor reads."""
-        return Reading(conn, visible_types(actor))
+    def reading(self, conn: Conn, doer: Doer) -> Reading:
+        """What somebody reads."""
+        return Reading(conn, Seen(visible_types(doer.actor), doer.tenant))
 
     async def write(self, ops: list[Op], doer: Doer) -> list[Written]:
         """Commit operations, and wait until the sets know of them."""
         if not ops:
             return []
-        written = await self.context.write(*ops, actor=doer.actor.name_for_audit, key=doer.key)
+        await self.tenants.make(doer.tenant)
+        written = await self.context.write(
+            *ops, actor=doer.actor.name_for_audit, key=doer.key, tenant=doer.tenant
+        )
         await self.streams.caught_up(patient=True)
         return written
 
@@ -76,31 +74,33 @@ class Writing:
         Raises `BodyInvalid`, and the store's Problems."""
         async with self.naming:
             async with self.context.db.acquire() as conn:
-                maker = self.maker(self.reading(conn, doer.actor))
+                maker = self.maker(self.reading(conn, doer))
                 link = None if under is None else await back_to(maker, of, *under)
                 made = await maker.make(of, body, link)
             written = await self.write(maker.ops, doer)
         if made.heard is None and written and written[0].repeated:
             made = Made(of, _same(maker.ops, written, made.urn))
         async with self.context.db.acquire() as conn:
-            return await self.number(conn, made)
+            return await self.number(conn, made, doer.tenant)
 
     async def observe(self, heard: list[tuple[Maker, Heard]], doer: Doer) -> list[int]:
         """Commit values that were collected; their ids."""
         ops = [op for maker in dict.fromkeys(m for m, _ in heard) for op in maker.ops]
         await self.write(ops, doer)
         async with self.context.db.acquire() as conn:
-            return [await self.number(conn, Made(SETS["Observations"], heard=h)) for _, h in heard]
+            made = [Made(SETS["Observations"], heard=h) for _, h in heard]
+            return [await self.number(conn, one, doer.tenant) for one in made]
 
-    async def number(self, conn: Conn, made: Made) -> int:
+    async def number(self, conn: Conn, made: Made, tenant: str) -> int:
         """The id of what was made."""
         if made.heard is not None:
-            return await number_of(conn, made.heard)
+            return await number_of(conn, made.heard, tenant)
         column = "d.id" if made.of.name == "Datastreams" else "e.no"
         number = await conn.fetchval(
             f"""select {column} from context.entity e
                 left join sensorthings.datastream d on d.own = e.no
-                where e.tenant = '' and e.id = $1""",  # noqa: S608 - one of two constants
+                where e.tenant = $1 and e.id = $2""",  # noqa: S608 - one of two constants
+            tenant,
             made.urn,
         )
         return int(number or 0)
@@ -116,7 +116,7 @@ class Writing:
             await self._change_value(row, body, whole, doer)
             return
         async with self.context.db.acquire() as conn:
-            maker = self.maker(self.reading(conn, doer.actor))
+            maker = self.maker(self.reading(conn, doer))
             await self.change_ops(maker, of, row, body, whole)
         await self.write(maker.ops, doer)
 
@@ -150,7 +150,7 @@ class Writing:
     async def _change_value(self, row: Row, body: Attrs, whole: bool, doer: Doer) -> None:
         of = SETS["Observations"]
         async with self.context.db.acquire() as conn:
-            reading = self.reading(conn, doer.actor)
+            reading = self.reading(conn, doer)
             maker = self.maker(reading)
             said = body.get("Datastream")
             if said is not None and (
@@ -179,10 +179,10 @@ class Writing:
             for name in ("provenance", "quality"):
                 if name in before:
                     made[name] = before[name]
-        await amend(self.context, stream, row["id"] // SLOTS, made, doer.actor)
+        await amend(self.context, stream, row["id"] // SLOTS, made, doer)
         await self.streams.caught_up(patient=True)
         for tell in self.amended:
-            tell(of.name, row["id"])
+            tell(doer.tenant, of.name, row["id"])
 
     # -- delete -------------------------------------------------------------------------------
 
@@ -190,12 +190,12 @@ class Writing:
         """Delete an entity with what cannot be without it (clause 10.5, table 25)."""
         of, number = found.of, int(row["id"])
         async with self.context.db.acquire() as conn:
-            reading = self.reading(conn, doer.actor)
+            reading = self.reading(conn, doer)
             if of.name == "Observations":
                 stream = await self.maker(reading).stream_ref(row["_datastream"])
             elif of.name == "FeaturesOfInterest":
                 await self.write(await removal.own_streams(conn, number), doer)
-                await self.end_streams(of, number)
+                await self.end_streams(of, number, doer)
                 await self._delete_values(reading, number, doer)
                 ops = await removal.feature_ops(conn, number)
             elif of.name == "HistoricalLocations":
@@ -203,21 +203,21 @@ class Writing:
             else:
                 ops = await self.delete_ops(conn, of, number)
         if of.name == "Observations":
-            await amend(self.context, stream, number // SLOTS, None, doer.actor)
+            await amend(self.context, stream, number // SLOTS, None, doer)
             await self.streams.caught_up(patient=True)
             return
         try:
             await self.write(ops, doer)
         except (EntityNotFound, AttributeNotFound) as error:  # somebody else was faster
             raise ThingNotFound(kind=of.one, id=str(number)) from error
-        await self.end_streams(of, number)
+        await self.end_streams(of, number, doer)
 
-    async def end_streams(self, of: EntitySet, number: int) -> None:
+    async def end_streams(self, of: EntitySet, number: int, doer: Doer) -> None:
         """Streams that no entity of their own describes end here; the others by the reader."""
         async with self.context.db.acquire() as conn:
             ended = await removal.end_streams(conn, of.name, number)
         for thing in ended:
-            self.streams.forget(thing)
+            self.streams.forget(doer.tenant, thing)
 
     async def delete_ops(self, conn: Conn, of: EntitySet, number: int) -> list[Op]:
         """The operations that delete an entity of the sets that stand in the log alone."""
@@ -247,7 +247,7 @@ class Writing:
             ref = refs.get(row["_datastream"])
             if ref is None:
                 ref = refs[row["_datastream"]] = await maker.stream_ref(row["_datastream"])
-            await amend(self.context, ref, row["id"] // SLOTS, None, doer.actor)
+            await amend(self.context, ref, row["id"] // SLOTS, None, doer)
 
 
 def _urn(kind: str) -> str:
@@ -262,21 +262,23 @@ def _same(ops: list[Op], written: list[Written], urn: str) -> str:
     return urn
 
 
-async def number_of(conn: Conn, heard: Heard) -> int:
+async def number_of(conn: Conn, heard: Heard, tenant: str) -> int:
     """The id of a value that was just written: the newest row that says exactly that."""
     seq = await conn.fetchval(
         """select max(c.seq) from context.entity e join context.change c on c.no = e.no
-           where e.tenant = '' and e.id = $1 and c.at = $2 and c.attrs -> $3 = $4::text::jsonb""",
+           where e.tenant = $5 and e.id = $1 and c.at = $2 and c.attrs -> $3 = $4::text::jsonb""",
         heard.stream.thing,
         parse_instant(heard.instance["observedAt"]),
         heard.stream.attr,
         _json(heard.instance),
+        tenant,
     )
     slot = await conn.fetchval(
         """select d.slot from sensorthings.datastream d join context.entity e on e.no = d.no
-           where e.tenant = '' and e.id = $1 and d.attr = $2""",
+           where e.tenant = $3 and e.id = $1 and d.attr = $2""",
         heard.stream.thing,
         heard.stream.attr,
+        tenant,
     )
     return int(seq or 0) * SLOTS + int(slot or 0)
 

@@ -4,17 +4,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Any, TypeAlias
+from typing import Any
 
-from msgspec import Struct
-
-from nagara.guard.policy import TypeFilter
-from nagara.sensorthings.errors import OptionInvalid
-from nagara.sensorthings.model import SETS, SHORT, SLOTS, EntitySet
+from nagara.sensorthings.model import SETS, SHORT, SLOTS
 from nagara.sensorthings.odata import Apply, Call, Node, Path, Value, paths_of
+from nagara.sensorthings.statement import GeoHit, Outer, Scope, Sql, Statement
 from nagara.values.time import InstantUnreadable, parse_instant
 
 _SIGNS = {"eq": "=", "ne": "is distinct from", "gt": ">", "ge": ">=", "lt": "<", "le": "<="}
@@ -26,76 +22,20 @@ TRUTHS = frozenset({"substringof", "contains", "endswith", "startswith", "geo.in
 _BIGINT = 2**63
 
 
-class Sql(Struct, frozen=True):
-    """An SQL expression and what it is: a kind of `model.Column`, or date, tod, dur, null."""
-
-    text: str
-    kind: str
-    end: str = ""
-    literal: Value | None = None
-
-
-class GeoHit(Struct, frozen=True):
-    """A geographic predicate that was found out before: the rows of these numbers fulfil it."""
-
-    steps: tuple[str, ...]  # navigation to the set, and `id`
-    numbers: tuple[int, ...]
-    inverted: bool = False
-
-
-class Scope(Struct, frozen=True):
-    """What names mean: the rows of a set under an alias."""
-
-    of: EntitySet
-    alias: str
-
-
-#: Compiles a function (`nagara.sensorthings.functions.call`).
-Calling: TypeAlias = "Callable[[Call, Scope, Statement], Sql]"
-
-
-class Statement:
-    """Parameters of a statement, aliases, and what its caller may see."""
-
-    def __init__(self, seen: TypeFilter, call: Calling) -> None:
-        self.parameters: list[Any] = []
-        self.option = "$filter"
-        self.call = call
-        self._seen = seen
-        self._aliases = 0
-        self._sees: str | None = None
-
-    def bind(self, value: Any) -> str:
-        """The placeholder of a new parameter."""
-        self.parameters.append(value)
-        return f"${len(self.parameters)}"
-
-    def alias(self) -> str:
-        """A name that no other row source of the statement has."""
-        self._aliases += 1
-        return f"x{self._aliases}"
-
-    def sees(self, alias: str) -> str:
-        """The condition that the caller may see a row."""
-        if self._sees is None:
-            if self._seen.only is not None:
-                self._sees = f"{{x}}.kinds <@ {self.bind(sorted(self._seen.only))}::text[]"
-            else:
-                self._sees = f"not ({{x}}.kinds && {self.bind(sorted(self._seen.never))}::text[])"
-        return f"{alias}.tenant = '' and " + self._sees.replace("{x}", alias)
-
-    def fail(self, reason: str) -> OptionInvalid:
-        """An error of the option that is being compiled."""
-        return OptionInvalid(option=self.option, position=0, reason=reason)
-
-
 def condition(node: Node | GeoHit, scope: Scope, into: Statement) -> str:
     """The SQL of a boolean expression. Raises `OptionInvalid` for what cannot be compared."""
     if isinstance(node, Apply) and node.op in ("and", "or"):
         left, right = (condition(arg, scope, into) for arg in node.args)
         return f"({left} {node.op} {right})"
     if isinstance(node, Apply) and node.op == "not":
-        return f"(not coalesce({condition(node.args[0], scope, into)}, false))"
+        inner = condition(node.args[0], scope, into)
+        # A comparison with what is not there is false (OData part 2, 5.1.1.1); `not` of a property
+        # that is not there, or is neither true nor false, is nothing either.
+        return (
+            f"(not {inner})"
+            if isinstance(node.args[0], Path)
+            else f"(not coalesce({inner}, false))"
+        )
     return _leaf(node, scope, into)
 
 
@@ -103,13 +43,15 @@ def _leaf(node: Node | GeoHit, scope: Scope, into: Statement) -> str:
     """A comparison: behind navigation, a semi-join, so that few rows can lead to many."""
     steps = [node.steps] if isinstance(node, GeoHit) else [p.steps for p in paths_of(node)]
     heads = {s[0] for s in steps if len(s) > 1 and s[0] in scope.of.navs and not _short(s, scope)}
-    plain = [s for s in steps if not (len(s) > 1 and s[0] in scope.of.navs) or _short(s, scope)]
     if not heads:
         return _test(node, scope, into)
-    if len(heads) > 1 or plain:
-        if any(scope.of.navs[h].many for h in heads):
-            raise into.fail("a comparison over several of them names no other property")
-        return _test(node, scope, into)
+    if len(heads) > 1 or any(s[0] not in heads or _short(s, scope) for s in steps):
+        many = [head for head in heads if scope.of.navs[head].many]
+        if len(many) > 1:
+            raise into.fail("a comparison leads over one of those that are several")
+        if not many:
+            return _test(node, scope, into)
+        node, heads = _with_outer(node, many[0], scope, into), set(many)
     [head] = heads
     nav = scope.of.navs[head]
     inner = Scope(SETS[nav.target], into.alias())
@@ -117,12 +59,34 @@ def _leaf(node: Node | GeoHit, scope: Scope, into: Statement) -> str:
     sees = into.sees(inner.alias)
     source = f"{inner.of.view} {inner.alias}"
     if nav.key:
-        return (
-            f"{scope.alias}.{nav.key} in (select {inner.alias}.id from {source}"
-            f" where {sees} and {rest})"
-        )
+        held = f"{scope.alias}.{nav.key}"
+        found = f"{held} in (select {inner.alias}.id from {source} where {sees} and {rest})"
+        return f"({held} is null or {found})" if _is_void(node) else found
     join = nav.join.format(c=inner.alias, p=f"{scope.alias}.id")
-    return f"exists (select 1 from {source} where {sees} and {join} and {rest})"
+    found = f"exists (select 1 from {source} where {sees} and {join} and {rest})"
+    if _is_void(node):  # there is none where nothing is linked, too
+        found = f"({found} or not exists (select 1 from {source} where {sees} and {join}))"
+    return found
+
+
+def _is_void(node: Any) -> bool:
+    """Whether it is asked that there be nothing: `Datastreams/id eq null`."""
+    return (
+        isinstance(node, Apply)
+        and node.op == "eq"
+        and any(isinstance(arg, Value) and arg.kind == "null" for arg in node.args)
+    )
+
+
+def _with_outer(node: Any, head: str, scope: Scope, into: Statement) -> Any:
+    """The comparison as it is read behind navigation: the other values stand in the row here."""
+    if isinstance(node, Path):
+        return node if node.steps[0] == head else Outer(column(node.steps, scope, into))
+    if isinstance(node, Call):
+        return Call(node.name, tuple(_with_outer(a, head, scope, into) for a in node.args))
+    if isinstance(node, Apply):
+        return Apply(node.op, tuple(_with_outer(a, head, scope, into) for a in node.args))
+    return node
 
 
 def _short(steps: tuple[str, ...], scope: Scope) -> bool:
@@ -195,10 +159,14 @@ def _compare_spans(left: Sql, op: str, right: Sql) -> str:
     if op in ("eq", "ne"):
         same = f"({a} = {b} and {a_end} = {b_end})"
         return same if op == "eq" else f"(not coalesce({same}, false))"
-    if op in ("gt", "ge"):  # after all of it
-        return f"({a} {_SIGNS[op]} {b_end})" if op == "gt" else f"({a} >= {b})"
-    # the start alone is in the index
-    return f"({a} {_SIGNS[op]} {b} and {a_end} {_SIGNS[op]} {b_end if op == 'le' else b})"
+    # The start alone is in the index; the end of a span is no part of it.
+    ends = {
+        "gt": f"{a} >= {b_end}",
+        "ge": f"{a_end} >= {b_end}",
+        "lt": f"{a_end} <= {b}",
+        "le": f"{a_end} <= {b_end}",
+    }
+    return f"({a} {_SIGNS[op]} {b} and {ends[op]})"
 
 
 def _as_text(held: Sql, op: str, quoted: Sql) -> str:
@@ -290,7 +258,8 @@ def _literal(node: Value, into: Statement) -> Sql:
         return instant_sql(node.text, into)
     if node.kind == "span":
         start, end = (instant_sql(part, into).text for part in node.text.split("/"))
-        return Sql(start, "span", end, literal=node)
+        # Both are said wherever one is: PostgreSQL refuses a parameter that nothing names.
+        return Sql(f"coalesce({start}, {end})", "span", end, literal=node)
     if node.kind == "date":
         try:
             day = date.fromisoformat(node.text)
@@ -304,12 +273,14 @@ def _literal(node: Value, into: Statement) -> Sql:
     raise into.fail("a geometry stands only in a geographic function")
 
 
-def value(node: Node | GeoHit, scope: Scope, into: Statement) -> Sql:
+def value(node: Node | GeoHit | Outer, scope: Scope, into: Statement) -> Sql:
     """The SQL of a value. Raises `OptionInvalid`."""
     if isinstance(node, Value):
         return _literal(node, into)
     if isinstance(node, Path):
         return column(node.steps, scope, into)
+    if isinstance(node, Outer):
+        return node.sql
     if isinstance(node, Call):
         return into.call(node, scope, into)
     if isinstance(node, GeoHit) or node.op in ("and", "or", "not", *_SIGNS):
@@ -322,6 +293,9 @@ def value(node: Node | GeoHit, scope: Scope, into: Statement) -> Sql:
 
 def _sum(op: str, left: Sql, right: Sql, into: Statement) -> Sql:
     timely = {"time", "date", "dur"}
+    if op in ("add", "sub") and left.kind == "span" and right.kind == "dur":
+        both = [f"({at} {_SUMS[op]} {right.text})" for at in (left.text, left.end or left.text)]
+        return Sql(both[0], "span", both[1])
     left, right = (Sql(s.text, "time") if s.kind == "span" else s for s in (left, right))
     if left.kind in timely and right.kind in timely and op in ("add", "sub"):
         kind = "dur" if left.kind == right.kind and op == "sub" else left.kind

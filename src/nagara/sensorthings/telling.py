@@ -27,6 +27,7 @@ from nagara.sensorthings.model import BY_TYPE, SETS, SLOTS, EntitySet
 from nagara.sensorthings.options import Options, read_options
 from nagara.sensorthings.paths import Place, read_path
 from nagara.sensorthings.read import Found, Reading, Row
+from nagara.sensorthings.statement import Seen
 from nagara.values.errors import Problem
 
 #: Topics that are told of at once: a table of some megabytes.
@@ -187,9 +188,9 @@ class Telling:
         """The topics that are told of now."""
         return tuple(self._wishes.all)
 
-    def amended(self, of: str, number: int) -> None:
+    def amended(self, tenant: str, of: str, number: int) -> None:
         """An Observation was changed afterwards: no row of the log says so."""
-        if self._wishes.all and self._watcher is not None:
+        if not tenant and self._wishes.all and self._watcher is not None:
             self._amended.setdefault(of, {})[number] = Moved(None)
             self._watcher.wake()
 
@@ -233,7 +234,7 @@ class Telling:
         wishes = self._wishes
         async with self._context.db.acquire() as conn:
             await find_affected(conn, changes, wishes.sets, affected)
-            reading = Reading(conn, self._seen)
+            reading = Reading(conn, Seen(self._seen))
             for name, moved in affected.items():
                 numbers = list(moved) if name in wishes.sets else []
                 for at in range(0, len(numbers), READ_MAX):

@@ -9,6 +9,7 @@ from msgspec import Struct
 from nagara.context.errors import AttributeNotFound, EntityNotFound
 from nagara.sensorthings import show
 from nagara.sensorthings.answer import Answer, Answering
+from nagara.sensorthings.doer import Doer
 from nagara.sensorthings.errors import BodyInvalid, MethodUnfit, ThingNotFound
 from nagara.sensorthings.make import Made, Maker
 from nagara.sensorthings.model import SETS, EntitySet
@@ -16,7 +17,7 @@ from nagara.sensorthings.options import Options
 from nagara.sensorthings.paths import Place, read_path
 from nagara.sensorthings.read import Reading
 from nagara.sensorthings.select import Where
-from nagara.sensorthings.service import Doer, back_to
+from nagara.sensorthings.service import back_to
 from nagara.values.errors import Problem
 
 #: What is changed in tables beside the log, and so not in one transaction with the rest.
@@ -56,7 +57,7 @@ async def act_together(
     await answering.streams.caught_up(patient=False)
     async with writing.naming:
         async with answering.context.db.acquire() as conn:
-            reading = writing.reading(conn, doer.actor)
+            reading = writing.reading(conn, doer)
             maker = writing.maker(reading)
             done: list[_Done] = []
             for at, one in enumerate(wanted):
@@ -70,7 +71,7 @@ async def act_together(
             raise Failed(0, ThingNotFound(kind="entity", id="")) from error
     for one_done in done:
         if one_done.is_gone:
-            await writing.end_streams(one_done.of, one_done.number)
+            await writing.end_streams(one_done.of, one_done.number, doer)
     return [await _answer(answering, one, root, doer) for one in done]
 
 
@@ -130,8 +131,10 @@ async def _answer(answering: Answering, done: _Done, root: str, doer: Doer) -> A
         return Answer(200)
     writing = answering.writing
     async with answering.context.db.acquire() as conn:
-        number = done.number if done.made is None else await writing.number(conn, done.made)
-        row = await writing.reading(conn, doer.actor).find_one(done.of, Where(key=number))
+        number = (
+            done.number if done.made is None else await writing.number(conn, done.made, doer.tenant)
+        )
+        row = await writing.reading(conn, doer).find_one(done.of, Where(key=number))
     shown = None if row is None else show.show(done.of, row, Options(), root)
     location = f"{root}/{done.of.name}({number})"
     return Answer(200 if done.made is None else 201, shown, location)

@@ -13,7 +13,8 @@ from nagara.sensorthings.model import SETS
 from nagara.sensorthings.odata import FUNCTIONS, Apply, Call, Node, Path, Value, parse, render
 from nagara.sensorthings.options import read_options
 from nagara.sensorthings.paths import read_path
-from nagara.sensorthings.sql import Scope, Statement, condition
+from nagara.sensorthings.sql import condition
+from nagara.sensorthings.statement import Scope, Seen, Statement
 from nagara.values.errors import Problem
 
 _literals: st.SearchStrategy[Node] = st.one_of(
@@ -56,7 +57,7 @@ def test_a_tree_written_and_read_is_the_same_tree(tree: Node) -> None:
 @given(trees)
 @settings(max_examples=150, deadline=None)
 def test_a_tree_is_compiled_or_refused_in_words(tree: Node) -> None:
-    into = Statement(TypeFilter(None), call)
+    into = Statement(Seen(TypeFilter(None)), call)
     with contextlib.suppress(Problem):
         made = condition(tree, Scope(SETS["Things"], "x"), into)
         for value in into.parameters:  # nothing of the client's stands in the statement itself

@@ -94,6 +94,15 @@ async def test_what_is_checked_is_given_back() -> None:
             await demand_public(url, frozenset(), allow_loopback=False)
 
 
+@pytest.mark.parametrize(("host", "address"), [("0.0.0.0", "127.0.0.1"), ("[::]", "::1")])
+async def test_the_address_of_no_host_is_this_machine_where_it_may_be_called(
+    host: str, address: str
+) -> None:
+    assert await demand_public(f"http://{host}:8085/notify", frozenset(), True) == address
+    with pytest.raises(AddressForbidden):
+        await demand_public(f"http://{host}:8085/notify", frozenset(), False)
+
+
 def test_a_pinned_request_keeps_the_name_for_the_receiver_and_its_certificate() -> None:
     to = pinned("https://partner.example:8443/a?b=c", "2001:db8::7")
     assert str(to.url) == "https://[2001:db8::7]:8443/a?b=c"

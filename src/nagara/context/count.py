@@ -6,17 +6,8 @@ from collections.abc import Callable, Iterable
 
 from nagara.context.census import count_of_types
 from nagara.context.errors import QueryTooComplex
-from nagara.context.find import (
-    COUNT_MAX,
-    DOC,
-    PLACE,
-    all_places,
-    among,
-    asked,
-    fetch,
-    refined,
-    whole_of,
-)
+from nagara.context.find_area import COUNT_MAX, DOC, PLACE, all_places, refined
+from nagara.context.find_rows import among, asked, fetch, whole_of
 from nagara.context.lookups import Lookups
 from nagara.context.model import Count, Query
 from nagara.context.q_sql import Expand

@@ -67,6 +67,7 @@ class Lookups:
         self._wanted: dict[_Name, None] = {}
         self._many: dict[tuple[str, tuple[str, ...], Sought], float] = {}
         self._is_wanted = asyncio.Event()
+        self._settling = asyncio.Lock()
 
     # --- asked by queries ---
 
@@ -137,6 +138,10 @@ class Lookups:
 
     async def settle(self) -> None:
         """Make what is wished for, and follow the log to its end."""
+        async with self._settling:
+            await self._settle()
+
+    async def _settle(self) -> None:
         self._is_wanted.clear()
         while self._wanted:
             wish = next(iter(self._wanted))
@@ -177,7 +182,7 @@ class Lookups:
             number = await conn.fetchval(
                 """insert into context.lookup (tenant, type, attr, place, holders, asked_at)
                    values ($1, $2, $3, $4, $5, now())
-                   on conflict (tenant, type, holders) do update set asked_at = now()
+                   on conflict (tenant, type, place, holders) do update set asked_at = now()
                    returning id""",
                 wish.tenant,
                 wish.type,

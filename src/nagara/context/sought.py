@@ -14,7 +14,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from nagara.context.q import And, Between, Node, Or, Term
+from nagara.context.q import SYSTEM_TIMES, And, Between, Node, Or, Term
 from nagara.context.q_sql import (
     INSIDE_HOLDERS,
     LINK_HOLDERS,
@@ -36,6 +36,8 @@ SOUGHT_MAX = 4
 _WIDE, _NARROW = 1e300, 1e-300  # context.near_number
 #: Behind every text that goes on from another.
 _LAST = "\U0010ffff"
+#: Seconds since 1970 have some ten-millionths as a float.
+_ROUNDED_S = 0.001
 
 
 class Range(Struct, frozen=True):
@@ -94,10 +96,14 @@ def holding(name: str, op: str, values: Sequence[Any]) -> Sought | None:
 
 def observed_between(start: datetime | None, end: datetime | None) -> Sought:
     """Any attribute was observed in this time."""
-    low = None if start is None else start.timestamp()
-    high = None if end is None else end.timestamp()
     place = Place(ANY, "$.*[*]", ('$.*[*]."observedAt"',))
-    return Sought(place, (Range(low, high, False),))
+    return Sought(place, (_span(start, end),))
+
+
+def _span(start: datetime | None, end: datetime | None) -> Range:
+    low = None if start is None else start.timestamp() - _ROUNDED_S
+    high = None if end is None else end.timestamp() + _ROUNDED_S
+    return Range(low, high, is_text=False)
 
 
 def _either(parts: Sequence[Node], expand: Expand) -> Sought | None:
@@ -114,8 +120,10 @@ def _either(parts: Sequence[Node], expand: Expand) -> Sought | None:
 
 def _of_term(term: Term, expand: Expand) -> Sought | None:
     path = term.path
-    if path.link is not None or path.is_system_time or term.op not in (None, *_BOUNDS):
+    if path.link is not None or term.op not in (None, *_BOUNDS):
         return None
+    if path.is_system_time:
+        return _of_time(term)
     names = path.names
     member = names[-1] if len(names) > 1 and names[-1] in MEMBERS else None
     place = _place(names[:-1] if member else names, member, path.inside, expand)
@@ -124,6 +132,23 @@ def _of_term(term: Term, expand: Expand) -> Sought | None:
     values = dict.fromkeys((*values_for(term, True), *values_for(term, False)))
     ranges = _ranges(term.op, list(values), as_instants=True)
     return None if ranges is None else Sought(place, ranges)
+
+
+def _of_time(term: Term) -> Sought | None:
+    """When an entity was made or changed; the times of its attributes are not looked up."""
+    if len(term.path.names) > 1 or term.path.names[0] not in SYSTEM_TIMES or term.op is None:
+        return None
+    ranges = []
+    for value in term.values:
+        low, high = (value.low, value.high) if isinstance(value, Between) else (value, value)
+        first, last = instant_of(low), instant_of(high)
+        if first is None or last is None:
+            return None
+        start = None if term.op in ("<", "<=") else first
+        ranges.append(_span(start, None if term.op in (">", ">=") else last))
+    name = term.path.names[0]
+    # What is replaced or new is told anyway; what changes is told by whatever changes.
+    return Sought(Place(ANY if name == "modifiedAt" else "", name, ()), tuple(ranges))
 
 
 def _place(

@@ -67,7 +67,8 @@ _OPS: Mapping[str, Callable[[Any, Any], bool]] = {
     "<=": operator.le,
     ">=": operator.ge,
 }
-_TURNED = {"<": ">", ">": "<", "<=": ">=", ">=": "<=", "=": "=", "<>": "<>"}
+#: A comparison with its sides changed.
+TURNED_COMPARISONS = {"<": ">", ">": "<", "<=": ">=", ">=": "<=", "=": "=", "<>": "<>"}
 
 
 class Filter:
@@ -192,7 +193,7 @@ class Filter:
     def _compare(self, node: Compare, bind: Bind) -> str:
         left, right, op = node.left, node.right, node.op
         if not _has_property(left) and _has_property(right):
-            left, right, op = right, left, _TURNED[op]
+            left, right, op = right, left, TURNED_COMPARISONS[op]
         if not _has_property(left):
             return _constant(op, left, right)
         if isinstance(right, Span):

@@ -13,7 +13,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from nagara.context.find import fetch, whole_of
+from nagara.context.find_rows import fetch, whole_of
 from nagara.context.model import Query
 from nagara.context.store import Conn
 from nagara.context.where import conditions

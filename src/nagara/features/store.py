@@ -14,7 +14,8 @@ from msgspec import Struct
 from nagara.context import Context
 from nagara.context.census import Census, read_census
 from nagara.context.expiry import entity_at
-from nagara.context.find import PLACE, fetch, whole_of
+from nagara.context.find_area import PLACE
+from nagara.context.find_rows import fetch, whole_of
 from nagara.context.model import Entity, GeoQuery, Query, default_instance
 from nagara.context.where import Where, conditions
 from nagara.features.ask import Items
@@ -22,6 +23,7 @@ from nagara.features.cql import Logic, Node, Spatial, conjuncts, spatial_terms
 from nagara.features.cql_sql import Filter, Queryables, is_location
 from nagara.features.errors import CollectionNotFound, FeatureNotFound, FilterTooComplex
 from nagara.features.extents import Bounds, Extent, Extents
+from nagara.features.narrow import narrowed_by
 from nagara.features.places import asked_geometry, boxes_of
 from nagara.guard.identity import Actor
 from nagara.guard.policy import visible_types
@@ -168,7 +170,8 @@ class Store:
         if tree is None and asked.time is None and len(boxes) < 2:
             return base
         also(Where().bind)  # what is wrong with the filter is told before anything is asked
-        return msgspec.structs.replace(base, also=also)
+        sought = narrowed_by(tree, asked.time, queryables)
+        return msgspec.structs.replace(base, also=also, also_sought=sought)
 
     async def _settle(
         self, base: Query, term: Spatial, asked: Items, plain: Filter

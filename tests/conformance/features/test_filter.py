@@ -8,6 +8,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from nagara.context import lookups
+from nagara.features.cql_text import read_text
+from nagara.features.narrow import narrowed_by
+
 from .conftest import AIR, Client
 
 ALL = [f"s{n:02d}" for n in range(1, 12)]
@@ -89,9 +93,38 @@ async def test_queryables_are_a_json_schema(client: Client) -> None:
         ("observedAt IS NULL", ["s10"]),
     ],
 )  # fmt: skip
-async def test_cql2_text(client: Client, said: str, found: list[str]) -> None:
+async def test_cql2_text(
+    client: Client, said: str, found: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lookups, "TYPE_FEW", 1)
     assert await client.ids(filter=said) == found
+    await client.context.lookups.settle()  # what walked the first time is looked up now
     assert await client.ids(filter=said, filter_lang="cql2-text") == found
+
+
+async def test_a_value_or_time_that_few_have_is_looked_up(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lookups, "TYPE_FEW", 1)
+    monkeypatch.setattr(lookups, "FOUND_MAX", 3)
+    monkeypatch.setattr(lookups, "BEHIND_MAX", 0)
+    asked = [
+        {"filter": "stationCode = 's03' AND NOT isMoving", "limit": 2},
+        {"filter": "pm25 BETWEEN 29 AND 31"},
+        {"datetime": "2025-05-03T00:00:00Z/2025-05-04T00:00:00Z"},
+    ]
+    for _ in range(2):
+        for params in asked:
+            assert await client.ids(**params) == ["s03"]
+        await client.context.lookups.settle()
+    async with client.context.db.acquire() as conn:
+        rows = await conn.fetch("select attr from context.lookup where built_at is not null")
+        assert {row["attr"] for row in rows} >= {"stationCode", "pm25", "*"}
+        queryables = {"stationCode": {"Property"}, "name": {"LanguageProperty"}}
+        for said, numbers in (("stationCode = 's03'", 1), ("name = 'Station 3'", None)):
+            sought = narrowed_by(read_text(said), None, queryables)
+            found = await client.context.lookups.find(conn, "", ("AirQualityObserved",), sought)
+            assert (None if found is None else len(found)) == numbers
 
 
 async def test_cql2_json(client: Client) -> None:

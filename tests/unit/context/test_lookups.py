@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -14,7 +15,7 @@ from nagara.context.lookups import Lookups
 from nagara.context.model import DeleteAttribute, Op
 from nagara.context.q import parse_q
 from nagara.context.sought import observed_between, sought_of
-from nagara.values.time import parse_instant
+from nagara.values.time import format_instant, parse_instant
 
 VALUES: tuple[Any, ...] = (
     1, 1.0, 1.5, -3, 0, 1e-310, -1e-310, 1e305, -1e305, 12345678901234567890123, True, False, None,
@@ -143,7 +144,7 @@ async def test_looked_up_is_as_walked(context: Context, monkeypatch: pytest.Monk
                    select l.id, p.num, p.txt, e.no from context.lookup l
                    join context.entity e on e.tenant = l.tenant and not e.deleted
                        and l.type = any(coalesce(e.types, array[e.type]))
-                   cross join lateral context.posted(e.doc, l.place, l.holders) p
+                   cross join lateral context.posted(e, l.place, l.holders) p
                ) s full join context.posting p on p.lookup = s.id and p.no = s.no
                    and coalesce(p.num, -7) = coalesce(s.num, -7)
                    and coalesce(p.txt, '\1') = coalesce(s.txt, '\1')
@@ -251,9 +252,38 @@ async def test_the_log_is_not_trimmed_before_a_lookup_has_followed(
 
 def test_times_of_observation_are_sought_in_seconds() -> None:
     sought = observed_between(parse_instant("2025-05-22T05:00:00Z"), None)
-    assert sought.ranges[0].low == 1747890000.0
+    assert sought.ranges[0].low == pytest.approx(1747890000.0, abs=0.01)
     assert sought.ranges[0].high is None
     assert sought.place.attr == "*"
+
+
+async def test_times_of_the_store_are_looked_up(
+    context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "TYPE_FEW", 1)
+    await context.write(*(Create(entity(n, "shut")) for n in range(5)), actor="t")
+    between = format_instant(context.clock.now() + timedelta(microseconds=1))
+    queries = {
+        name: Query(types=("T",), q=f"{name}>{between}") for name in ("createdAt", "modifiedAt")
+    }
+    for query in queries.values():
+        assert (await context.query(query)).entities == []
+    await context.lookups.settle()
+    await context.write(Patch("urn:x:0003", {"a": prop(1)}), actor="t")
+    await context.write(Create(entity(7, "shut")), actor="t")
+
+    async def ask(name: str) -> list[str]:
+        async with context.db.acquire() as conn:
+            sought = sought_of(parse_q(f"{name}>{between}"), str)
+            found = await context.lookups.find(conn, "", ("T",), sought)
+        assert found is not None
+        assert len(found) <= 2
+        return [e.id for e in (await context.query(queries[name])).entities]
+
+    for _ in range(2):
+        assert await ask("createdAt") == ["urn:x:0007"]
+        assert await ask("modifiedAt") == ["urn:x:0003", "urn:x:0007"]
+        await context.lookups.settle()
 
 
 def entity(number: int, state: str) -> Entity:

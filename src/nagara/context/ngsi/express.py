@@ -19,7 +19,7 @@ from msgspec import Struct
 
 from nagara.context.context import Context
 from nagara.context.expiry import MARK
-from nagara.context.find import encode_cursor
+from nagara.context.find_rows import encode_cursor
 from nagara.context.ngsi.ask import JSON, JSONLD_REL, read_json
 from nagara.context.ngsi.partial import partial_update
 from nagara.context.ngsi.query import make_query

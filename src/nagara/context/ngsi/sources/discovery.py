@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from nagara.context.errors import QueryInvalid
-from nagara.context.find import fulfils
+from nagara.context.geometry import fulfils
 from nagara.context.model import Attrs, GeoQuery
 from nagara.context.ngsi.query import listed, make_query
 from nagara.context.ngsi.read import is_uri

@@ -10,7 +10,7 @@ from litestar import Response
 from msgspec import Struct
 
 from nagara.context.errors import EntityNotFound, QueryInvalid
-from nagara.context.find import fulfils
+from nagara.context.geometry import fulfils
 from nagara.context.model import Entity
 from nagara.context.ngsi import ask
 from nagara.context.ngsi.ask import Asked

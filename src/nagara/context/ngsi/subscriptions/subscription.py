@@ -11,8 +11,7 @@ from urllib.parse import unquote
 from msgspec import Struct
 
 from nagara.context.errors import EntityInvalid, QueryInvalid, QueryTooComplex
-from nagara.context.find import fulfils
-from nagara.context.geometry import shape_of
+from nagara.context.geometry import fulfils, shape_of
 from nagara.context.model import Entity, GeoQuery
 from nagara.context.ngsi.fetch import Contexts
 from nagara.context.ngsi.projection import Projection

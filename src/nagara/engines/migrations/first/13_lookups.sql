@@ -8,12 +8,12 @@ create table context.lookup (
     tenant      text        not null,
     type        text        not null,
     attr        text        not null,   -- the attribute that it is about; '*': any
-    place       text        not null,   -- jsonpath of the instances
+    place       text        not null,   -- jsonpath of the instances; or createdAt, modifiedAt
     holders     text[]      not null,   -- jsonpaths of what they hold
     asked_at    timestamptz not null,
     built_at    timestamptz,            -- null: not to be used yet
     seq         bigint,                 -- the log is followed up to here
-    unique (tenant, type, holders)
+    unique (tenant, type, place, holders)
 );
 
 -- Numbers in `num`, all else in `txt`, its first hundred characters; an instance that holds neither
@@ -36,11 +36,12 @@ language sql immutable parallel safe as $$
 $$;
 
 -- What of a document a lookup knows. An instant stands among the numbers as well, in seconds.
-create function context.posted(doc jsonb, place text, holders text[], out num float8, out txt text)
-returns setof record language sql stable as $$
+create function context.posted(
+    e context.entity, place text, holders text[], out num float8, out txt text
+) returns setof record language sql stable as $$
     with held as materialized (
         select v #>> '{}' as txt, jsonb_typeof(v) as kind
-        from unnest(holders) h, jsonb_path_query(doc, h::jsonpath) v
+        from unnest(holders) h, jsonb_path_query(e.doc, h::jsonpath) v
         where jsonb_typeof(v) not in ('object', 'array', 'null')
     )
     select context.near_number(txt::numeric), null from held where kind = 'number'
@@ -50,8 +51,12 @@ returns setof record language sql stable as $$
     select extract(epoch from txt::timestamptz)::float8, null from held
     where kind = 'string' and txt ~ '^\d{4}-\d\d-\d\dT' and pg_input_is_valid(txt, 'timestamptz')
     union
+    select extract(epoch from case place when 'createdAt' then e.created_at
+                                         when 'modifiedAt' then e.modified_at end)::float8, null
+    where holders = '{}'
+    union
     select null, '' where not exists (select from held)
-        and jsonb_path_exists(doc, place::jsonpath)
+        and case when holders = '{}' then false else jsonb_path_exists(e.doc, place::jsonpath) end
 $$;
 
 -- Begins a lookup: reads all entities of its type once.
@@ -66,7 +71,7 @@ begin
     insert into context.posting (lookup, num, txt, no)
     select l.id, p.num, p.txt, e.no
     from context.lookup l join context.entity e on e.tenant = l.tenant and e.type = l.type
-    cross join lateral context.posted(e.doc, l.place, l.holders) p
+    cross join lateral context.posted(e, l.place, l.holders) p
     where l.id = lookup_ and not e.deleted
     on conflict do nothing;
     get diagnostics made = row_count;
@@ -74,7 +79,7 @@ begin
     select l.id, p.num, p.txt, e.no
     from context.lookup l
     join context.entity e on e.types is not null and e.types && array[l.type] and e.tenant = l.tenant
-    cross join lateral context.posted(e.doc, l.place, l.holders) p
+    cross join lateral context.posted(e, l.place, l.holders) p
     where l.id = lookup_ and not e.deleted
     on conflict do nothing;
     get diagnostics more = row_count;
@@ -114,7 +119,7 @@ begin
         from touched t
         join context.entity e on e.no = t.no
         join context.lookup l on l.id = t.lookup and l.type = any(coalesce(e.types, array[e.type]))
-        cross join lateral context.posted(e.doc, l.place, l.holders) p
+        cross join lateral context.posted(e, l.place, l.holders) p
         where not e.deleted
     ), gone as (
         delete from context.posting p using touched t

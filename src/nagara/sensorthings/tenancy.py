@@ -18,6 +18,7 @@ class _Reading(Struct, frozen=True):
     """A request that reads, whatever its method says."""
 
     headers: Any
+    query_params: Any
     user: Any
     url: Any
     method: str = "GET"
@@ -40,7 +41,7 @@ async def doer_of_batch(tenants: Tenants, request: Asked, writes: bool) -> Doer:
         return Doer(request.user)
     if writes:
         return Doer(request.user, None, await tenants.writable(request))
-    reading = _Reading(request.headers, request.user, request.url)
+    reading = _Reading(request.headers, request.query_params, request.user, request.url)
     return Doer(request.user, None, await tenants.existing(cast("Asked", reading)))
 
 

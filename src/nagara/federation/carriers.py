@@ -19,7 +19,7 @@ from nagara.engines.database import Database
 from nagara.federation import errors, kept
 from nagara.federation.exchange import Exchange, Message
 from nagara.federation.kept import Link
-from nagara.guard.outbound import ONE_USE, AddressForbidden, pinned
+from nagara.guard.outbound import ONE_USE, AddressForbidden, certificates, pinned
 from nagara.values.errors import Problem
 
 POLL_EVERY_S = 5.0
@@ -55,7 +55,9 @@ class HttpsCarrier:
         to = pinned(url, await self._check(url))
         headers = {"content-type": "application/json", "host": to.host}
         async with (
-            httpx.AsyncClient(timeout=TIMEOUT_S, limits=ONE_USE, trust_env=False) as client,
+            httpx.AsyncClient(
+                timeout=TIMEOUT_S, limits=ONE_USE, trust_env=False, verify=certificates()
+            ) as client,
             client.stream(
                 "POST",
                 to.url,

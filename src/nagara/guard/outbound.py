@@ -10,6 +10,8 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
+import ssl
+from functools import cache
 from urllib.parse import urlsplit
 
 import httpx
@@ -85,6 +87,16 @@ def pinned(url: str, address: str) -> Pinned:
     return Pinned(
         named.copy_with(host=address), named.netloc.decode("ascii"), {"sni_hostname": name}
     )
+
+
+@cache
+def certificates() -> ssl.SSLContext:
+    """What the certificates of other servers are checked against.
+
+    Read once: that takes 50 ms of a processor, and a client of httpx that is given none reads them
+    again, though it only calls another machine of the house by plain HTTP.
+    """
+    return httpx.create_ssl_context(trust_env=False)
 
 
 #: No connection is used twice: two names at one address are two receivers.

@@ -17,7 +17,14 @@ from nagara.context.ngsi.contexts.core import DATA_INTEGRITY, data_integrity
 from nagara.context.ngsi.contexts.shelf import PATH, Shelf, implicit_id, kept_id
 from nagara.context.ngsi.read import has_nul
 from nagara.context.ngsi.terms import CORE, ContextInvalid, ContextUnavailable, TermMap, is_core
-from nagara.guard.outbound import ONE_USE, AddressForbidden, HostUnknown, demand_public, pinned
+from nagara.guard.outbound import (
+    ONE_USE,
+    AddressForbidden,
+    HostUnknown,
+    certificates,
+    demand_public,
+    pinned,
+)
 
 __all__ = ["AddressForbidden", "Contexts", "demand_public", "pinned"]
 
@@ -191,7 +198,7 @@ class Contexts:
         try:
             async with (
                 asyncio.timeout(FETCH_TIMEOUT_S),
-                httpx.AsyncClient(trust_env=False, limits=ONE_USE) as client,
+                httpx.AsyncClient(trust_env=False, limits=ONE_USE, verify=certificates()) as client,
             ):
                 for _ in range(REDIRECTS_MAX + 1):
                     address = await demand_public(url, self._allowed_hosts, self._allow_loopback)

@@ -16,7 +16,7 @@ import httpx
 from msgspec import Struct
 
 from nagara import __version__
-from nagara.guard.outbound import ONE_USE, HostUnknown, demand_public, pinned
+from nagara.guard.outbound import ONE_USE, HostUnknown, certificates, demand_public, pinned
 from nagara.ingest.errors import FeedFailed
 from nagara.ingest.feed import Feed
 
@@ -62,6 +62,7 @@ async def fetch(
                 transport=transport,
                 trust_env=False,
                 limits=ONE_USE,
+                verify=certificates(),
             ) as client,
         ):
             return await _follow(feed, client, url, conditions, allow_loopback)

@@ -17,6 +17,7 @@ from nagara.context.ngsi.ask import JSONLD_REL
 from nagara.context.ngsi.fetch import pinned
 from nagara.context.ngsi.sources.registration import Registration
 from nagara.context.ngsi.sources.registry import Registry
+from nagara.guard.outbound import ONE_USE, certificates
 from nagara.values.errors import Problem
 
 log = structlog.get_logger("context.sources")
@@ -161,10 +162,10 @@ class Forwarder:
         url = source.endpoint + sending.path + encode_params(sending.params)
         to = pinned(url, await self._guard_url(source.endpoint))
         headers = headers_of(asked, source, sending, self._registry.alias_of(asked.tenant))
-        # No connection is used twice: two names at one address are two receivers.
-        limits = httpx.Limits(max_keepalive_connections=0)
         async with (
-            httpx.AsyncClient(timeout=source.timeout_s, trust_env=False, limits=limits) as client,
+            httpx.AsyncClient(
+                timeout=source.timeout_s, trust_env=False, limits=ONE_USE, verify=certificates()
+            ) as client,
             client.stream(
                 sending.method,
                 to.url,

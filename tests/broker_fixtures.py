@@ -78,7 +78,7 @@ class Broker:
         self.server = Server(
             self.app, "127.0.0.1", port, interface=Interfaces.ASGI, log_enabled=False
         )
-        self.client = httpx.AsyncClient(base_url=f"{self.url}/ngsi-ld/v1", timeout=30)
+        self.client = httpx.AsyncClient(base_url=f"{self.url}/ngsi-ld/v1", timeout=30, verify=False)
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:

@@ -38,7 +38,7 @@ class Installation:
         self.code, self.root = code, root
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        self.http = httpx.AsyncClient(base_url=self.url, timeout=60)
+        self.http = httpx.AsyncClient(base_url=self.url, timeout=60, verify=False)
         self.env = {**os.environ, "NAGARA_LEAF_PORT": str(leaf_port), "LANG": "en_GB.UTF-8"}
         self.kit = root.parent / f"{root.name}-kit"
         self.process: asyncio.subprocess.Process | None = None

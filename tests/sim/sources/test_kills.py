@@ -36,7 +36,9 @@ class City:
 
     def __init__(self, root: Path) -> None:
         self._root, self._port = root, free_port()
-        self.http = httpx.AsyncClient(base_url=f"http://127.0.0.1:{self._port}", timeout=30)
+        self.http = httpx.AsyncClient(
+            base_url=f"http://127.0.0.1:{self._port}", timeout=30, verify=False
+        )
         self._process: asyncio.subprocess.Process | None = None
 
     async def start(self) -> None:

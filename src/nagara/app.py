@@ -117,7 +117,7 @@ class Application:
         )
         kept = timedelta(days=settings.history_days) if settings.history_days else None
         self.context = Context(db, audit.append, kept)
-        self.context.keeping = Keeping(not settings.bare)
+        self.context.keeping = Keeping("" if settings.bare else city.code)
         self.shelf = Shelf(db)
         self.call_hosts = frozenset(settings.call_hosts)
         self.contexts = Contexts(settings.open, self.call_hosts, self.shelf)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from nagara.guard.errors import KeptByRooms
 from nagara.guard.identity import ANONYMOUS, Actor
 from nagara.guard.permission import PERMISSIONS
 from nagara.guard.policy import (
+    KEPT_BY_ROOMS,
+    KEPT_OF_ANY_CITY,
     MATRIX,
     ROLES,
     TYPE_CLASS,
@@ -22,6 +27,7 @@ from nagara.guard.policy import (
     render,
     visible_types,
 )
+from nagara.values.ids import given_pattern, is_given, urn
 
 GOLDEN = Path(__file__).with_name("policy.txt")
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "roles.md"
@@ -118,12 +124,27 @@ def test_what_each_may_see_through_the_standard_apis() -> None:
 
 @pytest.mark.parametrize("kept", ["Alert", "Case", "Device", "Indicator"])
 def test_what_the_rooms_keep_is_not_written_past_them(kept: str) -> None:
-    keeping = Keeping(is_on=True)
-    keeping.demand_free("", ["AirQualityObserved", "Building"])
+    keeping, own = Keeping("th-bkk"), f"urn:ngsi-ld:{kept}:th-bkk:1"
+    keeping.demand_free("", f"urn:ngsi-ld:{kept}:1")
+    keeping.demand_free("", f"urn:ngsi-ld:Building:th-bkk:{kept}")
     with pytest.raises(KeptByRooms):
-        keeping.demand_free("", ["Building", kept])
-    keeping.demand_free("another-tenant", [kept])
-    Keeping().demand_free("", [kept])  # no room is at work
+        keeping.demand_free("", own)
+    keeping.demand_free("another-tenant", own)
+    Keeping().demand_free("", own)  # no room is at work
+
+
+@given(st.sampled_from(sorted(KEPT_BY_ROOMS)), st.text(), st.sampled_from(["th-bkk", "xx", ""]))
+def test_whatever_id_a_room_gives_is_kept(type_: str, local: str, other: str) -> None:
+    keeping = Keeping("th-bkk")
+    assert keeping.holds("", urn(type_, "th-bkk", local))
+    assert is_given(urn(type_, "th-bkk", local), type_, "th-bkk")
+    given_elsewhere = urn(type_, other, local)
+    assert keeping.holds("", given_elsewhere) == (other == "th-bkk" or type_ in KEPT_OF_ANY_CITY)
+    assert is_given(given_elsewhere, type_)
+    for one in (urn(type_, "th-bkk", local), given_elsewhere, local, f"urn:ngsi-ld:{type_}:x"):
+        for code in ("th-bkk", None):
+            found = re.search(given_pattern(type_, code), one, re.DOTALL) is not None
+            assert found == is_given(one, type_, code)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ def assemble(floor: Floor, packs: Sequence[Pack]) -> Room:
     alerting = Alerting(floor.context, floor.db, floor.city, book)
     return Room(
         name="alerting",
-        routes=alert_routes(floor.context, alerting),
+        routes=alert_routes(floor.context, alerting, floor.city.code),
         readers=[Reader("alerting", alerting.hear, types=book.entity_types)],
         tasks=[Task("alerting.silence", Silence(floor.context, floor.db, book).run)],
     )

@@ -14,6 +14,7 @@ from nagara.context import Context, Query
 from nagara.guard.identity import Actor
 from nagara.guard.permission import allow
 from nagara.guard.policy import may
+from nagara.values.ids import given_pattern
 from nagara.vocab import alert as noun
 
 Asked = Request[Actor, Any, Any]
@@ -21,7 +22,7 @@ _API = "/api/v1"
 PAGE_MAX = 500  # alerts; about 500 kB of JSON
 
 
-def alert_routes(context: Context, alerting: Alerting) -> list[HTTPRouteHandler]:
+def alert_routes(context: Context, alerting: Alerting, city_code: str) -> list[HTTPRouteHandler]:
     """Alerts and what officers do to them."""
 
     async def told(request: Asked, alert_id: str) -> dict[str, Any]:
@@ -49,6 +50,7 @@ def alert_routes(context: Context, alerting: Alerting) -> list[HTTPRouteHandler]
         page = await context.query(
             Query(
                 types=(noun.TYPE,),
+                id_pattern=given_pattern(noun.TYPE, city_code),
                 q=";".join(term for term in terms if term) or None,
                 limit=max(1, min(limit, PAGE_MAX)),
                 after=after,

@@ -27,6 +27,7 @@ from nagara.context.errors import EntityAlreadyExists, EntityNotFound, VersionCo
 from nagara.context.model import default_instance
 from nagara.engines.database import Connection, Database
 from nagara.guard.identity import Actor, system
+from nagara.values.ids import is_given
 from nagara.values.time import format_instant, parse_instant
 from nagara.values.units import convert
 from nagara.vocab import alert as noun
@@ -116,6 +117,8 @@ class Alerting:
 
     async def get(self, alert_id: str) -> Entity:
         """The alert of an id. Raises `AlertNotFound`."""
+        if not is_given(alert_id, noun.TYPE, self._city.code):
+            raise AlertNotFound(id=alert_id[:200])  # a client's own, or nobody's
         try:
             entity = await self._context.get(alert_id)
         except EntityNotFound as error:

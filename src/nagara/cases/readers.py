@@ -16,6 +16,7 @@ from nagara.cases.service import SYSTEM, Casework, Doing, Opening
 from nagara.context import Change, Entity, Patch, Reader
 from nagara.context.errors import EntityNotFound
 from nagara.context.model import default_instance, plain_value
+from nagara.values.ids import is_given
 from nagara.vocab import alert, request
 from nagara.vocab import case as noun
 from nagara.vocab.attribute import point_of, relation_to
@@ -44,7 +45,9 @@ class CaseReaders:
 
     async def on_alerts(self, changes: Sequence[Change]) -> None:
         """An alert that names a category of case opens one for the department responsible."""
-        await _each_in_order(changes, self._on_alert)
+        code = self._work.city.code
+        own = [c for c in changes if is_given(c.id, alert.TYPE, code)]
+        await _each_in_order(own, self._on_alert)
 
     async def on_requests(self, changes: Sequence[Change]) -> None:
         """A ticket of a foreign system opens a case, and its state is mirrored."""

@@ -111,6 +111,10 @@ class LiveStream:
         body = msgspec.json.encode(bare | {"at": format_instant(change.at), "attrs": {}})
         return b"id: %d\nevent: change\ndata: %b\n\n" % (change.seq, body)
 
+    def is_stray(self, change: Change) -> bool:
+        """Whether a client's own entity has a type of the rooms': screens would count it."""
+        return self._context.keeping.is_stray(change.tenant, change.id, change.types)
+
     def department_of(self, change: Change) -> str | None:
         """Whose a changed entity is now; None where that is not at hand."""
         held = self._context.cache.find((change.tenant, change.id))
@@ -244,7 +248,7 @@ class Hearing:
 
     def sees(self, change: Change) -> bool:
         """Whether the actor is told of the change at all."""
-        if change.tenant or change.op == "temporal":
+        if change.tenant or change.op == "temporal" or self._stream.is_stray(change):
             return False
         if self._wanted and self._wanted.isdisjoint(change.types):
             return False

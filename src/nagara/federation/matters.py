@@ -34,7 +34,7 @@ from nagara.federation.outbox import NOTES_MAX
 from nagara.guard import audit
 from nagara.guard.audit import AuditEntry
 from nagara.guard.identity import Actor
-from nagara.values.ids import urn
+from nagara.values.ids import is_given, urn
 from nagara.vocab import case, request
 from nagara.vocab.attribute import property_of
 
@@ -101,6 +101,8 @@ class Matters:
         if reason not in REASONS:
             raise errors.LinkInvalid(what="reason", got=reason[:60], known=", ".join(REASONS))
         entity = await self._context.get(entity_id)
+        if not is_given(entity_id, entity.type, self._city.code):
+            raise errors.NotCleared(what=entity_id[:80])  # a client's own: no room answers for it
         allowed = RAISED.get(entity.type) if len(entity.types) == 1 else None
         if allowed is None:
             raise errors.NotCleared(what=", ".join(entity.types)[:80])
@@ -198,6 +200,8 @@ class Matters:
         cases: dict[str, Entity] = {}
         for change in changes:
             if change.tenant or change.op == "delete" or case.STATE not in change.attrs:
+                continue
+            if not is_given(change.id, case.TYPE, self._city.code):
                 continue
             entity = await self._context.find(change.id)
             ticket = entity.object(case.REF_REQUEST) if entity else None

@@ -16,7 +16,7 @@ import msgspec
 import structlog
 from msgspec import Struct
 
-from nagara.context import Change, Context, Query
+from nagara.context import Change, Context, Entity, Query
 from nagara.context.model import default_instance, plain_value
 from nagara.engines.database import Connection, Database
 from nagara.federation import chains, kept
@@ -39,6 +39,8 @@ from nagara.federation.model import (
     item_digest,
     write_item,
 )
+from nagara.guard.policy import KEPT_BY_ROOMS
+from nagara.values.ids import given_pattern, is_given
 from nagara.vocab import indicator, project
 from nagara.vocab.federation import ValueBook
 from nagara.vocab.project import ProjectBook
@@ -130,13 +132,17 @@ class Outbox:
 
     async def note_all(self, choice: Choice) -> int:
         """Note everything there is of a choice, page by page; how many."""
+        own = None
         if choice.kind == "entity":
             types: tuple[str, ...] = (choice.type,)
         else:
             types = (indicator.VALUE_TYPE if choice.kind == "value" else project.TYPE,)
+            own = given_pattern(types[0])
         after, total = None, 0
         while True:
-            page = await self._context.query(Query(types=types, limit=500, after=after))
+            page = await self._context.query(
+                Query(types=types, id_pattern=own, limit=500, after=after)
+            )
             subjects = []
             for entity in page.entities:
                 if choice.kind != "value":
@@ -284,7 +290,7 @@ class Outbox:
     ) -> dict[Any, Any]:
         entity = await self._context.find(subject)
         key = ("entity", subject)
-        if entity is None or entity.modified_at is None:
+        if entity is None or entity.modified_at is None or self._is_stray(entity):
             return {key: None}
         wanted = [chosen[("entity", one)] for one in entity.types if ("entity", one) in chosen]
         if len(wanted) != len(entity.types):
@@ -298,6 +304,11 @@ class Outbox:
         if attrs is None:
             return {key: None}
         return {key: Thing(entity.id, entity.types, attrs, self._own, entity.modified_at)}
+
+    def _is_stray(self, entity: Entity) -> bool:
+        """Whether a client's own entity has a type of a room's: the city does not answer for it."""
+        kept = KEPT_BY_ROOMS.intersection(entity.types)
+        return any(not is_given(entity.id, one, self._own) for one in kept)
 
     async def _close(self, link: Link, batch: Batch) -> bool:
         """Sign and keep, in one transaction with what the envelope settles."""
@@ -357,8 +368,8 @@ def _subject(choice: Choice, change: Change) -> str | None:
     if choice.kind == "entity":
         return change.id if choice.type in change.types else None
     if choice.kind == "project":
-        return change.id if project.TYPE in change.types else None
-    if indicator.VALUE_TYPE not in change.types:
+        return change.id if is_given(change.id, project.TYPE) else None
+    if not is_given(change.id, indicator.VALUE_TYPE):
         return None
     said = [default_instance(change.attrs.get(name)) for name in _NAMED_BY]
     return "|".join(str(plain_value(one)) for one in said if one) if all(said) else None

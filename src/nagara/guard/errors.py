@@ -34,7 +34,7 @@ class Forbidden(Problem):
 
 
 class KeptByRooms(Problem):
-    """An entity of `types` that the city's rooms keep: changed by their own API alone."""
+    """The `id` is one that the city's rooms give to a `type`: written by their own API alone."""
 
     code = "kept-by-rooms"
     status = 403

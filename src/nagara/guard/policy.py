@@ -283,23 +283,42 @@ KEPT_BY_ROOMS = frozenset(
     {"Alert", "Case", "Device", "Indicator", "IndicatorValue", "NetworkMember"}
     | {"NetworkProcess", "Project"}
 )
+#: Of these, rooms keep other cities' too, under ids with the other city's code.
+KEPT_OF_ANY_CITY = frozenset({"Indicator", "IndicatorValue", "Project"})
 
 
 class Keeping(Struct, frozen=True):
-    """Which entities the city's rooms keep: none where no room is at work (`is_on` false), and none
-    in a tenant, for rooms keep what is the city's own."""
+    """Which entities the city's rooms keep, told by the ids that rooms give (`values.ids.urn`): no
+    others have such an id, for nobody else may make one. What has another id is its writer's own,
+    of whatever type.
 
-    is_on: bool = False
+    `city`: the code of the city whose rooms are at work; empty where none is. Nothing is kept in a
+    tenant, for rooms keep what is the city's own.
+    """
 
-    def holds(self, tenant: str, types: Iterable[str]) -> bool:
-        """Whether an entity of these types is a room's."""
-        return self.is_on and not tenant and not KEPT_BY_ROOMS.isdisjoint(types)
+    city: str = ""
 
-    def demand_free(self, tenant: str, types: Iterable[str]) -> None:
-        """Raises `KeptByRooms` where an entity of these types is not written by the standard
-        APIs."""
-        if self.holds(tenant, types):
-            raise KeptByRooms(types=", ".join(sorted(KEPT_BY_ROOMS.intersection(types))))
+    def holds(self, tenant: str, entity_id: str) -> bool:
+        """Whether an id is one that a room gave, or could give."""
+        if not self.city or tenant:
+            return False
+        parts = entity_id.split(":", 4)
+        return len(parts) == 5 and self._is_given(parts)
+
+    def _is_given(self, parts: list[str]) -> bool:
+        if parts[:2] != ["urn", "ngsi-ld"] or parts[2] not in KEPT_BY_ROOMS:
+            return False
+        return parts[2] in KEPT_OF_ANY_CITY or parts[3] == self.city
+
+    def demand_free(self, tenant: str, entity_id: str) -> None:
+        """Raises `KeptByRooms` where an entity is not written by the standard APIs."""
+        if self.holds(tenant, entity_id):
+            raise KeptByRooms(id=entity_id[:200], type=entity_id.split(":", 3)[2])
+
+    def is_stray(self, tenant: str, entity_id: str, types: Iterable[str]) -> bool:
+        """Whether an entity has a type of the rooms' and is none of theirs."""
+        kept = bool(self.city) and not tenant and not KEPT_BY_ROOMS.isdisjoint(types)
+        return kept and not self.holds(tenant, entity_id)
 
 
 def render() -> str:
@@ -316,8 +335,13 @@ def render() -> str:
         lines.append(f"{cls:{wide}}  " + " ".join(marks).rstrip())
     lines += ["", "class of each type", ""]
     lines += [f"{name:{wide}}  {cls}" for name, cls in sorted(TYPE_CLASS.items())]
-    lines += ["", "kept by the rooms, in the default tenant: not written by the standard APIs", ""]
-    lines += sorted(KEPT_BY_ROOMS)
+    lines += [
+        "",
+        "ids that rooms give, in the default tenant; the standard APIs write none",
+        "",
+    ]
+    of_any = {name: "<any>" if name in KEPT_OF_ANY_CITY else "<city>" for name in KEPT_BY_ROOMS}
+    lines += [f"urn:ngsi-ld:{name}:{code}:…" for name, code in sorted(of_any.items())]
     lines += ["", "permissions", ""]
     lines += [f"{name:{wide}}  {said}" for name, said in sorted(PERMISSIONS.items())]
     return "\n".join(lines) + "\n"

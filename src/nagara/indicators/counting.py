@@ -29,6 +29,7 @@ from nagara.indicators.measures import (
     StationSet,
     Tally,
 )
+from nagara.values.ids import given_pattern
 from nagara.values.time import parse_instant
 from nagara.vocab import device
 from nagara.vocab.attribute import point_of
@@ -158,7 +159,8 @@ class Counting:
         return now - parse_instant(said) <= timedelta(seconds=fresh_s)
 
     async def _devices(self, word: str) -> Tally:
-        entities = await self._context.query_all(Query(types=(device.TYPE,)))
+        own = given_pattern(device.TYPE, self._city.code)
+        entities = await self._context.query_all(Query(types=(device.TYPE,), id_pattern=own))
         if not entities:
             return EMPTY
         rows: dict[str | None, float] = defaultdict(float)

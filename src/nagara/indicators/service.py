@@ -31,8 +31,9 @@ from nagara.indicators.model import (
     values_of,
 )
 from nagara.pack import Formula
-from nagara.values.ids import urn
+from nagara.values.ids import given_pattern, is_given, urn
 from nagara.values.time import format_instant
+from nagara.vocab import alert, case
 from nagara.vocab import indicator as noun
 from nagara.vocab.attribute import Attrs, property_of, text_of
 
@@ -116,7 +117,7 @@ class Indicators:
 
     async def hear(self, changes: Sequence[Change]) -> None:
         """Keep the facts of cases. Heard twice, nothing changes."""
-        mine = [c for c in changes if not c.tenant and c.op not in ("delete", "temporal")]
+        mine = self._own(changes, case.TYPE)
         if not mine:
             return
         async with self._db.acquire() as conn, conn.transaction():
@@ -128,7 +129,7 @@ class Indicators:
 
     async def hear_alerts(self, changes: Sequence[Change]) -> None:
         """Keep the facts of alerts. Heard twice, nothing changes."""
-        mine = [c for c in changes if not c.tenant and c.op not in ("delete", "temporal")]
+        mine = self._own(changes, alert.TYPE)
         if not mine:
             return
         async with self._db.acquire() as conn, conn.transaction():
@@ -137,6 +138,16 @@ class Indicators:
                 known[change.id] = fold_alert(known[change.id], change)
             await alert_facts.save(conn, list(known.values()))
         self._heard = True
+
+    def _own(self, changes: Sequence[Change], entity_type: str) -> list[Change]:
+        """What changed of entities that a room of the city keeps."""
+        return [
+            c
+            for c in changes
+            if not c.tenant
+            and c.op not in ("delete", "temporal")
+            and is_given(c.id, entity_type, self._city.code)
+        ]
 
     async def hear_readings(self, changes: Sequence[Change]) -> None:
         """Note the days of which readings came. Heard twice, a day is counted twice."""
@@ -277,7 +288,9 @@ class Indicators:
         self._heard = False
         await self._recount()
         if self._written is None:
-            entities = await self._context.query_all(Query(types=(noun.TYPE,)))
+            entities = await self._context.query_all(
+                Query(types=(noun.TYPE,), id_pattern=given_pattern(noun.TYPE, self._city.code))
+            )
             self._written = {e.id: _told(e) for e in entities}
         ops: list[Op] = []
         for answer in self._latest.values():

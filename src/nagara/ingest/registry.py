@@ -234,6 +234,8 @@ class Registry:
 
     async def _put(self, device: Device, actor: str) -> Bound:
         check_device(device)
+        if device.entity_id != self.mirror_id(device.id):
+            self._context.keeping.demand_free("", device.entity_id)
         profile = self.get_profile(device.profile)
         row = (device.location[0], device.location[1]) if device.location else (None, None)
 

@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from nagara.context import Change, Context, Entity, Query
 from nagara.context.model import default_instance, plain_value
+from nagara.values.ids import given_pattern, is_given
 from nagara.values.time import parse_instant
 from nagara.vocab import alert, case, indicator
 
@@ -34,7 +35,8 @@ class CaseState(Struct, frozen=True):
 class Board:
     """Kept by `follow`; `ready` waits until it is there."""
 
-    def __init__(self, context: Context, station_types: frozenset[str]) -> None:
+    def __init__(self, context: Context, station_types: frozenset[str], city_code: str) -> None:
+        self._city_code = city_code
         self._context = context
         self._station_types = station_types
         self._types = (*sorted(station_types), alert.TYPE, case.TYPE, indicator.TYPE)
@@ -73,6 +75,8 @@ class Board:
             kind = set(change.types)
             if kind & self._station_types:
                 self._entity(self.stations, change)
+            elif not any(is_given(change.id, one, self._city_code) for one in kind):
+                continue
             elif indicator.TYPE in kind:
                 self._entity(self.indicators, change)
             elif alert.TYPE in kind:
@@ -83,10 +87,10 @@ class Board:
     async def _load(self) -> None:
         context = self._context
         stations = await context.query_all(Query(types=tuple(sorted(self._station_types))))
-        indicators = await context.query_all(Query(types=(indicator.TYPE,)))
+        indicators = await context.query_all(self._own(indicator.TYPE))
         live = f'{alert.STATE}=="open","acknowledged"'
-        alerts = await context.query_all(Query(types=(alert.TYPE,), q=live))
-        cases = await context.query_all(Query(types=(case.TYPE,), q=f'{case.STATE}!="closed"'))
+        alerts = await context.query_all(self._own(alert.TYPE, live))
+        cases = await context.query_all(self._own(case.TYPE, f'{case.STATE}!="closed"'))
         self.stations = {e.id: e for e in stations}
         self.indicators = {e.id: e for e in indicators}
         self.alerts = {e.id: e.value(alert.SEVERITY) for e in alerts}
@@ -98,6 +102,12 @@ class Board:
         }
         self.version += 1
         self._loaded.set()
+
+    def _own(self, entity_type: str, q: str | None = None) -> Query:
+        """Entities that a room of the city keeps: clients have some of these types, too."""
+        return Query(
+            types=(entity_type,), id_pattern=given_pattern(entity_type, self._city_code), q=q
+        )
 
     def _entity(self, held: dict[str, Entity], change: Change) -> None:
         if change.op == "delete":

@@ -18,7 +18,7 @@ __all__ = ["Facts", "assemble"]
 def assemble(floor: Floor, packs: Sequence[Pack], facts: Facts) -> Room:
     """What the screens read of the city as a whole."""
     catalogue = catalogue_of(packs)
-    board = Board(floor.context, catalogue.station_types)
+    board = Board(floor.context, catalogue.station_types, floor.city.code)
     overview = Overview(floor.context, floor.city, catalogue, board, facts)
     return Room(
         name="overview",

@@ -9,7 +9,7 @@ from nagara.context import Change, Context, Reader
 from nagara.context.model import Entity
 from nagara.engines.database import Database
 from nagara.plans.progress import Reading
-from nagara.values.ids import urn
+from nagara.values.ids import is_given, urn
 from nagara.vocab import indicator as noun
 
 Place = tuple[str, str]  # code of an indicator, area
@@ -28,7 +28,8 @@ class Readings:
 
     async def hear(self, changes: Sequence[Change]) -> None:
         """Keep values that somebody answers for; one that was reopened is no value any more."""
-        for one in dict.fromkeys(change.id for change in changes if not change.tenant):
+        own = (c.id for c in changes if not c.tenant and is_given(c.id, noun.VALUE_TYPE))
+        for one in dict.fromkeys(own):
             entity = await self._context.find(one)
             async with self._db.acquire() as conn:
                 await conn.execute("delete from plans.heard where entity_id = $1", one)

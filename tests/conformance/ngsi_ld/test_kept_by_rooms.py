@@ -18,7 +18,7 @@ FREE = "urn:ngsi-ld:Building:th-bkk:town-hall"
 @pytest.fixture
 def kept(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
     """Rooms are at work."""
-    monkeypatch.setattr(context, "keeping", Keeping(is_on=True))
+    monkeypatch.setattr(context, "keeping", Keeping("th-bkk"))
 
 
 def entity(id_: str, type_: str) -> dict[str, Any]:
@@ -37,8 +37,14 @@ def entity(id_: str, type_: str) -> dict[str, Any]:
         ("PATCH", f"/entities/{CASE}/attrs/state", {"value": "closed"}),
         ("PUT", f"/entities/{CASE}/attrs/state", {"type": "Property", "value": "closed"}),
         ("DELETE", f"/entities/{CASE}/attrs/state", None),
+        ("DELETE", f"/entities?type=Case&id={CASE}", None),
         ("POST", "/entities", entity("urn:ngsi-ld:Indicator:th-bkk:x", "Indicator")),
-        ("PATCH", f"/entities/{FREE}", {"type": ["Building", "Device"]}),
+        ("POST", "/entities", entity("urn:ngsi-ld:Project:another-city:x", "Project")),
+        ("POST", "/entities", entity("urn:ngsi-ld:Device:th-bkk:to-come", "Building")),
+        ("POST", "/temporal/entities", entity("urn:ngsi-ld:Alert:th-bkk:to-come", "Building")),
+        ("DELETE", f"/temporal/entities/{CASE}", None),
+        ("DELETE", f"/temporal/entities/{CASE}/attrs/state", None),
+        ("POST", f"/temporal/entities/{CASE}/attrs", {"state": [{"type": "Property", "value": 1}]}),
     ],
 )
 async def test_an_entity_of_a_room_is_not_written(
@@ -54,6 +60,37 @@ async def test_an_entity_of_a_room_is_not_written(
     assert (answer.status_code, answer.json()["code"]) == (403, "kept-by-rooms"), answer.text
     kept = await context.get(CASE)
     assert (kept.version, kept.value("state")) == (1, "routed")
+
+
+@pytest.mark.usefixtures("kept")
+async def test_a_clients_own_entity_may_have_any_type(
+    context: Context, ngsi: httpx.AsyncClient
+) -> None:
+    await context.write(
+        Create(Entity(CASE, ("Case",), {"state": {"type": "Property", "value": "routed"}})),
+        actor="system:test",
+    )
+    state = {"state": {"type": "Property", "value": "odd"}}
+
+    async def ask(method: str, path: str, body: Any = None) -> int:
+        return (await ngsi.request(method, f"{API}{path}", json=body)).status_code
+
+    # A type may come later, and an entity may have several.
+    assert await ask("POST", "/entities", entity(FREE, "Building")) == 201
+    assert await ask("PATCH", f"/entities/{FREE}", {"type": ["Building", "Case"]}) == 204
+    assert await ask("PATCH", f"/entities/{FREE}/attrs/state", {"value": "mine"}) == 204
+    for type_ in ("Alert", "Case", "Device", "Project"):
+        id_ = f"urn:ngsi-ld:{type_}:Santander-1"
+        assert await ask("POST", "/entities", entity(id_, type_)) == 201
+        assert await ask("PATCH", f"/entities/{id_}", state) == 204
+        assert await ask("PUT", f"/entities/{id_}", entity(id_, type_)) == 204
+    # A purge by type takes those and passes over the rooms'.
+    assert await ask("DELETE", "/entities?type=Case") == 204
+    assert await ask("GET", f"/entities/{FREE}") == 404
+    assert await ask("GET", "/entities/urn:ngsi-ld:Case:Santander-1") == 404
+    assert await ask("DELETE", "/entities?local=true") == 204
+    left = (await ngsi.get(f"{API}/entities?local=true")).json()
+    assert [(e["id"], e["state"]["value"]) for e in left] == [(CASE, "routed")]
 
 
 @pytest.mark.usefixtures("kept")
@@ -77,7 +114,7 @@ async def test_of_a_batch_only_what_is_free_is_written(
 async def test_where_no_room_keeps_them_all_types_are_free(
     context: Context, ngsi: httpx.AsyncClient, tenant: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(context, "keeping", Keeping(is_on=bool(tenant)))
+    monkeypatch.setattr(context, "keeping", Keeping("th-bkk" if tenant else ""))
     headers = {"NGSILD-Tenant": tenant} if tenant else {}
 
     async def ask(method: str, path: str, body: Any = None) -> int:

@@ -62,32 +62,48 @@ async def settled(application: Application) -> None:
         assert (state.dead, state.last_error) == (0, None), state
 
 
+async def write(client: httpx.AsyncClient, body: dict[str, Any], tenant: str) -> None:
+    """Make an entity, change it."""
+    headers = {"NGSILD-Tenant": tenant} if tenant else {}
+    answer = await client.post(f"{V1}/entities", json=body, headers=headers)
+    assert answer.status_code == 201, answer.text
+    change = {"state": {"type": "Property", "value": "resolved"}}
+    place = f"{V1}/entities/{body['id']}/attrs"
+    answer = await client.patch(place, json=change, headers=headers)
+    assert answer.status_code == 204, answer.text
+
+
 @pytest.mark.parametrize("application", [{"open": True}], indirect=True)
-async def test_no_room_takes_what_lies_in_another_tenant_for_its_own(
+async def test_no_room_takes_for_its_own_what_clients_wrote(
     application: Application, browser: httpx.AsyncClient
 ) -> None:
-    headers = {"NGSILD-Tenant": "harbour"}
     before = await seen(application, browser)
-    for type_ in sorted(KEPT_BY_ROOMS):
-        for entity_id in (f"urn:ngsi-ld:{type_}:th-pkt:{MARK}", f"urn:x:{MARK}:{type_}"):
-            body = nonsense(type_, entity_id)
-            answer = await browser.post(f"{V1}/entities", json=body, headers=headers)
-            assert answer.status_code == 201, answer.text
-            change = {"state": {"type": "Property", "value": "resolved"}}
-            answer = await browser.patch(
-                f"{V1}/entities/{entity_id}/attrs", json=change, headers=headers
-            )
-            assert answer.status_code == 204, answer.text
+    types = sorted(KEPT_BY_ROOMS)
+    own = {type_: f"urn:ngsi-ld:{type_}:th-pkt:{MARK}" for type_ in types}
+    for type_, entity_id in own.items():
+        body = nonsense(type_, entity_id)
+        assert (await browser.post(f"{V1}/entities", json=body)).status_code == 403
+        await write(browser, body, "harbour")
+        for free_id in (f"urn:ngsi-ld:{type_}:{MARK}", f"urn:x:{MARK}:{type_}"):
+            await write(browser, nonsense(type_, free_id), "")
+    several = nonsense("", f"urn:x:{MARK}:all") | {"type": [*types, "Building"]}
+    await write(browser, several, "")
     await settled(application)
     after = await seen(application, browser)
     assert len(after) > 20
     for path, told in after.items():
         assert MARK not in told, path
-    for path in ("alerts", "cases", "devices", "indicators", "projects", "plans"):
+    for path in ("alerts", "cases", "devices", "indicators", "projects", "plans", "city/now"):
         path = f"/api/v1/{path}"
-        assert path not in before or len(after[path]) == len(before[path]), path
-    for entity_id in (f"urn:ngsi-ld:{type_}:th-pkt:{MARK}" for type_ in KEPT_BY_ROOMS):
-        assert (await browser.get(f"{V1}/entities/{entity_id}")).status_code == 404
+        assert len(after[path]) == len(before[path]), (path, before[path], after[path])
+    missing = await browser.get(f"/api/v1/alerts/urn:ngsi-ld:Alert:{MARK}")
+    assert missing.status_code == 404
+    # Nor is an entity of a room's to be fed by somebody's device.
+    profile = sorted(application.ingest_service.registry.profiles)[0]
+    device = {"id": "sly", "profile": profile, "entityId": own["Case"]}
+    assert (await browser.post("/api/v1/devices", json=device)).status_code == 403
+    for tenant, entity_id in (("harbour", own["Case"]), ("", several["id"])):
+        headers = {"NGSILD-Tenant": tenant} if tenant else {}
         answer = await browser.delete(f"{V1}/entities/{entity_id}", headers=headers)
         assert answer.status_code == 204
     await settled(application)

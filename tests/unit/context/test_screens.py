@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import msgspec
+import pytest
 
 from nagara.context import Context, Create, Entity
 from nagara.context.live import Live
 from nagara.context.stream import Hearing, LiveStream, Screen
 from nagara.guard.identity import ANONYMOUS, Actor
+from nagara.guard.policy import Keeping
 
 STAFF = Actor("account", "1", "", ("staff",), ("drainage",))
 OTHER = Actor("account", "2", "", ("staff",), ("parks",))
@@ -44,6 +46,19 @@ async def test_each_screen_hears_its_own_and_equal_ones_share_the_work(context: 
     assert told == [[[air]], [[air]], [both], [[air]], [[air]]]
     assert heard[0][0] is heard[1][0]
     assert await screens[0].next_digests(0.01) == []
+
+
+async def test_no_screen_hears_of_a_clients_own_alert(
+    context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(context, "keeping", Keeping("th-bkk"))
+    stream = LiveStream(context)
+    screen = Screen(context.live, stream, Hearing(stream, ANONYMOUS, ("Alert",)))
+    context.live.add(screen)
+    ids_ = ("urn:x:alert", "urn:ngsi-ld:Alert:xx:1", "urn:ngsi-ld:Alert:th-bkk:1")
+    await context.write(*(Create(Entity(one, ("Alert",), {})) for one in ids_), actor="t")
+    [digest] = await screen.next_digests(5)
+    assert (digest.count, ids_[-1].encode() in digest.events) == (1, True)
 
 
 async def test_a_screen_that_is_slow_is_told_to_ask_for_the_whole(context: Context) -> None:

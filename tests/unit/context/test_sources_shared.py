@@ -100,7 +100,7 @@ def test_of_observed_values_the_newest_wins_whoever_tells_first(
         expected |= {n: (i, v) for n, v in part.items()}
     shuffled = list(told)
     chance.shuffle(shuffled)
-    found = merge(shuffled, Keeping(is_on=True), "")
+    found = merge(shuffled, Keeping("th-bkk"), "")
     assert {n: a["value"] for n, a in found.attrs.items()} == expected
 
 

@@ -210,7 +210,7 @@ async def write_all(
     free: list[Op] = []
     for op in ops:
         try:
-            await demand_writable(context, op, tenant)
+            demand_writable(context, op, tenant)
             await _demand_seen(context, request, op, tenant)
             free.append(op)
         except Problem as problem:

@@ -212,7 +212,7 @@ def entity_routes(context: Context, contexts: Contexts) -> type[Controller]:
             return await self._write(request, change, tenant), change, sent.terms
 
         async def _write(self, request: Asked, op: Op, tenant: str) -> Written:
-            await demand_writable(context, op, tenant)
+            demand_writable(context, op, tenant)
             [written] = await context.write(
                 op, actor=request.user.name_for_audit, key=ask.key_of(request), tenant=tenant
             )

@@ -230,7 +230,7 @@ class Express:
         held = self._context.cache.find(("", entity_id))
         if not (is_json and is_sized) or held is None or not held.exists or held.expires_at:
             return None
-        if self._context.keeping.holds("", held.types):
+        if self._context.keeping.holds("", entity_id):
             return None
         if not self._is_alone(entity_id, held.types):
             return None

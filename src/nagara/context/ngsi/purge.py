@@ -35,7 +35,8 @@ async def purge(context: Context, request: Asked, terms: TermMap, tenant: str) -
     wanted = query_of(request, terms, tenant)
     if "{" in (params.get("q") or ""):
         raise QueryInvalid(query=str(wanted.q)[:80], position=0, reason="no linked entities here")
-    context.keeping.demand_free(tenant, wanted.types)
+    for entity_id in wanted.ids:
+        context.keeping.demand_free(tenant, entity_id)
     _demand_narrow(wanted, params.get("local") == "true", bool(keep or drop))
     kept = {terms.expand(word) for word in keep}
     dropped = {terms.expand(word) for word in drop}
@@ -49,7 +50,7 @@ async def purge(context: Context, request: Asked, terms: TermMap, tenant: str) -
         ops = [
             op
             for entity in page.entities
-            if not context.keeping.holds(tenant, entity.types)
+            if not context.keeping.holds(tenant, entity.id)
             and (op := _purged(entity, kept, dropped)) is not None
         ]
         if ops:

@@ -12,7 +12,7 @@ from nagara.context.ngsi.ask import Asked
 from nagara.context.ngsi.names import is_name, is_uri
 from nagara.context.ngsi.retrieve import get_seen
 from nagara.context.ngsi.terms import TermMap
-from nagara.guard.policy import KEPT_BY_ROOMS, visible_types
+from nagara.guard.policy import visible_types
 
 SELECTOR_CHARS_MAX = 2_000
 _DEPTH_MAX = 20
@@ -95,14 +95,10 @@ def _unreadable(said: str) -> QueryInvalid:
     return QueryInvalid(query=said[:80], position=0, reason="types are written as A, (A;B)|C")
 
 
-async def demand_writable(context: Context, op: Op, tenant: str) -> None:
-    """Raises `KeptByRooms` for what only the city's rooms write: by the types of the body, and by
-    those of the stored entity where its id is one that a room would give."""
+def demand_writable(context: Context, op: Op, tenant: str) -> None:
+    """Raises `KeptByRooms` for what only the city's rooms write, whether it is there or not."""
     entity: Any = getattr(op, "entity", op)
-    context.keeping.demand_free(tenant, getattr(entity, "types", None) or ())
-    if entity.id.removeprefix("urn:ngsi-ld:").partition(":")[0] in KEPT_BY_ROOMS:
-        stored = await context.find(entity.id, tenant)
-        context.keeping.demand_free(tenant, stored.types if stored is not None else ())
+    context.keeping.demand_free(tenant, entity.id)
 
 
 async def is_hidden(context: Context, request: Asked, entity_id: str, tenant: str) -> bool:

@@ -28,6 +28,7 @@ from nagara.network.work.process_routes import API, Asked, StateOf
 from nagara.network.work.rights import offices_of
 from nagara.network.work.rows import Table, out
 from nagara.network.work.shapes import page
+from nagara.values.ids import is_given
 from nagara.vocab import project
 
 WORDS_MAX = 20_000
@@ -206,7 +207,10 @@ class Knowledge:
         return made
 
     async def _demand_proof(self, found: Practice) -> None:
-        known = [await self._context.find(urn) for urn in found.projects]
+        known = [
+            await self._context.find(urn) if is_given(urn, project.TYPE) else None
+            for urn in found.projects
+        ]
         own = [
             e for e in known
             if e is not None and project.TYPE in e.types and e.value(project.CITY) == found.city

@@ -21,6 +21,7 @@ from nagara.network.work.model import Line, Process
 from nagara.network.work.rights import offices_of
 from nagara.network.work.service import Processes
 from nagara.network.work.values import Point, ValueBook
+from nagara.values.ids import given_pattern
 from nagara.values.time import format_instant
 from nagara.vocab import project
 
@@ -107,7 +108,9 @@ class Returns:
     ) -> dict[str, tuple[Line, ...]]:
         """The lines of each city as its own system has them now."""
         q = f'{project.CITY}=="{cities[0]}"' if len(cities) == 1 else None
-        found = await self._context.query_all(Query(types=(project.TYPE,), q=q, limit=1_000))
+        found = await self._context.query_all(
+            Query(types=(project.TYPE,), id_pattern=given_pattern(project.TYPE), q=q, limit=1_000)
+        )
         by_city: dict[str, list[Entity]] = defaultdict(list)
         for entity in found:
             if not entity.value(project.WORKED_EXAMPLE):

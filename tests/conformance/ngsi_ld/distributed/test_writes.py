@@ -182,10 +182,10 @@ async def test_what_rooms_keep_goes_to_nobody(
     brokers: Any, peer: Peer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     [a] = await brokers(1)
-    monkeypatch.setattr(a.context, "keeping", Keeping(is_on=True))
+    monkeypatch.setattr(a.context, "keeping", Keeping("th-bkk"))
     part = {"entities": [{"type": "Alert"}]}
     await a.knows(peer.url, information=[part], operations=WRITES, mode="redirect")
-    body = {"id": "urn:ngsi-ld:Alert:1", "type": "Alert", "level": prop(1)}
+    body = {"id": "urn:ngsi-ld:Alert:th-bkk:1", "type": "Alert", "level": prop(1)}
     refused = await a.client.post("/entities", json=body)
     assert refused.status_code == 403, refused.text
     batch = await a.client.post("/entityOperations/create", json=[body])

@@ -21,7 +21,7 @@ from nagara.context.ngsi.sources.registration import Registration
 from nagara.context.ngsi.sources.sharing import NOT_ATTRS, Share, part_of, share
 from nagara.context.ngsi.sources.writes import LOOKED_UP_MAX, Part, Writes, error_of, multi_status
 from nagara.context.ngsi.terms import TermMap
-from nagara.http.problem import language_of, problem_body
+from nagara.http.problem import language_of
 from nagara.values.errors import Problem
 
 
@@ -108,6 +108,10 @@ class Batches:
             plan.here.append(item)  # the handler says what is wrong
             return
         plan.ids[entity_id] = None
+        if self._exchange.context.keeping.holds(asked.tenant, entity_id):
+            plan.here.append(item)  # it goes nowhere, and the handler says why
+            plan.here_ids.append(entity_id)
+            return
         types = await self._types(asked, act, entity_id, read, terms, count)
         words: dict[str, str] = {}
         if isinstance(read, dict):
@@ -117,12 +121,6 @@ class Batches:
         if not shares.there:
             plan.here.append(item)
             plan.here_ids.append(entity_id)
-            return
-        try:
-            self._exchange.context.keeping.demand_free(asked.tenant, types or ())
-        except Problem as problem:
-            error = problem_body(problem, language, ngsi=True)
-            plan.errors.append({"entityId": entity_id, "error": error})
             return
         if shares.here is not None:
             partly = isinstance(item, dict) and bool(words)

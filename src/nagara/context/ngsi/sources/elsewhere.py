@@ -237,7 +237,7 @@ class Elsewhere:
             covered = source.covered(one["id"], types)
             if covered is False or not sight.allows(types):
                 continue
-            if self._exchange.context.keeping.holds(tenant, types):
+            if self._exchange.context.keeping.holds(tenant, one["id"]):
                 continue  # their history is what the rooms wrote
             if covered is not None:
                 one = {

@@ -138,7 +138,7 @@ async def _meant(
     found = []
     for fragment in fragments:
         entity = fragment.entity
-        if not sight.allows(entity.types) or keeping.holds(subscription.tenant, entity.types):
+        if not sight.allows(entity.types) or keeping.holds(subscription.tenant, entity.id):
             continue
         if subscription.selectors and not any(
             s.selects(entity.id, entity.types) for s in subscription.selectors

@@ -98,7 +98,7 @@ def merge(told: Iterable[Told], keeping: Keeping, tenant: str) -> Entity:
     """
     parts = sorted(told, key=lambda t: t.is_filler)
     first = parts[0].entity
-    kept = any(t.source is None and keeping.holds(tenant, t.entity.types) for t in parts)
+    kept = any(t.source is None and keeping.holds(tenant, first.id) for t in parts)
     types: dict[str, None] = {}
     scopes: dict[str, None] = {}
     attrs: dict[str, dict[str | None, tuple[dict[str, Any], str]]] = {}

@@ -38,7 +38,6 @@ from nagara.context.ngsi.sources.sharing import (
 )
 from nagara.context.ngsi.sources.wording import wire_of
 from nagara.context.ngsi.terms import CORE, CORE_CONTEXT, TermMap
-from nagara.guard.policy import KEPT_BY_ROOMS, Keeping
 from nagara.http.problem import language_of, problem_body
 from nagara.values.errors import Problem
 
@@ -108,6 +107,8 @@ class Writes:
         if not is_uri(entity_id):
             return None
         assert entity_id is not None
+        if self._exchange.context.keeping.holds(asked.tenant, entity_id):
+            return None  # it goes nowhere, and the handler says why
         types = await self._types(asked, entity_id, body, terms, act.operation == "createEntity")
         words = self._words(act, body, terms)
         sources = self.matching(asked, act, frozenset((entity_id,)), types, words)
@@ -123,7 +124,6 @@ class Writes:
                 return _as_it_is(local)
             parts.append(Part(None, local))
         else:
-            _demand_kept_alone(self._exchange.context.keeping, asked.tenant, entity_id, types)
             _demand_sane(act, body, terms, entity_id)
         parts += await self._there(request, asked, act, body, terms, shares.there)
         return self._combine(request, act, entity_id, parts)
@@ -270,15 +270,6 @@ class Writes:
         errors = [error_of(part, entity_id, language) for part in parts if not part.ok]
         done = [entity_id] if any(part.ok for part in parts) else []
         return multi_status(request, done, errors)
-
-
-def _demand_kept_alone(
-    keeping: Keeping, tenant: str, entity_id: str, types: frozenset[str] | None
-) -> None:
-    """What the city's rooms keep is written by them alone, nowhere else."""
-    keeping.demand_free(tenant, types or ())
-    named = {entity_id.removeprefix("urn:ngsi-ld:").partition(":")[0]}
-    keeping.demand_free(tenant, named & KEPT_BY_ROOMS)
 
 
 def _demand_sane(act: Act, body: Any, terms: TermMap, entity_id: str) -> None:

@@ -72,7 +72,7 @@ def provide_routes(context: Context, contexts: Contexts) -> list[Any]:
         return number
 
     async def write(request: Asked, op: Op, tenant: str, within: Within | None = None) -> bool:
-        await demand_writable(context, op, tenant)
+        demand_writable(context, op, tenant)
         [written] = await context.write(
             op,
             actor=request.user.name_for_audit,

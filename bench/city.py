@@ -93,6 +93,14 @@ class City:
             raise RuntimeError(f"{method} {path}: {status} {said[:300]!r}")
         return json.loads(said) if said else None
 
+    async def gauge(self, name: str) -> float:
+        """A figure of `/metrics`. Raises RuntimeError where there is none of this name."""
+        status, said = await asyncio.to_thread(self._ask, "GET", "/metrics", None)
+        for line in said.decode().splitlines():
+            if line.startswith(f"{name} "):
+                return float(line.rpartition(" ")[2])
+        raise RuntimeError(f"/metrics: {status}, no {name}")
+
     def _ask(self, method: str, path: str, body: Any) -> tuple[int, bytes]:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         try:

@@ -3,6 +3,7 @@ what questions cost as the entities become a hundred times as many."""
 
 from __future__ import annotations
 
+import asyncio
 import random
 import time
 from urllib.parse import quote
@@ -14,6 +15,7 @@ from frame import Row, Scale, ms, quantile
 from http_load import request
 from laid import lay_down
 from made import ENTITIES, SOUTH, STEP, TYPE, WEST, entity_id, send
+from nagara.context.lookups import TYPE_FEW
 from nagara.engines.running import attach
 
 ENTITIES_MAX = 1_000_000
@@ -23,6 +25,7 @@ P95_GOAL_MS = 20.0
 RATIO_MAX = 6.0
 #: A question's median beside the same among a hundredth of the entities: the answer is as long.
 GROWTH_MAX = 2.0
+RARE = "by a value that one has"
 _FLOOR = """select id from context.entity where tenant = '' and not deleted and type = $1
     and extent && $2::box limit 5000"""
 
@@ -35,6 +38,7 @@ async def bench(scale: Scale) -> list[Row]:
     most = max(1_000, min(ENTITIES_MAX, scale.entities * 50))
     sizes = [max(100, most // 100), max(300, most // 10), most]
     asked: list[dict[str, dict[str, float]]] = []
+    walked: list[tuple[float, float]] = []
     async with running_city() as city:
         laid = 0
         for many in sizes:
@@ -44,6 +48,8 @@ async def bench(scale: Scale) -> list[Row]:
             floor = await _floor(city, areas)
             await city.start()
             asked.append(await _ask(city, many, areas))
+            walked.append(await _look_up(city, many))
+            asked[-1][RARE] = await _measure(city, _rare(many, scale.queries))
     area = asked[-1]["by area"]
     rows = [
         Row(
@@ -61,6 +67,11 @@ async def bench(scale: Scale) -> list[Row]:
     for kind in asked[0]:
         medians = [one[kind]["p50"] for one in asked]
         told = ", ".join(f"{n:,}: {ms(p50)}" for n, p50 in zip(sizes, medians, strict=True))
+        if kind == RARE:
+            told += "; the first, which walked: " + ", ".join(
+                f"{n:,}: {ms(first)} and looked up after {after:.1f} s"
+                for n, (first, after) in zip(sizes, walked, strict=True)
+            )
         rows.append(
             Row(
                 f"a question {kind}, {most:,} entities, p50",
@@ -87,13 +98,37 @@ async def _ask(city: City, many: int, areas: list[Area]) -> dict[str, dict[str, 
         "by type and value": [f"?type={TYPE}&q={bound}&limit={LIMIT}" for bound in bounds],
         "by area": [f"?type={TYPE}&{_within(area)}&limit={LIMIT}" for area in areas],
     }
-    found = {}
-    for kind, words in kinds.items():
-        requests = [request("GET", ENTITIES + said) for said in words]
-        await send(city.port, requests[:20], connections=1, once=True)
-        times = (await send(city.port, requests, connections=1, once=True))["latencies_s"]
-        found[kind] = {"p50": quantile(times, 0.5), "p95": quantile(times, 0.95)}
-    return found
+    return {kind: await _measure(city, words) for kind, words in kinds.items()}
+
+
+async def _measure(city: City, words: list[str]) -> dict[str, float]:
+    requests = [request("GET", ENTITIES + said) for said in words]
+    await send(city.port, requests[:20], connections=1, once=True)
+    times = (await send(city.port, requests, connections=1, once=True))["latencies_s"]
+    return {"p50": quantile(times, 0.5), "p95": quantile(times, 0.95)}
+
+
+def _rare(many: int, count: int) -> list[str]:
+    """Questions for a value that one entity has and others have not."""
+    chance = random.Random(9)
+    return [_of_device(chance.randrange(many)) for _ in range(count)]
+
+
+def _of_device(number: int) -> str:
+    device = f"urn:ngsi-ld:Device:th-bkk:bench-sensor-{number:08}"
+    return f"?type={TYPE}&q={quote(f'refDevice=={device}')}&limit={LIMIT}"
+
+
+async def _look_up(city: City, many: int) -> tuple[float, float]:
+    """Ask for a value that one entity has: how long it takes the first time, when all are walked,
+    and after how long it is looked up (both in seconds)."""
+    began = time.monotonic()
+    found = await city.call("GET", ENTITIES + _of_device(many - 1))
+    first = time.monotonic() - began
+    assert len(found) == 1, "one entity has the value"
+    while many >= TYPE_FEW and await city.gauge("nagara_lookups") < 1:  # noqa: ASYNC110
+        await asyncio.sleep(0.1)
+    return first, time.monotonic() - began
 
 
 def _areas(many: int, count: int) -> list[Area]:

@@ -59,5 +59,6 @@ async def lay(conn: Connection, first: int, rows: int) -> None:
         last = min(start + _STEP_ROWS, first + rows) - 1
         await conn.execute(sql, start, last, STEP, TYPE, WEST, SOUTH)
     await conn.execute("select context.recount_census()")
+    await conn.execute("delete from context.lookup")  # these follow the log
     await conn.execute("vacuum (analyze) context.entity")
     await conn.execute("checkpoint")

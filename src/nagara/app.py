@@ -281,6 +281,7 @@ class Application:
             ("nagara_commit_changes", "Changes written", {}, float(context.committer.written)),
             ("nagara_commit_waiting", "Writes waiting", {}, float(context.committer.waiting)),
             ("nagara_cache_entities", "Entities held in memory", {}, float(len(context.cache))),
+            ("nagara_lookups", "Values looked up behind the log", {}, float(len(context.lookups))),
             ("nagara_live_streams", "Open live streams", {}, float(len(context.live))),
             ("nagara_log_lines_lost", "Log lines nobody could take", {}, float(Lines.lost)),
         ]

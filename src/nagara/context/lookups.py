@@ -69,6 +69,10 @@ class Lookups:
         self._is_wanted = asyncio.Event()
         self._settling = asyncio.Lock()
 
+    def __len__(self) -> int:
+        """How many may be used."""
+        return len(self._ready)
+
     # --- asked by queries ---
 
     async def find(
@@ -161,15 +165,15 @@ class Lookups:
     async def _read(self) -> None:
         async with self._db.acquire() as conn:
             rows = await conn.fetch(
-                """select id, tenant, type, attr, place, holders from context.lookup
+                """select id, tenant, type, attr, own, said from context.lookup
                    where built_at is not null"""
             )
-        self._ready = {
-            _Name(r["tenant"], r["type"], Place(r["attr"], r["place"], tuple(r["holders"]))): r[
-                "id"
-            ]
-            for r in rows
-        }
+        now = self._monotonic()
+        self._ready = {_name_of(row): row["id"] for row in rows}
+        self._used = {number: self._used.get(number, now) for number in self._ready.values()}
+        for name, number in list(self._ready.items()):
+            if now - self._used[number] > KEPT_S:
+                await self._drop(name, number)
 
     async def _make(self, wish: _Name) -> None:
         async with self._db.acquire() as conn:
@@ -180,14 +184,14 @@ class Lookups:
                 return
             began = self._monotonic()
             number = await conn.fetchval(
-                """insert into context.lookup (tenant, type, attr, place, holders, asked_at)
-                   values ($1, $2, $3, $4, $5, now())
-                   on conflict (tenant, type, place, holders) do update set asked_at = now()
+                """insert into context.lookup (tenant, type, attr, own, said, holders, asked_at)
+                   values ($1, $2, $3, $4, $5, $5::text[]::jsonpath[], now())
+                   on conflict (tenant, type, own, said) do update set asked_at = now()
                    returning id""",
                 wish.tenant,
                 wish.type,
                 wish.place.attr,
-                wish.place.instances,
+                wish.place.own,
                 list(wish.place.holders),
             )
             rows = await conn.fetchval(
@@ -219,7 +223,7 @@ class Lookups:
 
 
 def _name_of(row: Record) -> _Name:
-    place = Place(row["attr"], row["place"], tuple(row["holders"]))
+    place = Place(row["attr"], tuple(row["said"]), row["own"])
     return _Name(row["tenant"], row["type"], place)
 
 

@@ -49,16 +49,16 @@ class Range(Struct, frozen=True):
 
 
 class Place(Struct, frozen=True):
-    """Where in a document: the attribute, the jsonpath of its instances, and those of what they
-    hold."""
+    """Where in an entity: the attribute and the jsonpaths of what it holds there; or `own`, a time
+    that the store keeps."""
 
     attr: str
-    instances: str
     holders: tuple[str, ...]
+    own: str = ""
 
 
 class Sought(Struct, frozen=True):
-    """An entity holds a value in one of the ranges there; without ranges, anything at all."""
+    """An entity holds a value in one of the ranges there; without ranges, whatever it is."""
 
     place: Place
     ranges: tuple[Range, ...] = ()
@@ -77,7 +77,7 @@ def sought_of(node: Node | None, expand: Expand) -> tuple[Sought, ...]:
 
 def having(names: Iterable[str]) -> tuple[Sought, ...]:
     """For each attribute: that it is there. Names are canonical."""
-    return tuple(Sought(_place((name,), None, (), as_it_is)) for name in names)
+    return tuple(Sought(_place((name,), None, (), as_it_is, is_there=True)) for name in names)
 
 
 def as_it_is(name: str) -> str:
@@ -96,7 +96,7 @@ def holding(name: str, op: str, values: Sequence[Any]) -> Sought | None:
 
 def observed_between(start: datetime | None, end: datetime | None) -> Sought:
     """Any attribute was observed in this time."""
-    place = Place(ANY, "$.*[*]", ('$.*[*]."observedAt"',))
+    place = Place(ANY, ('$.*[*]."observedAt"',))
     return Sought(place, (_span(start, end),))
 
 
@@ -112,8 +112,6 @@ def _either(parts: Sequence[Node], expand: Expand) -> Sought | None:
     made = [one for one in found if one is not None]
     if len(made) < len(found) or len({one.place for one in made}) > 1:
         return None
-    if not all(one.ranges for one in made):
-        return Sought(made[0].place)
     ranges = tuple(dict.fromkeys(r for one in made for r in one.ranges))
     return Sought(made[0].place, ranges) if len(ranges) <= RANGES_MAX else None
 
@@ -126,7 +124,8 @@ def _of_term(term: Term, expand: Expand) -> Sought | None:
         return _of_time(term)
     names = path.names
     member = names[-1] if len(names) > 1 and names[-1] in MEMBERS else None
-    place = _place(names[:-1] if member else names, member, path.inside, expand)
+    is_there = term.op is None
+    place = _place(names[:-1] if member else names, member, path.inside, expand, is_there)
     if term.op is None:
         return Sought(place)
     values = dict.fromkeys((*values_for(term, True), *values_for(term, False)))
@@ -148,13 +147,18 @@ def _of_time(term: Term) -> Sought | None:
         ranges.append(_span(start, None if term.op in (">", ">=") else last))
     name = term.path.names[0]
     # What is replaced or new is told anyway; what changes is told by whatever changes.
-    return Sought(Place(ANY if name == "modifiedAt" else "", name, ()), tuple(ranges))
+    return Sought(Place(ANY if name == "modifiedAt" else "", (), name), tuple(ranges))
 
 
 def _place(
-    names: Sequence[str], member: str | None, inside: tuple[str, ...], expand: Expand
+    names: Sequence[str],
+    member: str | None,
+    inside: tuple[str, ...],
+    expand: Expand,
+    is_there: bool = False,
 ) -> Place:
-    """The counterpart of the holders of `nagara.context.q_sql`: all of them, whatever is asked."""
+    """The counterpart of the holders of `nagara.context.q_sql`: all of them, whatever is asked.
+    `is_there`: nothing but that something is held."""
     attr = expand(names[0])
     at = "$" + "".join(f".{quoted(expand(name))}[*]" for name in names)
     if member is not None:
@@ -164,11 +168,14 @@ def _place(
     elif inside:
         steps = "".join(".*" if step == "*" else f".{quoted(step)}" for step in inside)
         held = [f"{holder}{steps}" for holder in INSIDE_HOLDERS]
+    elif is_there:
+        return Place(attr, (at,))
     else:
         held = ["value", 'value."@value"', "valueList", "json", "vocab"]
         held += [*LINK_HOLDERS, "objectList.object"]
     # A filter opens an array, and the comparison in it what lies in there.
-    return Place(attr, at, tuple(f"{at}.{holder}[*][*]" for holder in held))
+    opened = "" if is_there else "[*][*]"
+    return Place(attr, tuple(f"{at}.{holder}{opened}" for holder in held))
 
 
 _BOUNDS = ("==", ">", ">=", "<", "<=")

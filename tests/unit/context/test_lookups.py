@@ -141,10 +141,10 @@ async def test_looked_up_is_as_walked(context: Context, monkeypatch: pytest.Monk
         kept = await conn.fetchval("select count(*) from context.lookup where built_at is not null")
         again = await conn.fetchval(
             """select count(*) from (
-                   select l.id, p.num, p.txt, e.no from context.lookup l
+                   select distinct l.id, p.num, p.txt, e.no from context.lookup l
                    join context.entity e on e.tenant = l.tenant and not e.deleted
                        and l.type = any(coalesce(e.types, array[e.type]))
-                   cross join lateral context.posted(e, l.place, l.holders) p
+                   cross join lateral context.posted(e, l.own, l.holders) p
                ) s full join context.posting p on p.lookup = s.id and p.no = s.no
                    and coalesce(p.num, -7) = coalesce(s.num, -7)
                    and coalesce(p.txt, '\1') = coalesce(s.txt, '\1')

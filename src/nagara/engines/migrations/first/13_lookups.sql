@@ -8,16 +8,17 @@ create table context.lookup (
     tenant      text        not null,
     type        text        not null,
     attr        text        not null,   -- the attribute that it is about; '*': any
-    place       text        not null,   -- jsonpath of the instances; or createdAt, modifiedAt
-    holders     text[]      not null,   -- jsonpaths of what they hold
+    own         text        not null,   -- createdAt, modifiedAt: of the store's own times; else ''
+    said        text[]      not null,   -- jsonpaths of what is held in a document, as they were said
+    holders     jsonpath[]  not null,   -- and read
     asked_at    timestamptz not null,
     built_at    timestamptz,            -- null: not to be used yet
     seq         bigint,                 -- the log is followed up to here
-    unique (tenant, type, place, holders)
+    unique (tenant, type, own, said)
 );
 
--- Numbers in `num`, all else in `txt`, its first hundred characters; an instance that holds neither
--- has '' in `txt`, so that each entity that has the attribute stands here.
+-- Numbers in `num`, all else in `txt`, its first hundred characters; '' for what is neither text nor
+-- number, so that whatever is held is known to be there.
 create table context.posting (
     lookup      int         not null references context.lookup on delete cascade,
     num         float8,
@@ -35,28 +36,33 @@ language sql immutable parallel safe as $$
                 else said::float8 end
 $$;
 
--- What of a document a lookup knows. An instant stands among the numbers as well, in seconds.
+create function context.is_instant(said text) returns boolean
+language sql stable parallel safe as $$
+    select case when said ~ '^\d{4}-\d\d-\d\dT' then pg_input_is_valid(said, 'timestamptz')
+                else false end
+$$;
+
+-- What of an entity a lookup knows. An instant stands among the numbers as well, in seconds. One
+-- statement, without a `with`: it is written into the plan of whatever asks.
 create function context.posted(
-    e context.entity, place text, holders text[], out num float8, out txt text
+    e context.entity, own text, holders jsonpath[], out num float8, out txt text
 ) returns setof record language sql stable as $$
-    with held as materialized (
-        select v #>> '{}' as txt, jsonb_typeof(v) as kind
-        from unnest(holders) h, jsonb_path_query(e.doc, h::jsonpath) v
-        where jsonb_typeof(v) not in ('object', 'array', 'null')
-    )
-    select context.near_number(txt::numeric), null from held where kind = 'number'
-    union
-    select null, left(txt, 100) from held where kind <> 'number'
-    union
-    select extract(epoch from txt::timestamptz)::float8, null from held
-    where kind = 'string' and txt ~ '^\d{4}-\d\d-\d\dT' and pg_input_is_valid(txt, 'timestamptz')
-    union
-    select extract(epoch from case place when 'createdAt' then e.created_at
-                                         when 'modifiedAt' then e.modified_at end)::float8, null
-    where holders = '{}'
-    union
-    select null, '' where not exists (select from held)
-        and case when holders = '{}' then false else jsonb_path_exists(e.doc, place::jsonpath) end
+    select k.num, k.txt
+    from unnest(holders) h
+    cross join lateral jsonb_path_query(e.doc, h) v
+    cross join lateral (
+        select case when jsonb_typeof(v) = 'number'
+                    then context.near_number((v #>> '{}')::numeric) end as num,
+            case jsonb_typeof(v) when 'number' then null when 'string' then left(v #>> '{}', 100)
+                 when 'boolean' then v #>> '{}' else '' end as txt
+        union all
+        select extract(epoch from (v #>> '{}')::timestamptz)::float8, null
+        where jsonb_typeof(v) = 'string' and context.is_instant(v #>> '{}')
+    ) k
+    union all
+    select extract(epoch from case own when 'createdAt' then e.created_at else e.modified_at end
+        )::float8, null
+    where own <> ''
 $$;
 
 -- Begins a lookup: reads all entities of its type once.
@@ -71,7 +77,7 @@ begin
     insert into context.posting (lookup, num, txt, no)
     select l.id, p.num, p.txt, e.no
     from context.lookup l join context.entity e on e.tenant = l.tenant and e.type = l.type
-    cross join lateral context.posted(e, l.place, l.holders) p
+    cross join lateral context.posted(e, l.own, l.holders) p
     where l.id = lookup_ and not e.deleted
     on conflict do nothing;
     get diagnostics made = row_count;
@@ -79,7 +85,7 @@ begin
     select l.id, p.num, p.txt, e.no
     from context.lookup l
     join context.entity e on e.types is not null and e.types && array[l.type] and e.tenant = l.tenant
-    cross join lateral context.posted(e, l.place, l.holders) p
+    cross join lateral context.posted(e, l.own, l.holders) p
     where l.id = lookup_ and not e.deleted
     on conflict do nothing;
     get diagnostics more = row_count;
@@ -115,11 +121,11 @@ begin
         union
         select p.lookup, p.no from moved m join context.posting p on p.no = m.no where m.anew
     ), posted as materialized (
-        select t.lookup, p.num, p.txt, t.no
+        select distinct t.lookup, p.num, p.txt, t.no
         from touched t
         join context.entity e on e.no = t.no
         join context.lookup l on l.id = t.lookup and l.type = any(coalesce(e.types, array[e.type]))
-        cross join lateral context.posted(e, l.place, l.holders) p
+        cross join lateral context.posted(e, l.own, l.holders) p
         where not e.deleted
     ), gone as (
         delete from context.posting p using touched t

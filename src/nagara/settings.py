@@ -3,6 +3,7 @@
 A setting is taken from the first place that names it: an option of the command, a variable of the
 environment, `city.toml` in the data folder, the default. In `city.toml` it stands under its name in
 the first column; lists are TOML lists there and separated by commas in the environment.
+A variable that begins with NAGARA_ and names no setting is told of at the start.
 
 | setting | environment | default | meaning |
 | --- | --- | --- | --- |
@@ -40,6 +41,7 @@ import ipaddress
 import os
 import tomllib
 from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
 
@@ -188,6 +190,19 @@ def read_settings(
     settings = Settings(**{name: _convert(name, value) for name, value in merged.items()})
     _check(settings)
     return settings
+
+
+def list_unknown(environment: Mapping[str, str] = os.environ) -> list[tuple[str, str]]:
+    """Variables that begin as ours and name no setting, each with the closest name that does; ""
+    where none is close."""
+    known = [name.upper() for name in NAMES]
+    found = []
+    for variable in sorted(environment):
+        name = variable.removeprefix(PREFIX)
+        if variable != name and name not in known:
+            close = get_close_matches(name, known, 1)
+            found.append((variable, PREFIX + close[0] if close else ""))
+    return found
 
 
 def _read_file(path: Path) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from nagara.engines.nats import check_port_free
 from nagara.engines.running import Engines
 from nagara.guard.accounts import Credentials
 from nagara.http.observe import configure_logs
-from nagara.settings import Settings, read_settings
+from nagara.settings import Settings, list_unknown, read_settings
 from nagara.values.errors import Problem
 
 if TYPE_CHECKING:
@@ -105,12 +105,22 @@ def replay(
     run(serve(read_settings("replay", flags)))
 
 
+def _warn_of_unknown() -> None:
+    for name, close in list_unknown():
+        english = f"{name} is no setting and changes nothing."
+        thai = f"{name} ไม่ใช่ชื่อการตั้งค่า จึงไม่มีผล"
+        if close:
+            english, thai = f"{english} Is {close} meant?", f"{thai} หมายถึง {close} หรือไม่"
+        aside.print(in_words(thai, english), markup=False, soft_wrap=True)
+
+
 async def serve(settings: Settings) -> None:
     """Runs the city until SIGINT or SIGTERM; a second signal ends it at once.
 
     Raises the problems of starting: `PortInUse`, `FolderBusy`, `EngineFailed` …
     """
     configure_logs(settings.log_level, settings.log_format)
+    _warn_of_unknown()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
 

@@ -13,6 +13,7 @@ from nagara.settings import (
     SettingInvalid,
     SettingsUnreadable,
     SettingUnknown,
+    list_unknown,
     read_settings,
 )
 
@@ -59,6 +60,15 @@ def test_a_wrong_file_is_refused_in_words(tmp_path: Path) -> None:
     file.write_text("port == 9000\n", encoding="utf-8")
     with pytest.raises(SettingsUnreadable):
         read_settings("up", {"data": tmp_path}, {})
+
+
+def test_a_variable_that_names_no_setting_is_told_with_the_one_that_is_meant() -> None:
+    said = {"NAGARA_PORTS": "1", "NAGARA_CALLHOSTS": "x", "NAGARA_QZX": "", "NAGARA_PORT": "1"}
+    assert list_unknown({**said, "PATH": "/bin", "NAGARAPORT": "1"}) == [
+        ("NAGARA_CALLHOSTS", "NAGARA_CALL_HOSTS"),
+        ("NAGARA_PORTS", "NAGARA_PORT"),
+        ("NAGARA_QZX", ""),
+    ]
 
 
 def test_every_setting_has_its_row_in_the_table() -> None:

@@ -72,12 +72,14 @@ _OF = {
     "jsonldContexts": {"POST": _NONE, "GET": _set("details kind limit offset")},
     "jsonldContexts/*": {"GET": _set("details"), "DELETE": _set("reload")},
     "entityMaps": {"GET": _QUERY, "POST": _QUERY},
-    "entityMaps/*": dict.fromkeys(("GET", "PATCH", "DELETE"), _NONE),
+    "entityMaps/*": dict.fromkeys(("GET", "PATCH", "DELETE"), _set("local")),
     "temporal/entityMaps": {"GET": _HISTORY_QUERY, "POST": _HISTORY_QUERY},
     "info/sourceIdentity": {"GET": _NONE},
     "snapshots": {"POST": _NONE, "DELETE": _set("q")},
     "snapshots/*": dict.fromkeys(("GET", "PATCH", "DELETE"), _NONE),
     "snapshots/*/clone": {"POST": _NONE},
+    # Where copies of subscriptions notify: no operation of the standard. Orion says of which one.
+    "/ngsi-ld/ex/remote-notify": {"POST": _set("subscriptionId")},
 }
 
 

@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from nagara.context.ngsi.parameters import parameters_of
+from nagara.context.ngsi.sources.relay import NOTIFY
 
 Client = httpx.AsyncClient
 V1 = "/ngsi-ld/v1"
@@ -284,12 +285,13 @@ async def test_a_parameter_of_another_operation_is_refused(
 
 
 async def test_the_table_of_parameters_has_each_operation(ngsi: Client) -> None:
-    """Discovery looks for itself; what sources notify has none."""
+    """Discovery looks for itself."""
     paths = (await ngsi.get("/api/openapi/openapi.json")).json()["paths"]
     for path, item in paths.items():
         if path.startswith(V1) and not path.startswith((f"{V1}/types", f"{V1}/attributes")):
             for method in item:
                 assert parameters_of(method.upper(), path) is not None, (method, path)
+    assert parameters_of("POST", NOTIFY) == {"subscriptionId"}
 
 
 def _body(method: str) -> dict[str, Any]:

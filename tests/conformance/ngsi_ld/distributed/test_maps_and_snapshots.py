@@ -116,7 +116,9 @@ async def test_pages_of_a_map_are_full_and_what_is_gone_leaves_the_map(brokers: 
     await a.client.delete("/entities/urn:ngsi-ld:Vehicle:1", params={"local": "true"})
     page = await a.client.get("/entities", params={"type": "Vehicle", "limit": 3}, headers=headers)
     assert [e["id"][-1] for e in page.json()] == ["0", "2", "3"]
-    kept = await a.client.get(f"{MAPS}/{headers['NGSILD-EntityMap'].rpartition('/')[2]}")
+    place = f"{MAPS}/{headers['NGSILD-EntityMap'].rpartition('/')[2]}"
+    kept = await a.client.get(place, params={"local": "true"})  # clause 6.3.18: a map lies here
+    assert (await a.client.get(place, params={"limit": 1})).status_code == 400
     assert "urn:ngsi-ld:Vehicle:1" not in kept.json()["entityMap"]
     counted = await a.client.get(
         "/entities", params={"type": "Vehicle", "limit": 2, "count": "true"}, headers=headers

@@ -19,6 +19,12 @@ from nagara.guard.policy import MATRIX, for_tokens
 WEB = Path(__file__).parents[3] / "web"
 
 
+@pytest.fixture(scope="module")
+def application(application_of_module: Application) -> Application:
+    """One city for all doors."""
+    return application_of_module
+
+
 def filled(path: str) -> str:
     """A path with something in the place of each parameter."""
     path = re.sub(r"\{[^}]*:uuid\}", "00000000-0000-0000-0000-000000000000", path)

@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
+import pytest_asyncio
 
 from nagara.app import Application
 from nagara.context import Create, Entity
@@ -27,7 +28,13 @@ def entity(entity_id: str, *types: str) -> Entity:
     return Entity(id=entity_id, types=types, attrs=attrs)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
+def application(application_of_module: Application) -> Application:
+    """One city for all of them: what they ask for stays as it was."""
+    return application_of_module
+
+
+@pytest_asyncio.fixture(scope="module")
 async def filled(application: Application) -> Application:
     await application.context.write(
         Create(entity(CASE, "Case")),

@@ -122,11 +122,18 @@ class Contexts:
                 hosted = hosted_id(part)
                 self.shelf.used(tenant or "" if hosted else "", hosted or kept_id(part))
 
-    async def host_inline(self, source: Any, tenant: str, owner: str) -> str:
-        """Keep an inline @context under a stable id (ImplicitlyCreated); its local id."""
+    async def host_inline(self, source: Any, tenant: str, owner: str, anew: bool = False) -> str:
+        """Keep an inline @context under a stable id (ImplicitlyCreated); its local id.
+
+        `anew`: nothing there is made it; if it is still kept, its uses are counted from now.
+        """
         local = implicit_id(source)
-        if self.shelf is not None and await self.shelf.find(local, tenant) is None:
+        if self.shelf is None:
+            return local
+        if await self.shelf.find(local, tenant) is None:
             await self.shelf.put(tenant, local, "ImplicitlyCreated", source, owner)
+        elif anew:
+            await self.shelf.begin_anew(tenant, local)
         return local
 
     def forget(self) -> None:

@@ -265,6 +265,44 @@ async def test_an_inline_context_is_hosted_for_the_link_of_the_answer(ngsi: Clie
     assert (await ngsi.delete(url)).status_code == 204
 
 
+async def test_uses_of_an_inline_context_are_counted_from_the_subscription_that_brings_it(
+    ngsi: Client,
+) -> None:
+    def made(name: str) -> dict[str, Any]:
+        return {
+            "id": f"urn:ngsi-ld:Subscription:{name}",
+            "type": "Subscription",
+            "entities": [{"type": "T"}],
+            "notification": {"endpoint": {"uri": "http://127.0.0.1:9/notify"}},
+            **MINIMAL,
+        }
+
+    async def brought(name: str) -> str:
+        said = {"content-type": "application/ld+json"}
+        at = f"{V1}/subscriptions"
+        assert (await ngsi.post(at, json=made(name), headers=said)).status_code == 201
+        kept = (await ngsi.get(f"{at}/urn:ngsi-ld:Subscription:{name}")).json()
+        return str(kept["jsonldContext"])
+
+    async def hits(url: str) -> int:
+        answer = await ngsi.get(url, params={"details": "true"})
+        return int(answer.json()["numberOfHits"])
+
+    url = await brought("a")
+    for _ in range(3):
+        assert (await ngsi.get(url)).json() == MINIMAL
+    before = await hits(url)
+    assert before >= 3
+    assert await brought("b") == url
+    assert await hits(url) > before  # another that brings it as well: it is the same
+    for name in ("a", "b"):
+        gone = await ngsi.delete(f"{V1}/subscriptions/urn:ngsi-ld:Subscription:{name}")
+        assert gone.status_code == 204
+    assert await brought("c") == url
+    assert await hits(url) <= 1
+    assert (await ngsi.delete(url)).status_code == 204
+
+
 async def test_documents_from_elsewhere_are_listed_in_a_tenant_that_is_not_there(
     ngsi: Client,
 ) -> None:

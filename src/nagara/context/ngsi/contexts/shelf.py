@@ -144,6 +144,18 @@ class Shelf:
                 shelved.id,
             )
 
+    async def begin_anew(self, tenant: str, local_id: str) -> None:
+        """An implicitly created @context is made again: its uses are counted from now."""
+        self._pending.pop((tenant, local_id), None)
+        async with self._db.acquire() as conn:
+            await conn.execute(
+                """update context.jsonld set hits = 0, used_at = null, created_at = $3
+                   where tenant = $1 and id = $2 and kind = 'i'""",
+                tenant,
+                local_id,
+                datetime.now(UTC),
+            )
+
     def used(self, tenant: str, local_id: str) -> None:
         """Count a use."""
         key = (tenant, local_id)

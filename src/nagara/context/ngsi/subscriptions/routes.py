@@ -176,9 +176,22 @@ class SubscriptionStore:
         made = {"@source": source}
         if (terms.link or "").startswith("/"):
             tenant = ask.tenant_of(request)
-            await self.contexts.host_inline(source, tenant, request.user.name_for_audit)
             made["@link"] = str(request.base_url).rstrip("/") + str(terms.link)
+            anew = not await self._brings(tenant, made["@link"])
+            await self.contexts.host_inline(source, tenant, request.user.name_for_audit, anew)
         return made
+
+    async def _brings(self, tenant: str, link: str) -> bool:
+        """Whether a subscription there is has brought this @context."""
+        async with self.context.db.acquire() as conn:
+            return bool(
+                await conn.fetchval(
+                    """select exists (select from context.subscription
+                           where tenant = $1 and doc ->> '@link' = $2)""",
+                    tenant,
+                    link,
+                )
+            )
 
     async def keep_new(self, subscription: Subscription) -> None:
         """Keep a subscription. Raises `SubscriptionExists`, `EntityInvalid` for one too many."""

@@ -157,10 +157,7 @@ class Alerting:
 
     def _recorded(self, change: Change) -> datetime:
         """The city's time when a change was recorded: the same however late it is read."""
-        anchor = self._context.clock.anchor
-        if anchor.mode == "live":
-            return change.recorded_at
-        return anchor.city_time(change.recorded_at)
+        return self._context.clock.at(change.recorded_at)
 
     async def _hear_tenant(self, tenant: str, all_heard: list[Heard]) -> None:
         for _ in range(TRIES_MAX):

@@ -48,9 +48,11 @@ class CityClock:
 
     def now(self) -> datetime:
         """The city's time now."""
-        if self.anchor.mode == "live":
-            return datetime.now(UTC)
-        return self.anchor.city_time(datetime.now(UTC))
+        return self.at(datetime.now(UTC))
+
+    def at(self, wall: datetime) -> datetime:
+        """The city's time at a wall time."""
+        return wall if self.anchor.mode == "live" else self.anchor.city_time(wall)
 
     def wall(self) -> datetime:
         """Wall time now."""

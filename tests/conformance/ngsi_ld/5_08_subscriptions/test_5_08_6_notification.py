@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from nagara.context import Context
 from nagara.values.time import format_instant
 
 Api = Any
@@ -255,6 +256,27 @@ async def test_an_attribute_that_has_run_out_is_told_as_deleted(api: Api) -> Non
     past = {"timeproperty": "deletedAt"}
     gone = await api.client.get(f"/ngsi-ld/v1/temporal/entities/{body['id']}", params=past)
     assert set(gone.json()) == {"id", "type", "brief"}
+
+
+async def test_what_has_run_out_and_is_not_swept_yet_is_neither_told_nor_judged(
+    api: Api, context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def nothing() -> int:
+        return 0
+
+    monkeypatch.setattr(context, "sweep_ended", nothing)
+    soon = datetime.now(UTC) + timedelta(seconds=0.5)
+    body = {"id": "urn:ngsi-ld:Building:1", "type": "Building", "kept": prop(1)}
+    body["brief"] = {**prop(2), "expiresAt": format_instant(soon)}
+    assert (await api.client.post("/ngsi-ld/v1/entities", json=body)).status_code == 201
+    await api.subscribe(q="brief==2", description="never")
+    await api.subscribe(watchedAttributes=["kept"])
+    await asyncio.sleep(max(0.0, (soon - datetime.now(UTC)).total_seconds()))
+    for value in (2, 3):
+        change = {"kept": prop(value)}
+        await api.client.patch(f"/ngsi-ld/v1/entities/{body['id']}/attrs", json=change)
+        told = await api.receiver.heard(value - 1)
+        assert told[-1]["data"] == [{"id": body["id"], "type": "Building", **change}]
 
 
 async def test_one_instance_that_is_deleted_is_told_as_null_beside_the_others(api: Api) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any, Literal, TypeAlias
 
 from msgspec import Struct
+from msgspec.structs import replace
 
+from nagara.context.expiry import without_ended
 from nagara.context.model import Change, Entity, instances_of
 
 Trigger: TypeAlias = Literal[
@@ -103,13 +105,17 @@ def _belongs(group: Sequence[Change], change: Change, same: Any) -> bool:
 
 
 def make_happening(
-    group: Sequence[Change], before: Entity | None, existed: bool | None, after: Entity
+    group: Sequence[Change],
+    before: Entity | None,
+    existed: bool | None,
+    after: Entity,
+    at: datetime,
 ) -> Happening:
     """What rows of one operation say.
 
     `before`: the entity until then, None where not known (of a new one: without attributes);
     `existed`: whether it was there, None where not known; `after`: the entity then, for a deletion
-    as it was.
+    as it was; `at`: the city's time of it, by which other attributes may have run out unswept.
     """
     first = group[0]
     names = dict.fromkeys(name for change in group for name in change.attrs)
@@ -140,10 +146,20 @@ def make_happening(
                 deleted.add(name)
             if not lost or not rest_same:
                 updated.add(name)
+    told = _without_ended(after, names, at)
     return Happening(
-        first.seq, first.recorded_at, first.tenant, after, before, is_new, False,
+        first.seq, first.recorded_at, first.tenant, told, before, is_new, False,
         frozenset(created), frozenset(updated), frozenset(deleted),
     )  # fmt: skip
+
+
+def _without_ended(after: Entity, touched: Collection[str], at: datetime) -> Entity:
+    """An entity without what had run out when other attributes of it were written."""
+    left = without_ended(after, at)
+    if left is after:
+        return after
+    own = {name: said for name, said in after.attrs.items() if name in touched}
+    return replace(left, attrs={**left.attrs, **own})
 
 
 def _lost_instances(was: Any, here: Any) -> tuple[bool, bool]:

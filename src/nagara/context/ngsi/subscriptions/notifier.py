@@ -244,7 +244,8 @@ class Notifier:
                 after = msgspec.structs.replace(
                     before, types=before.types or group[0].types, modified_at=after.modified_at
                 )
-            made.append(make_happening(group, before, step.before.exists, after))
+            at = self._context.clock.at(group[0].recorded_at)
+            made.append(make_happening(group, before, step.before.exists, after, at))
         return made
 
     async def _from_log(
@@ -253,6 +254,7 @@ class Notifier:
         """What the log alone can say: what its rows wrote, on what rows in front of them say."""
         first = group[0]
         key = (first.tenant, first.id)
+        at = self._context.clock.at(first.recorded_at)
         past = known.get(key)
         if past is None:
             async with self._context.db.acquire() as conn:
@@ -269,7 +271,7 @@ class Notifier:
             past.follow(change.op, change.attrs)
         known[key] = past
         if first.op == "delete":
-            return make_happening(group, before, True, before)
+            return make_happening(group, before, True, before, at)
         attrs = dict(was)
         for name in touched:
             attrs.pop(name, None)
@@ -280,7 +282,7 @@ class Notifier:
         entity = current or Entity(first.id, first.types, {}, created_at=first.at)
         after = msgspec.structs.replace(entity, types=first.types, attrs=attrs)
         return make_happening(
-            group, before if is_known else None, existed if is_known else None, after
+            group, before if is_known else None, existed if is_known else None, after, at
         )
 
     async def parcel(

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from broker_fixtures import Peer
+from nagara.context import Create, Entity
 from nagara.guard.policy import Keeping
 
 ID = "urn:ngsi-ld:Vehicle:1"
@@ -184,13 +185,34 @@ async def test_what_rooms_keep_goes_to_nobody(
     [a] = await brokers(1)
     monkeypatch.setattr(a.context, "keeping", Keeping("th-bkk"))
     part = {"entities": [{"type": "Alert"}]}
-    await a.knows(peer.url, information=[part], operations=WRITES, mode="redirect")
-    body = {"id": "urn:ngsi-ld:Alert:th-bkk:1", "type": "Alert", "level": prop(1)}
-    refused = await a.client.post("/entities", json=body)
-    assert refused.status_code == 403, refused.text
-    batch = await a.client.post("/entityOperations/create", json=[body])
-    assert (batch.status_code, batch.json()["success"]) == (207, []), batch.text
+    await a.knows(
+        peer.url, information=[part], operations=[*WRITES, "retrieveOps"], mode="redirect"
+    )
+    kept, own = "urn:ngsi-ld:Alert:th-bkk:1", "urn:ngsi-ld:Alert:1"
+    body = {"id": kept, "type": "Alert", "level": prop(1)}
+    for answer in (
+        await a.client.post("/entities", json=body),
+        await a.client.delete(f"/entities/{kept}"),
+        await a.client.patch(f"/entities/{kept}/attrs", json={"level": prop(2)}),
+    ):
+        assert answer.status_code in (403, 404), answer.text
+    for operation in ("create", "upsert", "merge", "update"):
+        batch = await a.client.post(f"/entityOperations/{operation}", json=[body])
+        assert (batch.status_code, batch.json()["success"]) == (207, []), batch.text
+    assert (await a.client.post("/entityOperations/delete", json=[kept])).status_code == 207
     assert peer.asked == []
+    peer.behave = peer.say(201)
+    batch = await a.client.post("/entityOperations/create", json=[body, {**body, "id": own}])
+    assert (batch.status_code, batch.json()["success"]) == (207, [own]), batch.text
+    [sent] = [json.loads(said) for said in peer.bodies]
+    assert [one["id"] for one in sent] == [own]
+    # What a room wrote meanwhile is read here, whatever is registered and told of it.
+    await a.context.write(Create(Entity(kept, ("Alert",), {"level": prop(7)})), actor="system:test")
+    peer.behave = peer.say(200, json.dumps([{**body, "level": prop(99)}]).encode())
+    told = await a.client.get("/entities", params={"type": "Alert"})
+    assert [(e["id"], e["level"]["value"]) for e in told.json()] == [(kept, 7)]
+    peer.behave = peer.say(200, json.dumps({**body, "level": prop(99)}).encode())
+    assert (await a.client.get(f"/entities/{kept}")).json()["level"]["value"] == 7
 
 
 async def test_a_bad_body_goes_to_nobody(brokers: Any, peer: Peer) -> None:

@@ -159,10 +159,12 @@ async def _whole(
 ) -> Entity:
     told = [Told(entity, source)]
     local = await relay.exchange.context.find(entity.id, subscription.tenant)
-    here = None if local is None else without_proxied(local, [source] if source.is_proxy else [])
-    if here is not None:
-        told.append(Told(here))
-    return merge(told, relay.exchange.context.keeping, subscription.tenant)
+    keeping, tenant = relay.exchange.context.keeping, subscription.tenant
+    if local is not None:
+        proxies = [source] if source.is_proxy else []
+        here = without_proxied(local, proxies, keeping, tenant)
+        told += [] if here is None else [Told(here)]
+    return merge(told, keeping, tenant)
 
 
 def read_fragment(body: Any, terms: TermMap, source: Registration) -> Fragment | None:

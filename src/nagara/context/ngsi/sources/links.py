@@ -49,8 +49,9 @@ class Links:
             Query(ids=tuple(ids), limit=len(ids), tenant=self._asked.tenant)
         )
         told: dict[str, list[Told]] = {}
+        proxies, keeping = [s for s in sources if s.is_proxy], self._exchange.context.keeping
         for entity in page.entities:
-            here = without_proxied(entity, [s for s in sources if s.is_proxy])
+            here = without_proxied(entity, proxies, keeping, self._asked.tenant)
             if here is not None:
                 told.setdefault(entity.id, []).append(Told(here))
         inquiries = [i for source in sources for i in await self._inquiries(source, ids)]
@@ -68,7 +69,7 @@ class Links:
         for name, parts in told.items():
             seen = [t for t in parts if self._sight.allows(t.entity.types)]
             if seen and name in wanted:
-                made[name] = merge(seen, self._exchange.context.keeping, self._asked.tenant)
+                made[name] = merge(seen, keeping, self._asked.tenant)
         return made
 
     def _sources(self, ids: frozenset[str]) -> list[Registration]:

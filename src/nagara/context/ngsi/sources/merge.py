@@ -77,8 +77,13 @@ def _instant(said: Any) -> datetime | None:
         return None
 
 
-def without_proxied(entity: Entity, proxies: Iterable[Registration]) -> Entity | None:
-    """What of an entity counts that lies here; None where all of it lies elsewhere."""
+def without_proxied(
+    entity: Entity, proxies: Iterable[Registration], keeping: Keeping, tenant: str
+) -> Entity | None:
+    """What of an entity counts that lies here; None where all of it lies elsewhere. What the
+    city's rooms keep lies here, whatever is registered."""
+    if keeping.holds(tenant, entity.id):
+        return entity
     attrs = entity.attrs
     for proxy in proxies:
         covered = proxy.covered(entity.id, entity.types)

@@ -148,7 +148,8 @@ class Reads:
         warnings: list[str] = []
         told: list[Told] = []
         if local is not None:
-            here = without_proxied(local, [s for s in sources if s.is_proxy])
+            proxies = [s for s in sources if s.is_proxy]
+            here = without_proxied(local, proxies, exchange.context.keeping, asked.tenant)
             if here is not None:
                 told.append(Told(here))
         for inquiry, reply in zip(inquiries, replies, strict=True):
@@ -294,8 +295,9 @@ class Reads:
         page = await self._exchange.context.query(local, terms.expand)
         found = Found({}, [], 0, page.next_cursor is not None)
         proxies = [s for s in sources if s.is_proxy]
+        keeping = self._exchange.context.keeping
         for entity in page.entities:
-            here = without_proxied(entity, proxies)
+            here = without_proxied(entity, proxies, keeping, asked.tenant)
             if here is not None:
                 found.told.setdefault(entity.id, []).append(Told(here))
         inquiries = [

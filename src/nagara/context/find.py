@@ -156,9 +156,12 @@ async def _ordered(
         sought = sought_in(query, expand)
         numbers = await lookups.find(conn, query.tenant, query.types, sought)
     source = "context.entity e" if numbers is None else among(where, numbers)
-    order = order_sql(query, where, expand, in_database)
+    order, beside = order_sql(query, where, expand, in_database)
+    # Only what is told is unpacked.
     sql = (
-        f"select {COLUMNS} from {source} where {where.sql()} order by {order}"  # noqa: S608
-        f" limit {wanted} offset {where.bind(query.offset)}"
+        f"select {COLUMNS} from (select s.no, row_number() over () as at from (select e.no"  # noqa: S608
+        f" from {source}{beside} where {where.sql()} order by {order} limit {wanted}"
+        f" offset {where.bind(query.offset)}) s) s join context.entity e on e.no = s.no"
+        " order by s.at"
     )
     return await fetch(conn, sql, where.parameters, asked(query))

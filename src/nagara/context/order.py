@@ -18,6 +18,7 @@ _DIRECTIONS = ("asc", "desc", "dist-asc", "dist-desc")
 #: Languages whose order is that of their letters, accents after, capitals last; in the embedded
 #: database, which knows no collations of its own, we make it.
 OWN_COLLATIONS = frozenset({"und", "en", "th", "id", "ms", "fil", "tl"})
+_VALUES = ("value", "object", "vocab", "json", "valueList")
 _COLUMNS = {"createdAt": "e.created_at", "modifiedAt": "e.modified_at", "expiresAt": "e.expires_at"}
 
 
@@ -73,13 +74,17 @@ def _texts(value: str, tag: str | None, in_database: bool, last: str) -> list[st
     return [f'{key} collate "C" {last}' for key in (bare, f"lower({parts})", value)]
 
 
-def order_sql(query: Query, where: Where, expand: Expand, in_database: bool = False) -> str:
-    """The ORDER BY of a query with `ordered_by`. The id ends it, so that pages do not mix.
+def order_sql(
+    query: Query, where: Where, expand: Expand, in_database: bool = False
+) -> tuple[str, str]:
+    """The ORDER BY of a query with `ordered_by`, and what has to stand behind the table `e` for it:
+    each value is taken out of the document once. The id ends it, so that pages do not mix.
 
     Numbers come before texts, those before truth values and what is compound; what is absent comes
     last (4.23.2).
     """
     parts: list[str] = []
+    beside: list[str] = []
     for term in query.ordered_by:
         way = "desc" if term.descending else "asc"
         last = f"{way} nulls last"
@@ -100,20 +105,35 @@ def order_sql(query: Query, where: Where, expand: Expand, in_database: bool = Fa
                 f"::timestamptz, e.modified_at) end {last}"
             )
         else:
-            path = where.bind(_path(term, expand))
-            value = f"jsonb_path_query_first(e.doc, {path}::jsonpath)"
-            kind = f"jsonb_typeof({value})"
+            name = f"by{len(beside)}"
+            beside.append(
+                f" cross join lateral (select {_value(term, where, expand)} as v offset 0) {name}"
+            )
+            kind = f"jsonb_typeof({name}.v)"
             rank = (
                 f"case {kind} when 'number' then 1 when 'string' then 2 when 'boolean' then 3"
                 " when 'object' then 4 when 'array' then 5 end"
             )
-            number = f"case when {kind} = 'number' then ({value} #>> '{{}}')::numeric end"
+            number = f"case when {kind} = 'number' then ({name}.v)::numeric end"
+            text = f"(case when {kind} <> 'number' then {name}.v #>> '{{}}' end)"
             parts += [
                 f"{rank} {last}",
                 f"{number} {last}",
-                *_texts(f"({value} #>> '{{}}')", query.collation, in_database, last),
+                *_texts(text, query.collation, in_database, last),
             ]
-    return ", ".join([*parts, "e.id"])
+    return ", ".join([*parts, "e.id"]), "".join(beside)
+
+
+def _value(term: OrderTerm, where: Where, expand: Expand) -> str:
+    """The value that a term means, as jsonb: of an attribute's first instance."""
+    if len(term.names) > 1 or term.inside:
+        return f"jsonb_path_query_first(e.doc, {where.bind(_path(term, expand))}::jsonpath)"
+    name = where.bind(expand(term.names[0]))
+    held = (
+        f"(case when jsonb_typeof(e.doc -> {name}::text) = 'array' then e.doc -> {name}::text -> 0"
+        f" else e.doc -> {name}::text end)"
+    )
+    return f"coalesce({', '.join(f'{held} -> {kind!r}' for kind in _VALUES)})"
 
 
 def _path(term: OrderTerm, expand: Expand) -> str:
@@ -128,10 +148,8 @@ def _path(term: OrderTerm, expand: Expand) -> str:
             f'{place}.keyvalue() ? (@.key == "value" || @.key == "json" || '
             f'@.key == "languageMap").value{inside}'
         )
-    return (
-        f'{place}.keyvalue() ? (@.key == "value" || @.key == "object" || @.key == "vocab"'
-        ' || @.key == "json" || @.key == "valueList").value'
-    )
+    kinds = " || ".join(f'@.key == "{kind}"' for kind in _VALUES)
+    return f"{place}.keyvalue() ? ({kinds}).value"
 
 
 def _distance(query: Query, term: OrderTerm, where: Where, expand: Expand) -> str:

@@ -136,7 +136,8 @@ class Shelf:
         return [_shelved(row) for row in rows]
 
     async def remove(self, shelved: Shelved) -> None:
-        """Take an @context from the shelf."""
+        """Take an @context from the shelf, and with it the uses not yet written down."""
+        self._pending.pop((shelved.tenant, shelved.id), None)
         async with self._db.acquire() as conn:
             await conn.execute(
                 "delete from context.jsonld where tenant = $1 and id = $2",

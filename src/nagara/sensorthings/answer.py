@@ -13,11 +13,11 @@ from nagara.sensorthings.discover import Streams
 from nagara.sensorthings.doer import Doer
 from nagara.sensorthings.errors import BodyInvalid, BodyTooMuch, MethodUnfit, PathUnknown
 from nagara.sensorthings.json_patch import changed_by
-from nagara.sensorthings.make import Heard, Maker
+from nagara.sensorthings.make import Heard, Maker, StreamRef
 from nagara.sensorthings.model import SETS, EntitySet
 from nagara.sensorthings.options import Options, read_options
 from nagara.sensorthings.paths import Place, read_path
-from nagara.sensorthings.read import Found, Reading, Row
+from nagara.sensorthings.read import Found, Row
 from nagara.sensorthings.select import Where
 from nagara.sensorthings.service import Writing
 from nagara.values.errors import Problem
@@ -169,46 +169,40 @@ class Answering:
             raise BodyInvalid(kind="CreateObservations", reason="it is a list of data arrays")
         await self.streams.caught_up(patient=False)
         outcome: list[Heard | str] = []
-        heard: list[tuple[Maker, Heard]] = []
         async with self.context.db.acquire() as conn:
-            reading = self.writing.reading(conn, doer)
+            maker = self.writing.maker(self.writing.reading(conn, doer))
+            streams: dict[str, StreamRef] = {}
             for group in body:
                 for value in _values(group):
                     if len(outcome) >= VALUES_MAX:
                         raise BodyTooMuch(what="Observations", limit=VALUES_MAX)
+                    since = len(maker.ops)
                     try:
-                        made = await self._value(reading, group, value, heard)
-                        outcome.append(made)
+                        outcome.append(await _value(maker, group, value, streams))
                     except Problem as problem:
+                        maker.undo(since)
                         reason = problem.params.get("reason", problem.code)
                         outcome.append(f"error: {reason}")
-        numbers = iter(await self.writing.observe(heard, doer) if heard else ())
+        heard = [one for one in outcome if isinstance(one, Heard)]
+        numbers = iter(await self.writing.observe(maker, heard, doer) if heard else ())
         said = [
             one if isinstance(one, str) else f"{root}/Observations({next(numbers)})"
             for one in outcome
         ]
         return Answer(201, said)
 
-    async def _value(
-        self, reading: Reading, group: Any, value: dict[str, Any], heard: list[tuple[Maker, Heard]]
-    ) -> Heard:
-        maker = self.writing.maker(reading)
-        stream = group.get("Datastream")
-        if not isinstance(stream, dict) or "@iot.id" not in stream:
-            raise BodyInvalid(kind="Observation", reason="name the Datastream by its @iot.id")
-        read_id(SETS["Datastreams"], stream["@iot.id"])
-        known = next(
-            (
-                h.stream
-                for _, h in reversed(heard)
-                if str(h.stream.number) == str(stream["@iot.id"])
-            ),
-            None,
-        )
-        ref = known or await maker.stream_ref(stream["@iot.id"])
-        made = await maker.observe(value, ref, 0, {})
-        heard.append((maker, made))
-        return made
+
+async def _value(
+    maker: Maker, group: Any, value: dict[str, Any], streams: dict[str, StreamRef]
+) -> Heard:
+    """A value of a data array. `streams`: those that were named before. Raises `BodyInvalid`."""
+    said = group.get("Datastream")
+    if not isinstance(said, dict) or "@iot.id" not in said:
+        raise BodyInvalid(kind="Observation", reason="name the Datastream by its @iot.id")
+    number = str(read_id(SETS["Datastreams"], said["@iot.id"]))
+    if number not in streams:
+        streams[number] = await maker.stream_ref(number)
+    return await maker.observe(value, streams[number], 0, {})
 
 
 def _values(group: Any) -> list[dict[str, Any]]:

@@ -3,15 +3,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-import msgspec
 from msgspec import Struct
 
-from nagara.context import Create, Entity, Observe, Op, Patch, Upsert
+from nagara.context import Create, Entity, Observe
 from nagara.sensorthings.bodies import (
     MADE_MAX,
     Attrs,
@@ -25,6 +23,7 @@ from nagara.sensorthings.bodies import (
 from nagara.sensorthings.errors import BodyInvalid, BodyTooMuch
 from nagara.sensorthings.model import SETS, EntitySet
 from nagara.sensorthings.options import Options
+from nagara.sensorthings.placing import Placing
 from nagara.sensorthings.read import Reading, Row
 from nagara.sensorthings.select import Where
 from nagara.values.time import parse_instant
@@ -63,19 +62,15 @@ class Made(Struct, frozen=True):
     stream: StreamRef | None = None
 
 
-class Maker:
+class Maker(Placing):
     """Collects the operations of one request; nothing is written here."""
 
     def __init__(self, reading: Reading, now: datetime, urn: Callable[[str], str]) -> None:
-        self.reading = reading
-        self.now = now
-        self._urn = urn
-        self.ops: list[Op] = []
+        super().__init__(reading, now, urn)
         #: What other requests of the same write make, by the name under which they refer to it.
         self.made: dict[str, Made] = {}
         self._attrs: dict[str, set[str]] = {}  # thing → attributes that streams have
-        self._places: dict[str, list[str]] = {}  # thing → urns of its Locations
-        self._bodies: dict[str, Attrs] = {}  # Locations made here
+        self._count = 0
 
     # -- any entity ---------------------------------------------------------------------------
 
@@ -86,7 +81,8 @@ class Maker:
         leads back to where it was posted, with its urn or stream. Raises `BodyInvalid`."""
         if not isinstance(body, dict):
             raise BodyInvalid(kind=of.one, reason="it is a JSON object")
-        if len(self.ops) > MADE_MAX:
+        self._count += 1
+        if self._count > MADE_MAX:
             raise BodyTooMuch(what="entities", limit=MADE_MAX)
         if depth > DEPTH_MAX:
             raise BodyTooMuch(what="levels", limit=DEPTH_MAX)
@@ -108,9 +104,9 @@ class Maker:
                 raise BodyInvalid(kind=of.one, reason="“Locations” is missing")
             attrs["locations"] = relation_of(places)
             self.ops.append(Create(Entity(urn, (of.type,), attrs)))
-            await self._follow(attrs["thing"]["object"], attrs["time"], places)
+            await self.follow(attrs["thing"]["object"], attrs["time"], places)
         else:
-            self._bodies[urn] = attrs
+            self.bodies[urn] = attrs
             self.ops.append(Create(Entity(urn, (of.type,), attrs)))
             await self._inside(of, urn, body, given, depth)
         return Made(of, urn)
@@ -131,7 +127,7 @@ class Maker:
     async def _thing(self, urn: str, attrs: Attrs, body: Attrs, given: Attrs, depth: int) -> None:
         at = len(self.ops)
         self._attrs[urn] = set()
-        self._places[urn] = []
+        self.places[urn] = []
         places = await self._many("Locations", "Locations", body, given, depth)
         self.ops.insert(at, Create(Entity(urn, ("Thing",), attrs)))
         if places:
@@ -200,72 +196,6 @@ class Maker:
                 found.append(made)
         return found
 
-    # -- where a Thing is ----------------------------------------------------------------------
-
-    async def places_of(self, thing: str) -> list[str]:
-        """The urns of the Locations of a Thing."""
-        if thing not in self._places:
-            rows = await self.reading.conn.fetch(
-                """select l.id from context.entity t
-                   join sensorthings.link k on k.kind = 'l' and k.a = t.no and k.b <> t.no
-                   join context.entity l on l.no = k.b and not l.deleted
-                   where t.tenant = $2 and t.id = $1""",
-                thing,
-                self.reading.tenant,
-            )
-            self._places[thing] = [r["id"] for r in rows]
-        return self._places[thing]
-
-    async def place(self, thing: str, places: list[str]) -> None:
-        """Put a Thing somewhere, which is remembered (clause 8.2.3). Its own `location` is that of
-        the first Location with a geometry, so that other standards see it there."""
-        self._places[thing] = places
-        self.ops.append(Patch(thing, await self._placed(places)))
-        past = {
-            "time": property_of(self.now),
-            "thing": relation_of([thing]),
-            "locations": relation_of(places),
-        }
-        urn = self._urn("HistoricalLocation")
-        self.ops.append(Create(Entity(urn, ("HistoricalLocation",), past)))
-
-    async def _follow(self, thing: str, time: Attrs, places: list[str]) -> None:
-        """A Thing is where its newest HistoricalLocation says (clause 10.2.1)."""
-        newest = await self.reading.conn.fetchval(
-            """select max(h.time) from sensorthings.historical h
-               join context.entity e on e.no = h.thing
-               where e.tenant = $2 and e.id = $1""",
-            thing,
-            self.reading.tenant,
-        )
-        if newest is None and self._places.get(thing):
-            newest = self.now  # it is put somewhere by the same request
-        held = time["value"]
-        at = parse_instant(held["@value"] if isinstance(held, dict) else held)
-        if newest is None or at > newest:
-            self._places[thing] = places
-            self.ops.append(Patch(thing, await self._placed(places)))
-
-    async def _placed(self, places: list[str]) -> Attrs:
-        """What a Thing has that is at these Locations."""
-        attrs: Attrs = {"locations": relation_of(places)}
-        for urn in places:
-            location = (await self._attrs_of(urn)).get("location")
-            if location is not None:
-                attrs["location"] = location
-                break
-        return attrs
-
-    async def _attrs_of(self, urn: str) -> Attrs:
-        if urn not in self._bodies:
-            text = await self.reading.conn.fetchval(
-                "select doc::text from context.entity where tenant = $2 and id = $1",
-                urn,
-                self.reading.tenant,
-            )
-            self._bodies[urn] = msgspec.json.decode(text) if text else {}
-        return self._bodies[urn]
-
     # -- streams ------------------------------------------------------------------------------
 
     async def _stream(
@@ -276,7 +206,7 @@ class Maker:
         sensor = await self._one(of, "Sensor", body, given, depth)
         observed = await self._one(of, "ObservedProperty", body, given, depth)
         taken = await self._taken(thing)
-        name = (await self._attrs_of(observed)).get("name", {}).get("value") or attrs["name"][
+        name = (await self.attrs_of(observed)).get("name", {}).get("value") or attrs["name"][
             "value"
         ]
         attr = attribute_name(str(name), taken | _TAKEN)
@@ -362,7 +292,7 @@ class Maker:
             made = body["FeatureOfInterest"]
             feature = linked or (await self.make(target, made, None, depth + 1)).urn
         if feature is None:
-            feature = await self._own_feature(stream.thing)
+            feature = await self.own_feature(stream.thing)
         if feature == stream.thing:
             feature = None  # the Thing's own place: what every value means that says nothing else
         instance = instance_of(of, body, feature, stream.unit, self.now)
@@ -371,30 +301,3 @@ class Maker:
             Observe(stream.thing, stream.types, {stream.attr: instance}, current=current, anew=True)
         )
         return Heard(stream, instance)
-
-    async def _own_feature(self, thing: str) -> str:
-        """The feature that the Thing's Location is (clause 10.2.1.3), made once for each place."""
-        places = await self.places_of(thing)
-        if not places:
-            if "location" in await self._attrs_of(thing):
-                return thing
-            raise BodyInvalid(
-                kind="Observation",
-                reason="“FeatureOfInterest” is missing, and the Thing has no Location to take",
-            )
-        chosen = places[0]
-        for one in places:  # one on the map rather than one in words
-            if "location" in await self._attrs_of(one):
-                chosen = one
-                break
-        attrs = await self._attrs_of(chosen)
-        kept = {k: attrs[k] for k in ("name", "description", "encodingType", "location", "body")
-                if attrs.get(k) is not None}  # fmt: skip
-        where = msgspec.json.encode([kept.get("location"), kept.get("body")], order="sorted")
-        place = chosen.rpartition(":")[2]
-        digest = hashlib.sha256(where).hexdigest()[:16]
-        urn = f"urn:ngsi-ld:FeatureOfInterest:{place}:{digest}"
-        if urn not in self._bodies:
-            self._bodies[urn] = kept
-            self.ops.append(Upsert(Entity(urn, ("FeatureOfInterest",), kept), "update"))
-        return urn

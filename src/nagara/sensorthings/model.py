@@ -37,7 +37,7 @@ class Nav(Struct, frozen=True):
 
 
 class EntitySet(Struct, frozen=True):
-    """One of the eight sets."""
+    """One of the eight sets. `later`: what is shown, and found out for the rows of a page alone."""
 
     name: str
     one: str
@@ -47,6 +47,7 @@ class EntitySet(Struct, frozen=True):
     navs: Mapping[str, Nav]
     needed: tuple[str, ...]  # mandatory when it is made
     optional: tuple[str, ...] = ()  # left out of an answer where there is none
+    later: tuple[str, ...] = ()
 
 
 def _col(sql: str, kind: Kind, end: str = "") -> Column:
@@ -145,6 +146,7 @@ SETS: Mapping[str, EntitySet] = {
             },
             ("name", "description", "observationType", "unitOfMeasurement"),
             ("observedArea", "phenomenonTime", "resultTime", "properties"),
+            ("phenomenonTime", "resultTime"),
         ),
         EntitySet(
             "Sensors",
@@ -235,11 +237,23 @@ BY_TYPE: Mapping[str, EntitySet] = {one.type: one for one in SETS.values() if on
 SHORT: Mapping[tuple[str, ...], str] = {
     ("Observations", "Datastream", "id"): "datastream",
     ("Observations", "Datastream", "Thing", "id"): "thing",
+    ("Observations", "Datastream", "Sensor", "id"): "sensor",
+    ("Observations", "Datastream", "ObservedProperty", "id"): "property",
     ("Observations", "FeatureOfInterest", "id"): "feature",
     ("Datastreams", "Thing", "id"): "thing",
     ("Datastreams", "Sensor", "id"): "sensor",
     ("Datastreams", "ObservedProperty", "id"): "property",
     ("HistoricalLocations", "Thing", "id"): "thing",
+}
+
+#: Two steps that a row of Observations goes in one: what its Datastream leads to, is in the row.
+HOPS: Mapping[tuple[str, str, str], Nav] = {
+    ("Observations", "Datastream", one): Nav(target, False, "{c}.id = {p}", key)
+    for one, target, key in (
+        ("Thing", "Things", "thing"),
+        ("Sensor", "Sensors", "sensor"),
+        ("ObservedProperty", "ObservedProperties", "property"),
+    )
 }
 
 #: The letter of each set in `sensorthings.member`.

@@ -6,19 +6,20 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-import asyncpg
 import msgspec
 from asyncpg import Record
 from msgspec import Struct
 
 from nagara.context.store import Conn
-from nagara.sensorthings.errors import OptionInvalid, OptionTooComplex, ThingNotFound
+from nagara.sensorthings.cursors import write_cursor
+from nagara.sensorthings.errors import OptionTooComplex, ThingNotFound
+from nagara.sensorthings.fetching import COUNT_S_MAX, fetch
 from nagara.sensorthings.geography import settle
 from nagara.sensorthings.model import SETS, EntitySet, Nav
+from nagara.sensorthings.newest import find_newest
 from nagara.sensorthings.options import Options
 from nagara.sensorthings.paths import Place
 from nagara.sensorthings.select import (
-    Plan,
     Stream,
     Where,
     children_plan,
@@ -27,18 +28,20 @@ from nagara.sensorthings.select import (
     keyed_plan,
     page_plan,
     stream_named,
-    write_cursor,
+    times_plan,
 )
+from nagara.sensorthings.settling import settle_streams
 from nagara.sensorthings.statement import Seen
 
-#: A query that takes longer holds one of the city's connections: the client is told to narrow it.
-QUERY_S_MAX, COUNT_S_MAX = 5.0, 2.0
 #: Rows expanded inside one answer, of one navigation property.
 EXPANDED_MAX = 50_000
 #: Counted exactly up to here; beyond, the planner's belief is told, and that it is one.
 COUNTED_MAX = 200_000
 
 Row = dict[str, Any]
+_KEYS = Options(select=("id",))
+#: From so many skipped rows on, they are skipped by their ids, and only those shown are read.
+SKIP_BY_ID = 50
 
 
 class Found(Struct, frozen=True):
@@ -68,23 +71,6 @@ class Inline(Struct):
     many: bool
     more: bool = False
     count: int | None = None
-
-
-async def fetch(conn: Conn, plan: Plan, timeout_s: float = QUERY_S_MAX) -> list[Record]:
-    """Rows of a client's query. What PostgreSQL cannot make of it is the client's to mend."""
-    try:
-        rows: list[Record] = await conn.fetch(plan.sql, *plan.parameters, timeout=timeout_s)
-    except TimeoutError as error:
-        raise OptionTooComplex(
-            option="$filter", what="seconds of work", limit=int(timeout_s)
-        ) from error
-    except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        state = str(getattr(error, "sqlstate", "") or "")
-        # Bad value, wrong type of value, too much (classes 22, 42, 54); a value no column holds.
-        if state[:2] in ("22", "42", "54") or isinstance(error, asyncpg.DataError):
-            raise OptionInvalid(option="$filter", position=0, reason=str(error)[:200]) from error
-        raise
-    return rows
 
 
 class Reading:
@@ -123,7 +109,7 @@ class Reading:
             if not step.many and key is None:
                 raise ThingNotFound(kind=of.one, id="")
             if not is_last:
-                parent = await self.get(of, where)
+                parent = await self.get(of, where, _KEYS)
         last = place.steps[-1]
         return Found(of, where, place.is_one or not last.many)
 
@@ -140,16 +126,28 @@ class Reading:
         """One row, or None."""
         said = Options(select=options.select) if options is not None else Options()
         rows = await fetch(self.conn, page_plan(of, said, where, self.seen, 1))
-        return _row(of, rows[0]) if rows else None
+        return (await self._rows(of, rows, said))[0] if rows else None
+
+    async def _rows(self, of: EntitySet, records: Sequence[Record], options: Options) -> list[Row]:
+        """Records with their JSON decoded, and with what is found out for them alone."""
+        rows = [_row(of, record) for record in records]
+        later = [n for n in of.later if not options.select or n in options.select]
+        if rows and later:
+            told = await fetch(self.conn, times_plan(rows))
+            for row, ends in zip(rows, told, strict=True):
+                for name in later:
+                    word = "result_at" if name == "resultTime" else "at"
+                    row[name], row[f"{name}.end"] = ends[f"first_{word}"], ends[f"last_{word}"]
+        return rows
 
     async def keyed(self, of: EntitySet, numbers: list[int]) -> list[Row]:
         """The rows of these ids that the caller may see."""
         plan = keyed_plan(of, Options(), self.seen, numbers)
-        return [_row(of, row) for row in await fetch(self.conn, plan)]
+        return await self._rows(of, await fetch(self.conn, plan), Options())
 
     async def stream(self, number: int) -> Stream | None:
         """A Datastream that the caller may see."""
-        row = await self.find_one(SETS["Datastreams"], Where(key=number), Options(select=("id",)))
+        row = await self.find_one(SETS["Datastreams"], Where(key=number), _KEYS)
         return None if row is None else _stream_of(row)
 
     # -- pages --------------------------------------------------------------------------------
@@ -165,23 +163,40 @@ class Reading:
                 where = Where(stream=stream)
         made = Listed([])
         if options.limit:
-            plan = page_plan(of, options, where, self.seen, options.limit + 1)
-            rows = await fetch(self.conn, plan)
+            by_id = options.skip >= SKIP_BY_ID and not options.after
+            wanted = msgspec.structs.replace(options, select=("id",)) if by_id else options
+            limit = options.limit + 1
+            plan = page_plan(of, wanted, where, self.seen, limit)
+            rows = await find_newest(self.conn, of, wanted, where, self.seen, limit)
+            if rows is None:
+                rows = await fetch(self.conn, plan)
             made.more = len(rows) > options.limit
             rows = rows[: options.limit]
-            made.rows = [_row(of, row) for row in rows]
             if made.more and plan.cursor:
                 made.cursor = write_cursor(plan.cursor, rows[-1])
+            if by_id:
+                rows = await self._in_order(of, options, rows)
+            made.rows = await self._rows(of, rows, options)
         if options.count:
             await self._count(made, of, options, where)
         await self.expand(of, made.rows, options)
         return made
 
+    async def _in_order(
+        self, of: EntitySet, options: Options, rows: Sequence[Record]
+    ) -> list[Record]:
+        """The whole rows of those of which the ids are known."""
+        plain = Options(select=options.select)
+        plan = keyed_plan(of, plain, self.seen, [row["id"] for row in rows])
+        found = {row["id"]: row for row in await fetch(self.conn, plan)}
+        return [found[row["id"]] for row in rows if row["id"] in found]
+
     async def settled(self, of: EntitySet, options: Options) -> Options:
-        """Options with geographic predicates found out."""
+        """Options with what is found out beforehand: geography, and what is said of streams."""
         if options.filter is None:
             return options
         tree = await settle(self.conn, options.filter, of, "$filter", self.tenant)
+        tree = await settle_streams(self.conn, tree, of, self.seen)
         return msgspec.structs.replace(options, filter=tree)
 
     async def _count(self, made: Listed, of: EntitySet, options: Options, where: Where) -> None:
@@ -228,7 +243,8 @@ class Reading:
         keys = sorted({row["_" + nav.key] for row in rows if row["_" + nav.key] is not None})
         plain = msgspec.structs.replace(options, orders=(), after="", skip=0)
         plan = keyed_plan(target, plain, self.seen, keys)
-        found = {r["id"]: _row(target, r) for r in await fetch(self.conn, plan)}
+        records = await fetch(self.conn, plan)
+        found = {row["id"]: row for row in await self._rows(target, records, options)}
         await self.expand(target, list(found.values()), options)
         for row in rows:
             other = found.get(row["_" + nav.key])
@@ -245,8 +261,8 @@ class Reading:
         if len(found) > EXPANDED_MAX:
             raise OptionTooComplex(option="$expand", what="entities in it", limit=EXPANDED_MAX)
         by_parent: dict[int, list[Row]] = {}
-        for record in found:
-            by_parent.setdefault(record["_parent"], []).append(_row(target, record))
+        for made_row in await self._rows(target, found, options):
+            by_parent.setdefault(made_row["_parent"], []).append(made_row)
         shown: list[Row] = []
         for row in rows:
             inside = by_parent.get(row["id"], [])
@@ -277,7 +293,8 @@ def _stream(of: EntitySet, parent: Row | None) -> Stream | None:
 
 
 def _stream_of(row: Row) -> Stream:
-    return Stream(row["id"], row["_thing"], row["_attr"], row["_slot"], row["_since"])
+    names = ("_thing", "_attr", "_slot", "_since", "_sensor", "_property")
+    return Stream(row["id"], *(row[name] for name in names))
 
 
 def _row(of: EntitySet, record: Record) -> Row:

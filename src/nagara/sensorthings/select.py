@@ -4,15 +4,13 @@
 
 from __future__ import annotations
 
-import base64
-import json
 import re
 from datetime import datetime
 from typing import Any
 
 from msgspec import Struct
 
-from nagara.sensorthings.errors import OptionInvalid
+from nagara.sensorthings.cursors import read_cursor
 from nagara.sensorthings.functions import call
 from nagara.sensorthings.model import SLOTS, EntitySet, Nav
 from nagara.sensorthings.odata import Apply, Node, Path, Value
@@ -26,7 +24,10 @@ HIDDEN = {
     "Datastreams": ("thing", "sensor", "property", "attr", "slot", "since", "own"),
     "Observations": ("datastream", "feature", "seq", "at"),
 }
-_STREAM = "sensorthings.{leg}({p}.id, {p}.no, {p}.attr, {p}.slot, {p}.since) x"
+_STREAM = (
+    "(select o.*, {p}.sensor, {p}.property"
+    " from sensorthings.{leg}({p}.id, {p}.no, {p}.attr, {p}.slot, {p}.since) o) x"
+)
 _LEGS = ("stream", "amended")
 
 
@@ -41,6 +42,8 @@ class Stream(Struct, frozen=True):
     attr: str
     slot: int
     since: int
+    sensor: int
+    property: int
 
 
 class Where(Struct, frozen=True):
@@ -84,7 +87,7 @@ def _columns(of: EntitySet, options: Options | None) -> list[str]:
     wanted = set(options.select) if options is not None and options.select else None
     made = []
     for name, column in of.columns.items():
-        if wanted is not None and name not in wanted and name != "id":
+        if (wanted is not None and name not in wanted and name != "id") or name in of.later:
             continue
         text = column.sql.format(x="x")
         cast = "::text" if column.kind in ("json", "geo") else ""
@@ -182,7 +185,11 @@ class _Query:
             f"{bind(stream.id)}::bigint, {bind(stream.thing)}::bigint, {bind(stream.attr)}::text,"
             f" {bind(stream.slot)}::int, {bind(stream.since)}::bigint"
         )
-        return [f"sensorthings.{leg}({said}) x" for leg in _LEGS]
+        about = f"{bind(stream.sensor)}::bigint as sensor, {bind(stream.property)}::bigint"
+        return [
+            f"(select o.*, {about} as property from sensorthings.{leg}({said}) o) x"
+            for leg in _LEGS
+        ]
 
     def order_by(self, inner: bool) -> str:
         """The order, by expressions or by the names they have further out."""
@@ -213,21 +220,33 @@ def _plain(text: str) -> bool:
     return text in ("x.id", "x.at", "x.seq")
 
 
-def page_plan(of: EntitySet, options: Options, where: Where, seen: Seen, limit: int) -> Plan:
-    """One page of rows, one more than asked where there are more."""
+def page_plan(
+    of: EntitySet,
+    options: Options,
+    where: Where,
+    seen: Seen,
+    limit: int,
+    bound: datetime | None = None,
+    is_whole: bool = False,
+) -> Plan:
+    """One page of rows, one more than asked where there are more. `bound`: of rows in the order of
+    time, the page ends before that one; `is_whole`: they are so few that all of them are sorted."""
     query = _Query(of, options, where, seen)
-    newest = _by_stream(of, options, where)
+    newest = is_timely(of, options, where)
     query.add_conditions()
     query.add_orders(lateral=newest)
     skip = 0 if options.after else options.skip
     legs = query.legs()
-    if newest:
-        legs = [_each_stream(query, leg, limit + skip) for leg in _LEGS]
+    if bound is not None:
+        sign = ">=" if options.orders[0].falling else "<="
+        query.conditions.append(f"x.at {sign} {query.into.bind(bound)}::timestamptz")
+    elif newest and not is_whole:
+        legs = [_each_stream(query, limit + skip), legs[1]]
     sql = query.joined(legs, limit, skip)
     return Plan(sql, query.into.parameters, query.cursor)
 
 
-def _by_stream(of: EntitySet, options: Options, where: Where) -> bool:
+def is_timely(of: EntitySet, options: Options, where: Where) -> bool:
     """Whether rows of all streams are asked in the order of time: each brings its first ones."""
     return (
         of.name == "Observations"
@@ -238,19 +257,39 @@ def _by_stream(of: EntitySet, options: Options, where: Where) -> bool:
     )
 
 
-def _each_stream(query: _Query, leg: str, limit: int) -> str:
+def bound_plan(options: Options, seen: Seen, rows: int, need: int) -> Plan:
+    """The time before which the first rows of a page end, where as many rows of the log say so:
+    looked for in those that were written last, or first. And how many rows there were."""
+    falling = options.orders[0].falling
+    way, sign, end = (" desc", "<=", "min") if falling else ("", ">=", "max")
+    parameters: list[Any] = [seen.tenant, rows, need]
+    begin = ""
+    if options.after:
+        parameters.append(read_cursor(options.after, "at")[0])
+        begin = f" and c.at {sign} $4::timestamptz"
+    return Plan(
+        f"with c as materialized (select c.at, c.tenant, c.attrs from context.change c"
+        f" order by c.seq{way} limit $2)"
+        f" select (select count(*) from c) as looked, count(*) as found, {end}(u.at) as bound"
+        f" from (select c.at from c where c.tenant = $1{begin}"
+        f" and jsonb_path_exists(c.attrs, '$.*.observedAt') order by c.at{way} limit $3) u",
+        parameters,
+    )
+
+
+def _each_stream(query: _Query, limit: int) -> str:
     where = " and ".join(f"({c})" for c in query.conditions)
     falling = " desc" if query.options.orders[0].falling else ""
     # What asks for the stream alone is asked once, and not of each of its values.
-    about = [c for c in query.conditions if set(_COLUMN.findall(c)) <= {"datastream", "thing"}]
-    streams = "".join(
-        f" and ({c.replace('x.datastream', 'd.id').replace('x.thing', 'd.no')})" for c in about
-    )
+    own = {"datastream": "id", "thing": "no", "sensor": "sensor", "property": "property"}
+    about = [c for c in query.conditions if set(_COLUMN.findall(c)) <= own.keys()]
+    streams = "".join(f" and ({_COLUMN.sub(lambda found: f'd.{own[found[1]]}', c)})" for c in about)
     return (
         "(select x.* from sensorthings.datastream d join context.entity e on e.no = d.no"
         " and not e.deleted cross join lateral (select x.* from"
-        " (select d.tenant, o.*, coalesce(e.types, array[e.type]) as kinds from"
-        f" sensorthings.{leg}(d.id, d.no, d.attr, d.slot, d.since) o) x"
+        " (select d.tenant, o.*, d.sensor, d.property,"
+        " coalesce(e.types, array[e.type]) as kinds from"
+        " sensorthings.stream(d.id, d.no, d.attr, d.slot, d.since) o) x"
         f" where {where} order by x.at{falling} limit {limit}) x where not d.ended{streams}) x"
     )
 
@@ -266,18 +305,18 @@ def children_plan(
 ) -> Plan:
     """The rows of many parents at once, so many of each."""
     bound = of.name == "Observations" and nav.join == "{c}.datastream = {p}"
-    stream = Stream(0, 0, "", 0, 0) if bound else None
+    stream = Stream(0, 0, "", 0, 0, 0, 0) if bound else None
     query = _Query(of, options, Where(nav=nav, stream=stream), seen)
     bind = query.into.bind
     ids = bind([p["id"] for p in parents])
     if bound:
-        columns = [
-            bind([p[name] for p in parents]) for name in ("_thing", "_attr", "_slot", "_since")
+        kinds = {"no": "bigint", "attr": "text", "slot": "int", "since": "bigint",
+                 "sensor": "bigint", "property": "bigint"}  # fmt: skip
+        held = [
+            f"{bind([p['_thing' if name == 'no' else '_' + name] for p in parents])}::{kind}[]"
+            for name, kind in kinds.items()
         ]
-        source = (
-            f"unnest({ids}::bigint[], {columns[0]}::bigint[], {columns[1]}::text[],"
-            f" {columns[2]}::int[], {columns[3]}::bigint[]) as p(id, no, attr, slot, since)"
-        )
+        source = f"unnest({ids}::bigint[], {', '.join(held)}) as p(id, {', '.join(kinds)})"
         legs = [_STREAM.format(leg=leg, p="p") for leg in _LEGS]
     else:
         source = f"unnest({ids}::bigint[]) as p(id)"
@@ -303,6 +342,35 @@ def keyed_plan(of: EntitySet, options: Options, seen: Seen, keys: list[int]) -> 
     return Plan(query.joined(query.legs(), len(keys), 0), query.into.parameters)
 
 
+def times_plan(rows: list[dict[str, Any]]) -> Plan:
+    """From when to when the values of Datastreams are, in the order of the rows."""
+    into = [
+        ([row["id"] for row in rows], "bigint"),
+        ([row["_thing"] for row in rows], "bigint"),
+        ([row["_attr"] for row in rows], "text"),
+        ([row["_slot"] for row in rows], "int"),
+        ([row["_since"] for row in rows], "bigint"),
+    ]
+
+    def ends(order: str) -> str:
+        legs = " union all ".join(
+            f"(select o.at, o.end_at, o.result_at from sensorthings.{leg}"
+            f"(p.id, p.no, p.attr, p.slot, p.since) o order by o.at{order} limit 5)"
+            for leg in _LEGS
+        )
+        return f"from ({legs}) u"
+
+    said = ", ".join(f"${i}::{kind}[]" for i, (_, kind) in enumerate(into, 1))
+    sql = (
+        "select f.first_at, l.last_at, f.first_result_at, l.last_result_at"
+        f" from unnest({said}) with ordinality as p(id, no, attr, slot, since, i)"
+        " cross join lateral (select min(u.at) as first_at, min(u.result_at) as first_result_at"
+        f" {ends('')}) f cross join lateral (select max(coalesce(u.end_at, u.at)) as last_at,"
+        f" max(u.result_at) as last_result_at {ends(' desc')}) l order by p.i"
+    )
+    return Plan(sql, [values for values, _ in into])
+
+
 def count_plan(of: EntitySet, options: Options, where: Where, seen: Seen, most: int) -> Plan:
     """How many rows there are, counted up to `most`."""
     query = _Query(of, options, where, seen)
@@ -319,32 +387,6 @@ def guess_plan(of: EntitySet, options: Options, where: Where, seen: Seen) -> Pla
     said = " and ".join(f"({c})" for c in query.conditions) or "true"
     leg = query.legs()[0]
     return Plan(f"explain (format json) select 1 from {leg} where {said}", query.into.parameters)
-
-
-def write_cursor(cursor: str, row: Any) -> str:
-    """The cursor behind a row of a statement with that `Plan.cursor`."""
-    first = {"at": lambda: row["_at"].isoformat(), "seq": lambda: row["_seq"]}.get(
-        cursor, lambda: row["id"]
-    )()
-    text = json.dumps([cursor, first, row["id"]]).encode()
-    return base64.urlsafe_b64encode(text).decode().rstrip("=")
-
-
-def read_cursor(text: str, cursor: str) -> tuple[Any, int]:
-    """What a cursor says. Raises `OptionInvalid` for one that we did not make."""
-    try:
-        padded = text[:500] + "=" * (-len(text[:500]) % 4)
-        kind, first, last = json.loads(base64.urlsafe_b64decode(padded.encode()))
-        if cursor and kind == cursor and type(last) is int and abs(last) < 2**63:
-            if cursor == "at":
-                at = datetime.fromisoformat(first)
-                if at.tzinfo is not None:
-                    return at, last
-            elif type(first) is int and abs(first) < 2**63:
-                return first, last
-    except (ValueError, TypeError):
-        pass  # the words below serve every way a cursor can be wrong
-    raise OptionInvalid(option="$skiptoken", position=0, reason="not one of ours for this order")
 
 
 __all__ = ["Node", "Plan", "Stream", "Where"]

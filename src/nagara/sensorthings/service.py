@@ -22,6 +22,7 @@ from nagara.sensorthings.doer import Doer
 from nagara.sensorthings.errors import BodyInvalid, ChangeRefused, ThingNotFound
 from nagara.sensorthings.make import Heard, Made, Maker, StreamRef
 from nagara.sensorthings.model import SETS, SLOTS, EntitySet
+from nagara.sensorthings.numbering import numbers_of
 from nagara.sensorthings.options import Options
 from nagara.sensorthings.read import Found, Reading, Row
 from nagara.sensorthings.select import Where
@@ -83,18 +84,16 @@ class Writing:
         async with self.context.db.acquire() as conn:
             return await self.number(conn, made, doer.tenant)
 
-    async def observe(self, heard: list[tuple[Maker, Heard]], doer: Doer) -> list[int]:
+    async def observe(self, maker: Maker, heard: list[Heard], doer: Doer) -> list[int]:
         """Commit values that were collected; their ids."""
-        ops = [op for maker in dict.fromkeys(m for m, _ in heard) for op in maker.ops]
-        await self.write(ops, doer)
+        await self.write(maker.ops, doer)
         async with self.context.db.acquire() as conn:
-            made = [Made(SETS["Observations"], heard=h) for _, h in heard]
-            return [await self.number(conn, one, doer.tenant) for one in made]
+            return await numbers_of(conn, heard, doer.tenant)
 
     async def number(self, conn: Conn, made: Made, tenant: str) -> int:
         """The id of what was made."""
         if made.heard is not None:
-            return await number_of(conn, made.heard, tenant)
+            return (await numbers_of(conn, [made.heard], tenant))[0]
         column = "d.id" if made.of.name == "Datastreams" else "e.no"
         number = await conn.fetchval(
             f"""select {column} from context.entity e
@@ -260,31 +259,6 @@ def _same(ops: list[Op], written: list[Written], urn: str) -> str:
         if isinstance(op, Create) and op.entity.id == urn:
             return done.id
     return urn
-
-
-async def number_of(conn: Conn, heard: Heard, tenant: str) -> int:
-    """The id of a value that was just written: the newest row that says exactly that."""
-    seq = await conn.fetchval(
-        """select max(c.seq) from context.entity e join context.change c on c.no = e.no
-           where e.tenant = $5 and e.id = $1 and c.at = $2 and c.attrs -> $3 = $4::text::jsonb""",
-        heard.stream.thing,
-        parse_instant(heard.instance["observedAt"]),
-        heard.stream.attr,
-        _json(heard.instance),
-        tenant,
-    )
-    slot = await conn.fetchval(
-        """select d.slot from sensorthings.datastream d join context.entity e on e.no = d.no
-           where e.tenant = $3 and e.id = $1 and d.attr = $2""",
-        heard.stream.thing,
-        heard.stream.attr,
-        tenant,
-    )
-    return int(seq or 0) * SLOTS + int(slot or 0)
-
-
-def _json(value: Any) -> str:
-    return msgspec.json.encode(value).decode()
 
 
 async def back_to(maker: Maker, of: EntitySet, source: EntitySet, row: Row) -> tuple[str, Any]:

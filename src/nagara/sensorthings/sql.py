@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
-from nagara.sensorthings.model import SETS, SHORT, SLOTS
+from nagara.sensorthings.model import HOPS, SETS, SHORT, SLOTS
 from nagara.sensorthings.odata import Apply, Call, Node, Path, Value, paths_of
 from nagara.sensorthings.statement import GeoHit, Outer, Scope, Sql, Statement
 from nagara.values.time import InstantUnreadable, parse_instant
@@ -53,9 +53,13 @@ def _leaf(node: Node | GeoHit, scope: Scope, into: Statement) -> str:
             return _test(node, scope, into)
         node, heads = _with_outer(node, many[0], scope, into), set(many)
     [head] = heads
-    nav = scope.of.navs[head]
+    nav, node = scope.of.navs[head], _without_head(node)
+    nexts = {path.steps[:1] if len(path.steps) > 1 else () for path in _behind(node)}
+    hop = HOPS.get((scope.of.name, head, *nexts.pop())) if len(nexts) == 1 else None
+    if hop is not None:
+        nav, node = hop, _without_head(node)
     inner = Scope(SETS[nav.target], into.alias())
-    rest = _leaf(_without_head(node), inner, into)
+    rest = _leaf(node, inner, into)
     sees = into.sees(inner.alias)
     source = f"{inner.of.view} {inner.alias}"
     if nav.key:
@@ -67,6 +71,10 @@ def _leaf(node: Node | GeoHit, scope: Scope, into: Statement) -> str:
     if _is_void(node):  # there is none where nothing is linked, too
         found = f"({found} or not exists (select 1 from {source} where {sees} and {join}))"
     return found
+
+
+def _behind(node: Any) -> list[Any]:
+    return [node] if isinstance(node, GeoHit) else list(paths_of(node))
 
 
 def _is_void(node: Any) -> bool:
@@ -107,13 +115,14 @@ def _without_head(node: Any) -> Any:
 
 def _test(node: Node | GeoHit, scope: Scope, into: Statement) -> str:
     if isinstance(node, GeoHit):
-        if len(node.steps) > 1:
+        short = SHORT.get((scope.of.name, *node.steps))
+        if short is None and len(node.steps) > 1:
             nav = scope.of.navs[node.steps[0]]
             inner = Scope(SETS[nav.target], into.alias())
             join = nav.join.format(c=inner.alias, p=f"{scope.alias}.{nav.key or 'id'}")
             rest = _test(_without_head(node), inner, into)
             return f"exists (select 1 from {inner.of.view} {inner.alias} where {join} and {rest})"
-        among = f"{scope.alias}.id = any({into.bind(list(node.numbers))}::bigint[])"
+        among = f"{scope.alias}.{short or 'id'} = any({into.bind(list(node.numbers))}::bigint[])"
         if not node.inverted:
             return among
         placed = next(c for c in scope.of.columns.values() if c.kind == "geo")

@@ -42,6 +42,10 @@ create index datastream_sensor on sensorthings.datastream (sensor);
 create index datastream_property on sensorthings.datastream (property);
 create index datastream_own on sensorthings.datastream (own) where own is not null;
 
+-- The log is written in about the order of time: some kilobytes lead to the values of the last hour
+-- of a whole city, where no stream is named.
+create index change_time on context.change using brin (at) with (autosummarize = on);
+
 -- Units of nagara.values.units, written at each start.
 create table sensorthings.unit (
     code       text primary key,
@@ -191,7 +195,8 @@ language sql stable parallel safe as $$
     where c.no = $2 and c.op <> 'd' and (i.i -> 'observedAt') is not null
       and nullif(exists (select from context.amendment m
            where m.no = $2 and m.seq = c.seq and m.name = $3 and m.idx = 0), true) is not null
-      and c.seq > greatest($5, (select max(x.seq) from context.erasure x
+      -- `+ 0`: never by the index of the numbers, which is that of the whole city.
+      and c.seq + 0 > greatest($5, (select max(x.seq) from context.erasure x
            where x.no = $2 and x.name in ('', $3) and x.dataset in ('*', '')))
 $$;
 
@@ -225,7 +230,7 @@ language sql stable parallel safe as $$
 $$;
 
 -- From when to when the values are, is found by the index of the history. The ends of spans and the
--- times of results are in no index: they are looked for among the twenty first and last values.
+-- times of results are in no index: they are looked for among the five first and last values.
 create view sensorthings.datastreams as
 select d.tenant, d.id, coalesce(o.id, e.id) as urn, coalesce(e.types, array[e.type]) as kinds,
     d.no as thing, d.sensor, d.property, d.attr, d.slot, d.since, d.own,
@@ -254,36 +259,36 @@ select d.tenant, d.id, coalesce(o.id, e.id) as urn, coalesce(e.types, array[e.ty
          order by o.at limit 1)) u) as first_at,
     (select max(coalesce(u.end_at, u.at)) from (
         (select o.at, o.end_at from sensorthings.stream(d.id, d.no, d.attr, d.slot, d.since) o
-         order by o.at desc limit 20)
+         order by o.at desc limit 5)
         union all
         (select o.at, o.end_at from sensorthings.amended(d.id, d.no, d.attr, d.slot, d.since) o
-         order by o.at desc limit 20)) u) as last_at,
+         order by o.at desc limit 5)) u) as last_at,
     (select min(u.result_at) from (
         (select o.result_at from sensorthings.stream(d.id, d.no, d.attr, d.slot, d.since) o
-         order by o.at limit 20)
+         order by o.at limit 5)
         union all
         (select o.result_at from sensorthings.amended(d.id, d.no, d.attr, d.slot, d.since) o
-         order by o.at limit 20)) u) as first_result_at,
+         order by o.at limit 5)) u) as first_result_at,
     (select max(u.result_at) from (
         (select o.result_at from sensorthings.stream(d.id, d.no, d.attr, d.slot, d.since) o
-         order by o.at desc limit 20)
+         order by o.at desc limit 5)
         union all
         (select o.result_at from sensorthings.amended(d.id, d.no, d.attr, d.slot, d.since) o
-         order by o.at desc limit 20)) u) as last_result_at
+         order by o.at desc limit 5)) u) as last_result_at
 from sensorthings.datastream d
 join context.entity e on e.no = d.no and not e.deleted
 left join context.entity o on o.no = d.own and not o.deleted
 where not d.ended;
 
 create view sensorthings.observations_logged as
-select d.tenant, o.*, coalesce(e.types, array[e.type]) as kinds
+select d.tenant, o.*, d.sensor, d.property, coalesce(e.types, array[e.type]) as kinds
 from sensorthings.datastream d
 join context.entity e on e.no = d.no and not e.deleted
 cross join lateral sensorthings.stream(d.id, d.no, d.attr, d.slot, d.since) o
 where not d.ended;
 
 create view sensorthings.observations_amended as
-select d.tenant, o.*, coalesce(e.types, array[e.type]) as kinds
+select d.tenant, o.*, d.sensor, d.property, coalesce(e.types, array[e.type]) as kinds
 from sensorthings.datastream d
 join context.entity e on e.no = d.no and not e.deleted
 cross join lateral sensorthings.amended(d.id, d.no, d.attr, d.slot, d.since) o

@@ -16,8 +16,9 @@ from nagara.sensorthings.options import Options
 from nagara.sensorthings.select import Where, bound_plan, is_timely, page_plan
 from nagara.sensorthings.statement import Seen
 
-#: How many rows of the log are looked at, one after the other: 2, 20 and 200 ms.
-LOOKED_AT = (5_000, 50_000, 500_000)
+#: How many rows of the log are looked at, one after the other (2, 20, 200 ms), and how many times
+#: the page shall lie in the time that they tell: a filter lets through some of it.
+LOOKED_AT = ((5_000, 1), (50_000, 20), (500_000, 400))
 
 
 async def find_newest(
@@ -29,14 +30,14 @@ async def find_newest(
     if [o.text for o in options.orders] not in (["phenomenonTime"], ["phenomenonTime", "id"]):
         return None
     need = limit + (0 if options.after else options.skip)
-    for rows in LOOKED_AT:
-        if rows < need:
+    for rows, times in LOOKED_AT:
+        if rows < need * times:
             continue
-        [told] = await fetch(conn, bound_plan(options, seen, rows, need))
+        [told] = await fetch(conn, bound_plan(options, seen, rows, need * times))
         if told["looked"] < rows:  # the whole log
             plan = page_plan(of, options, where, seen, limit, is_whole=True)
             return await fetch(conn, plan)
-        if told["found"] < need:
+        if told["found"] < need * times:
             continue
         found = await fetch(conn, page_plan(of, options, where, seen, limit, told["bound"]))
         if len(found) == limit:

@@ -17,7 +17,7 @@ import structlog
 from asyncpg import Record
 from msgspec import Struct
 
-from nagara.context.sought import Place, Range, Sought
+from nagara.context.sought import ANY, Place, Range, Sought
 from nagara.context.store import Conn
 from nagara.engines.database import Database
 from nagara.engines.errors import is_connection_loss
@@ -25,7 +25,7 @@ from nagara.engines.errors import is_connection_loss
 #: Entities of a type that are walked without a thought, in a few milliseconds.
 TYPE_FEW = 2_000
 #: A page that took longer was walked too far, though it was filled.
-WALK_S_MAX = 0.1
+WALK_S_MAX = 0.2
 #: Entities that are looked at one by one. Where more fulfil a condition, walking meets them soon.
 FOUND_MAX = 2_000
 #: Changes behind a lookup that are looked at besides. Where more wait, the type is walked.
@@ -90,7 +90,7 @@ class Lookups:
                 continue
             known = [i for i in ids if i is not None]
             self._used.update(dict.fromkeys(known, now))
-            found = await _candidates(conn, known, one.ranges)
+            found = await _candidates(conn, known, one)
             if found is not None:
                 return found
             if len(self._many) >= MANY_KEPT:
@@ -237,16 +237,16 @@ async def _is_large(conn: Conn, tenant: str, name: str) -> bool:
     return bool(counted >= TYPE_FEW)
 
 
-async def _candidates(conn: Conn, ids: list[int], ranges: Sequence[Range]) -> list[int] | None:
+async def _candidates(conn: Conn, ids: list[int], sought: Sought) -> list[int] | None:
     """Numbers of entities that stand in the postings, or changed since those were written; None
     where they are too many, or a lookup is gone."""
-    parameters: list[Any] = [ids]
+    parameters: list[Any] = [ids, sought.place.attr]
 
     def bind(value: Any) -> str:
         parameters.append(value)
         return f"${len(parameters)}"
 
-    wanted = [_condition(one, bind) for one in ranges] or ["true"]
+    wanted = [_condition(one, bind) for one in sought.ranges] or ["true"]
     near = " union all ".join(
         f"(select p.no from context.posting p where p.lookup = any($1::int[])"  # noqa: S608
         f" and {condition} limit {FOUND_MAX + 1})"
@@ -256,12 +256,17 @@ async def _candidates(conn: Conn, ids: list[int], ranges: Sequence[Range]) -> li
         f"""with used as materialized (
                 select seq from context.lookup where id = any($1::int[]) and built_at is not null
             ), behind as materialized (
-                select c.no from context.change c where c.seq > (select min(seq) from used)
-                limit {BEHIND_MAX + 1}
+                select c.no, c.op, c.attrs from context.change c
+                where c.seq > (select min(seq) from used) limit {BEHIND_MAX + 1}
+            ), moved as materialized (
+                select b.no from behind b
+                where b.op in ('c', 'r', 'd') or b.attrs ? $2::text or b.attrs = '{{}}'
+                    or $2 = '{ANY}' or exists (
+                        select from context.entity e where e.no = b.no and e.types is not null)
             ), near as materialized ({near})
             select (select count(*) from used) as used, (select count(*) from behind) as behind,
                 (select count(*) from near) as near,
-                array(select no from near union select no from behind) as nos""",  # noqa: S608
+                array(select no from near union select no from moved) as nos""",  # noqa: S608
         *parameters,
     )
     assert row is not None

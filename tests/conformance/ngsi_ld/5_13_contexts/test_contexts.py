@@ -192,13 +192,19 @@ async def test_a_context_from_elsewhere_is_kept_until_it_is_deleted(
     by_local_id = await ngsi.get(f"{BASE}/{told['localId']}", params={"details": "true"})
     assert by_local_id.json()["URL"] == url
     demand_problem(await ngsi.get(at(url)), 422, "OperationNotSupported")
-    assert (await use(ngsi, url, "urn:x:4")).status_code == 201
     assert (await ngsi.delete(at(url))).status_code == 204
     demand_problem(await ngsi.get(at(url), params={"details": "true"}), 404, "ResourceNotFound")
     assert (await use(ngsi, url, "urn:x:3")).status_code == 201
     assert len(serving.asked) == 2
+
+
+async def test_a_deleted_context_takes_its_uses_with_it(ngsi: Client, serving: Serving) -> None:
+    url = serving.put("/c.jsonld", MINIMAL)
+    assert (await use(ngsi, url)).status_code == 201
+    assert (await ngsi.delete(at(url))).status_code == 204
+    assert (await use(ngsi, url, "urn:x:2")).status_code == 201
     told = (await ngsi.get(at(url), params={"details": "true"})).json()
-    assert told["numberOfHits"] == 1  # of the one kept now: the other's uses went with it
+    assert told["numberOfHits"] == 1
 
 
 async def test_reloading_takes_what_stands_there_now(ngsi: Client, serving: Serving) -> None:

@@ -10,7 +10,7 @@ from nagara.sensorthings.errors import OptionInvalid, OptionTooComplex
 from nagara.sensorthings.select import Plan
 
 #: A query that takes longer holds one of the city's connections: the client is told to narrow it.
-QUERY_S_MAX, COUNT_S_MAX = 5.0, 2.0
+QUERY_S_MAX, COUNT_S_MAX, COUNT_S_MIN = 5.0, 2.0, 0.02
 
 
 async def fetch(conn: Conn, plan: Plan, timeout_s: float = QUERY_S_MAX) -> list[Record]:

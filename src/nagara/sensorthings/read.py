@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,7 +14,7 @@ from msgspec import Struct
 from nagara.context.store import Conn
 from nagara.sensorthings.cursors import write_cursor
 from nagara.sensorthings.errors import OptionTooComplex, ThingNotFound
-from nagara.sensorthings.fetching import COUNT_S_MAX, fetch
+from nagara.sensorthings.fetching import COUNT_S_MAX, COUNT_S_MIN, fetch
 from nagara.sensorthings.geography import settle
 from nagara.sensorthings.model import SETS, EntitySet, Nav
 from nagara.sensorthings.newest import find_newest
@@ -71,6 +72,7 @@ class Inline(Struct):
     many: bool
     more: bool = False
     count: int | None = None
+    is_guess: bool = False
 
 
 class Reading:
@@ -79,6 +81,7 @@ class Reading:
     def __init__(self, conn: Conn, seen: Seen) -> None:
         self.conn = conn
         self.seen = seen
+        self._counting_s = COUNT_S_MAX  # left for all counts of one answer
 
     @property
     def tenant(self) -> str:
@@ -209,18 +212,35 @@ class Reading:
         ):
             made.count = shown
             return
+        guess = None
+        if of.name == "Observations" and where == Where() and options.filter is None:
+            guess = await self._guess(of, options, where)
+        if (guess or 0) <= 2 * COUNTED_MAX:
+            made.count = await self._counted(of, options, where)
+            if made.count is not None and made.count <= COUNTED_MAX:
+                return
+        if guess is None:
+            guess = await self._guess(of, options, where)
+        made.count, made.is_guess = max(guess, made.count or shown), True
+
+    async def _counted(self, of: EntitySet, options: Options, where: Where) -> int | None:
+        """How many there are, up to one more than `COUNTED_MAX`; None where that takes too long."""
+        if self._counting_s < COUNT_S_MIN:
+            return None
+        began = time.monotonic()
         try:
             plan = count_plan(of, options, where, self.seen, COUNTED_MAX)
-            rows = await fetch(self.conn, plan, COUNT_S_MAX)
-            made.count = rows[0][0]
-            if made.count <= COUNTED_MAX:
-                return
+            return int((await fetch(self.conn, plan, self._counting_s))[0][0])
         except OptionTooComplex:
-            made.count = None
+            return None
+        finally:
+            self._counting_s -= time.monotonic() - began
+
+    async def _guess(self, of: EntitySet, options: Options, where: Where) -> int:
+        """What the planner believes."""
         explained = await fetch(self.conn, guess_plan(of, options, where, self.seen))
         said = explained[0][0]
-        guess = int((json.loads(said) if isinstance(said, str) else said)[0]["Plan"]["Plan Rows"])
-        made.count, made.is_guess = max(guess, made.count or shown), True
+        return int((json.loads(said) if isinstance(said, str) else said)[0]["Plan"]["Plan Rows"])
 
     # -- inside -------------------------------------------------------------------------------
 
@@ -269,20 +289,21 @@ class Reading:
             more, inside = len(inside) > limit, inside[:limit]
             made = Inline(name, options, inside, True, more)
             if options.count:
-                made.count = await self._count_inside(target, nav, row, options, made)
+                await self._count_inside(target, nav, row, options, made)
             shown += inside
             row.setdefault("_inline", []).append(made)
         await self.expand(target, shown, options)
 
     async def _count_inside(
         self, target: EntitySet, nav: Nav, row: Row, options: Options, made: Inline
-    ) -> int:
+    ) -> None:
         if not made.more and not options.skip and options.limit:
-            return len(made.rows)
+            made.count = len(made.rows)
+            return
         listed = Listed([], more=True)
         where = Where(nav, row["id"], None, _stream(target, row))
         await self._count(listed, target, options, where)
-        return listed.count or 0
+        made.count, made.is_guess = listed.count, listed.is_guess
 
 
 def _stream(of: EntitySet, parent: Row | None) -> Stream | None:

@@ -73,6 +73,8 @@ def _inline(of: EntitySet, inline: Inline, here: str, root: str) -> dict[str, An
     shown: dict[str, Any] = {}
     if inline.count is not None:
         shown[f"{inline.nav}@iot.count"] = inline.count
+        if inline.is_guess:
+            shown[f"{inline.nav}@nagara.countIsEstimate"] = True
     shown[inline.nav] = made
     if inline.more:
         said = f"$top={inline.options.limit}&$skip={inline.options.skip + inline.options.limit}"
@@ -148,6 +150,8 @@ def show_refs(of: EntitySet, listed: Listed, options: Options, root: str, addres
     body: dict[str, Any] = {}
     if listed.count is not None:
         body["@iot.count"] = listed.count
+        if listed.is_guess:
+            body["@nagara.countIsEstimate"] = True
     if listed.more:
         body["@iot.nextLink"] = next_link(address, listed, options)
     links = [{"@iot.selfLink": f"{root}/{of.name}({row['id']})"} for row in listed.rows]

@@ -130,3 +130,21 @@ async def test_a_value_that_does_not_fit_takes_nothing_else_with_it(sta: Any) ->
     assert wrong.startswith("error")
     assert (await sta.http.get(f"{made}/FeatureOfInterest")).json()["name"] == "new"
     assert len(await sta.ids("FeaturesOfInterest", filter="name eq 'new'")) == 1
+
+
+async def test_a_count_that_is_an_estimate_says_so(
+    sta: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await _stations(sta)
+    monkeypatch.setattr(read, "COUNTED_MAX", 3)
+    mark = "@nagara.countIsEstimate"
+    for path in ("Observations?$count=true&$top=2", "Observations/$ref?$count=true&$top=2",
+                 "Observations?$count=true&$top=2&$filter=result gt 1"):  # fmt: skip
+        page = await sta.get(path)
+        assert page[mark] is True
+        assert page["@iot.count"] > 3
+    page = await sta.get("Datastreams", top=1, expand="Observations($count=true;$top=1)")
+    [stream] = page["value"]
+    assert stream["Observations@nagara.countIsEstimate"] is True
+    page = await sta.get("Observations", count="true")  # all of it is in the answer
+    assert (page["@iot.count"], mark in page) == (30, False)

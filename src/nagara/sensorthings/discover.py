@@ -20,7 +20,6 @@ from nagara.context.errors import EntityAlreadyExists
 from nagara.context.log import ReaderRunner
 from nagara.context.model import default_instance
 from nagara.context.store import Conn
-from nagara.guard.policy import KEPT_BY_ROOMS
 from nagara.sensorthings.errors import NotYetSeen
 from nagara.sensorthings.model import BY_TYPE, LETTERS
 from nagara.sensorthings.stream_rows import (
@@ -41,8 +40,8 @@ ACTOR = "system:sensorthings"
 KNOWN_MAX = 200_000
 CATCH_UP_S = 10.0  # after a write: the reader is some milliseconds behind
 LOOK_S_MAX = 1.0  # before a read: in a busy city the answer is at most this old
-#: Rooms' nouns, and tickets: they are no Things, whatever times they hold.
-NO_THINGS = KEPT_BY_ROOMS | {"ServiceRequest", "GtfsTrip", "City"}
+#: Tickets, trips and cities are no Things, whatever times they hold.
+NO_THINGS = frozenset({"ServiceRequest", "GtfsTrip", "City"})
 #: Attributes that say where an entity is: a Thing of any standard may move.
 _PLACED = frozenset({"location", "locations"})
 _DEFAULT_IRI = "https://uri.etsi.org/ngsi-ld/default-context/"
@@ -108,8 +107,7 @@ class Streams:
         """Number the streams of these changes, and keep the sets."""
         by_tenant: dict[str, list[Change]] = {}
         for change in changes:
-            # What the city's rooms keep is no Thing; a tenant's entities are nobody's but its own.
-            if change.tenant or NO_THINGS.isdisjoint(change.types):
+            if may_be_thing(self._context, change):
                 by_tenant.setdefault(change.tenant, []).append(change)
         for tenant, its_own in by_tenant.items():
             await self._handle(tenant, its_own)
@@ -321,6 +319,15 @@ class Streams:
         for row in rows:
             if "Datastream" in row.types:
                 await keep_own_stream(conn, tenant, row)
+
+
+def may_be_thing(context: Context, change: Change) -> bool:
+    """Whether an entity may be in a set: what the city's rooms keep is in none, and a tenant's
+    entities are nobody's but its own."""
+    if change.tenant:
+        return True
+    kept = context.keeping.holds("", change.id)
+    return not kept and NO_THINGS.isdisjoint(change.types)
 
 
 def is_value(instance: dict[str, Any]) -> bool:

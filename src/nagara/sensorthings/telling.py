@@ -21,7 +21,7 @@ from nagara.context.model import default_instance
 from nagara.context.store import Conn
 from nagara.guard.policy import TypeFilter
 from nagara.sensorthings import show
-from nagara.sensorthings.discover import NO_THINGS, Streams, is_value
+from nagara.sensorthings.discover import Streams, is_value, may_be_thing
 from nagara.sensorthings.errors import NotYetSeen, ThingNotFound
 from nagara.sensorthings.model import BY_TYPE, SETS, SLOTS, EntitySet
 from nagara.sensorthings.options import Options, read_options
@@ -225,7 +225,7 @@ class Telling:
             bool(self._wishes.all)
             and not change.tenant
             and change.op != "delete"
-            and NO_THINGS.isdisjoint(change.types)
+            and may_be_thing(self._context, change)
         )
 
     async def _tell(self, changes: Sequence[Change], publish: Publish) -> None:

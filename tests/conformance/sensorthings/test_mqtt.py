@@ -157,7 +157,7 @@ async def test_who_subscribes_hears_what_a_get_would_tell(
         await login.close()
 
 
-async def test_what_policy_hides_is_told_to_nobody(sta: Any) -> None:
+async def test_what_policy_hides_or_a_tenant_has_is_told_to_nobody(sta: Any) -> None:
     told: list[tuple[str, bytes]] = []
 
     async def publish(topic: str, payload: bytes) -> None:
@@ -168,9 +168,9 @@ async def test_what_policy_hides_is_told_to_nobody(sta: Any) -> None:
     task = asyncio.create_task(telling.run(publish))
     await asyncio.sleep(0)
     value = {"type": "Property", "value": 1, "observedAt": "2025-03-01T00:00:00Z"}
-    for kind in ("Secret", "WeatherObserved"):
+    for kind, tenant in (("Secret", ""), ("WeatherObserved", "north"), ("WeatherObserved", "")):
         entity = Entity(f"urn:ngsi-ld:{kind}:1", (kind,), {"level": value})
-        await sta.context.write(Create(entity), actor="test")
+        await sta.context.write(Create(entity), actor="test", tenant=tenant)
     async with asyncio.timeout(30):
         while not told:
             await asyncio.sleep(0.02)

@@ -17,6 +17,7 @@ from conformance.sensorthings.conftest import BASE, service_app
 from nagara.city import City
 from nagara.context import Context, Observe
 from nagara.guard import Guard
+from nagara.guard.policy import Keeping
 
 NASTY = [
     "'", "%", "%ff", "\x7f", "(" * 50, "a" * 5000, "1e999", "-0", "null", "𝔘", "'; drop table x--",
@@ -47,6 +48,7 @@ async def _measure(context: Context, kind: str) -> None:
 async def test_what_policy_hides_is_in_no_answer_and_no_count(
     stranger: httpx.AsyncClient, context: Context
 ) -> None:
+    context.keeping = Keeping("x")
     for kind in ("WaterObserved", "SecretObserved", "Alert", "Device"):
         await _measure(context, kind)
     for path in ("Things", "Datastreams", "Observations"):
@@ -70,6 +72,21 @@ async def test_what_policy_hides_is_in_no_answer_and_no_count(
         f"{BASE}/ObservedProperties?$filter=Datastreams/Thing/properties/type eq 'SecretObserved'"
     )
     assert found.json()["value"] == []
+
+
+async def test_a_type_of_the_rooms_under_an_id_of_ones_own_is_a_thing(
+    stranger: httpx.AsyncClient, context: Context
+) -> None:
+    context.keeping = Keeping("x")
+    value = {"type": "Property", "value": 1, "observedAt": "2025-01-01T00:00:00Z"}
+    for own in ("urn:ngsi-ld:Device:x:1", "urn:x:my-device"):
+        await context.write(Observe(own, ("Device",), {"level": value}), actor="device:test")
+    assert (await stranger.get(f"{BASE}/Things")).status_code == 200  # all is numbered now
+    async with context.db.acquire() as conn:
+        rows = await conn.fetch(
+            """select e.id from sensorthings.datastream d join context.entity e on e.no = d.no"""
+        )
+    assert [row["id"] for row in rows] == ["urn:x:my-device"]
 
 
 async def test_a_stranger_writes_nothing(stranger: httpx.AsyncClient, context: Context) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,13 +29,44 @@ from engine_fixtures import free_port
 
 #: Looking for something on a page: a machine that runs the whole suite draws a map in 20 s.
 PATIENCE_MS = 90_000
+expect.set_options(timeout=PATIENCE_MS)
+
+
+#: Those that look for one case among all come first: the demo city lives at 720 times the speed of
+#: life, and after ten minutes its lists hold the cases of five days.
+EARLY = ("test_first_minute", "test_report_to_rating")
+
+
+#: What runs for the tests now, and the last test that visits each.
+_running: dict[str, Installation] = {}
+_last: dict[str, pytest.Item] = {}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Those that look for one case among all come first: the demo city lives at 720 times the speed
-    of life, and after ten minutes its lists hold the cases of five days."""
-    early = ("test_first_minute", "test_report_to_rating")
-    items.sort(key=lambda item: not item.path.stem.startswith(early))
+    """The early ones, then what else is shown of the demo, then what needs no demo."""
+    mine = [item for item in items if item.get_closest_marker("e2e")]
+    mine.sort(key=_rank)
+    items[:] = mine + [item for item in items if not item.get_closest_marker("e2e")]
+    for item in mine:
+        _last.update(dict.fromkeys(_uses(item), item))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item) -> None:
+    """A city costs a fifth of a core for as long as it lives: it goes when all have seen it."""
+    for name in [name for name in _running if _last.get(name) is item]:
+        _running.pop(name).stop()
+
+
+def _rank(item: pytest.Item) -> int:
+    if item.path.stem.startswith(EARLY):
+        return 0
+    return 1 if "demo" in _uses(item) else 2
+
+
+def _uses(item: pytest.Item) -> Sequence[str]:
+    names: Sequence[str] = getattr(item, "fixturenames", ())
+    return names
 
 
 @pytest.fixture(scope="session")
@@ -55,6 +86,7 @@ def demo(make_city_root: Callable[[], Path]) -> Iterator[DemoCity]:
     basemap = write_basemap(root / "made.pmtiles")
     (root / "city.toml").write_text(f'basemap = "{basemap}"\n', encoding="utf-8")
     with DemoCity(root, free_port()) as city:
+        _running["demo"] = city
         yield city
 
 
@@ -137,6 +169,7 @@ async def visits(browser: Browser, demo: DemoCity) -> AsyncIterator[Visits]:
 def hub(make_city_root: Callable[[], Path]) -> Iterator[NetworkHub]:
     """A hub with accounts, members, rows and work in progress."""
     with NetworkHub(make_city_root(), free_port()) as made:
+        _running["hub"] = made
         yield made
 
 

@@ -28,7 +28,7 @@ class DemoCity(Installation):
         return found
 
 
-def poll(look: Callable[[], Any], what: str, within_s: float = 120) -> Any:
+def poll(look: Callable[[], Any], what: str, within_s: float = 240, every_s: float = LOOK_S) -> Any:
     """What `look` gives as soon as it is true; fails with words when the time is over."""
     deadline = time.monotonic() + within_s
     while True:
@@ -37,4 +37,4 @@ def poll(look: Callable[[], Any], what: str, within_s: float = 120) -> Any:
             return found
         if time.monotonic() > deadline:
             raise AssertionError(f"{what}: not within {within_s} s; last seen {found!r}")
-        time.sleep(LOOK_S)
+        time.sleep(every_s)

@@ -20,7 +20,7 @@ START_S = (
     180  # a first start takes 10 s; a machine that runs the whole suite beside it takes longer
 )
 STOP_S = 40
-LOOK_S = 0.2
+LOOK_S = 0.5
 
 
 class CityFailed(Exception):

@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 
+from e2e.demo_city import poll
 from e2e.installation import Installation
 
 API = "/api/v1/network"
@@ -73,13 +74,18 @@ class Town(Installation):
         self.secrets: dict[str, str] = {}
 
     def begin(self) -> None:
-        """Its people get their accounts."""
-        for name, (role, department) in self.people.items():
-            office = ("--department", department) if department else ()
-            said = self.run("user", "add", name, "--role", role, *office)
-            found = re.search(rf"^{name}\s+(\S+)$", said, re.MULTILINE)
-            assert found, said
-            self.secrets[name] = found[1]
+        """Its people get their accounts, of the administrator whom a first start names."""
+        first = poll(
+            lambda: re.search(r"^\s*admin\s+(\S+)\s+administrator$", self.said, re.MULTILINE),
+            "the first administrator",
+        )
+        self.secrets["admin"] = first[1]
+        with closing(self.as_account("admin")) as admin:
+            for name, (role, office) in self.people.items():
+                body = {"username": name, "name": name, "roles": [role]}
+                more = {"departments": [office]} if office else {}
+                made = _ask(admin, "/api/v1/accounts", body | more)
+                self.secrets[name] = made["password"]
 
     def passwords(self) -> Mapping[str, str]:
         """The words of its accounts."""

@@ -10,12 +10,10 @@ import pytest
 from playwright.async_api import expect
 
 from e2e.browser import LANGUAGES, SMALLEST, words
-from e2e.conftest import PATIENCE_MS
 from e2e.network_acts import choose, confirm, do, press, write
 from e2e.network_hub import NetworkHub
 
 pytestmark = pytest.mark.e2e
-expect.set_options(timeout=PATIENCE_MS)
 
 #: Long enough for a part of an application.
 TEXT = "Canals flood every year; everybody shall get through the city when it rains hard. " * 4

@@ -13,14 +13,13 @@ import pytest
 from playwright.async_api import Browser, expect
 
 from e2e.browser import words
-from e2e.conftest import PATIENCE_MS, at_network, visiting
+from e2e.conftest import at_network, visiting
 from e2e.demo_city import poll
 from e2e.network_acts import choose, confirm, do, press, write
 from e2e.network_hub import MemberTown, NetworkHub
 from engine_fixtures import free_port
 
 pytestmark = pytest.mark.e2e
-expect.set_options(timeout=PATIENCE_MS)
 
 CODE = "sdg-11.6.2"
 PATONG = ("98.2960", "7.8965")

@@ -53,7 +53,7 @@ async def play(application: Application, player: Player, until: datetime) -> Non
         anchor = Anchor(at, clock.wall(), 1e-6, clock.anchor.mode, 0, timedelta())
         await clock.set(application.context.db, anchor)
         await player.play_to(at)
-        await application.context.caught_up(60)
+        await application.context.caught_up(240)
 
 
 async def open_alerts(application: Application) -> set[str]:
@@ -90,7 +90,7 @@ async def test_the_archive_plays_its_story(bangkok: Application, nagara_archives
     clock = bangkok.context.clock
     assert abs(clock.now() - NOON) < timedelta(seconds=1)
     assert clock.anchor.mode == "replay"
-    await bangkok.context.caught_up(60)
+    await bangkok.context.caught_up(240)
     stations = await bangkok.context.query_all(Query(types=("AirQualityObserved",)))
     assert len(stations) == 80
     one = default_instance(stations[0].attrs["pm25"])

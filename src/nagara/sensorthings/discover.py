@@ -56,6 +56,8 @@ class Streams:
         self._known: OrderedDict[tuple[str, str], set[str]] = OrderedDict()
         self._numbers: dict[tuple[str, str], int] = {}
         self._features: set[tuple[str, str, str, str]] = set()
+        #: (tenant, id) of Things that are linked with their own place: they may move about.
+        self._standing: set[tuple[str, str]] = set()
         self._is_awake = False  # whether this process has been at the head of the log once
 
     def reader(self) -> Reader:
@@ -122,10 +124,11 @@ class Streams:
                 gone[change.id] = change.seq
                 made.pop(change.id, None)
                 self._known.pop((tenant, change.id), None)
+                self._standing.discard((tenant, change.id))
                 continue
             gone.pop(change.id, None)
             is_ours = any(t in BY_TYPE for t in change.types)
-            if is_ours or not _PLACED.isdisjoint(change.attrs):
+            if is_ours or (not _PLACED.isdisjoint(change.attrs) and not self._stands(change)):
                 made[change.id] = None
             if is_ours and "Thing" not in change.types:
                 continue
@@ -138,9 +141,18 @@ class Streams:
             self._known.move_to_end((tenant, entity_id))
         while len(self._known) > KNOWN_MAX:
             self._known.popitem(last=False)
-        if len(self._features) > KNOWN_MAX:
-            self._features.clear()
+        for kept in (self._features, self._standing):
+            if len(kept) > KNOWN_MAX:
+                kept.clear()
         self._features |= {(tenant, *use) for use in features}
+
+    def _stands(self, change: Change) -> bool:
+        """Whether a change moves a Thing that is linked with its own place, and no more."""
+        key = (change.tenant, change.id)
+        moved = change.attrs.get("location")
+        if change.op in ("create", "replace") or "locations" in change.attrs or moved is None:
+            self._standing.discard(key)
+        return key in self._standing
 
     def _values(
         self,
@@ -176,9 +188,10 @@ class Streams:
         wanted = {(e, a): seq for (e, a), seq in fresh.items() if e in rows}
         async with self._context.db.acquire() as conn, conn.transaction():
             await forget_deleted(conn, tenant, list(gone))
-            await self._sets(conn, tenant, [rows[e] for e in made if e in rows])
+            standing = await self._sets(conn, tenant, [rows[e] for e in made if e in rows])
             for pair in await numbered(conn, tenant, list(wanted)):
                 del wanted[pair]
+        self._standing |= {(tenant, entity_id) for entity_id in standing}
         await self._describe(tenant, wanted, rows)
         async with self._context.db.acquire() as conn, conn.transaction():
             await self._streams(conn, tenant, rows, wanted)
@@ -278,9 +291,11 @@ class Streams:
 
     # -- entities of the sets ------------------------------------------------------------------
 
-    async def _sets(self, conn: Conn, tenant: str, rows: list[Described]) -> None:
+    async def _sets(self, conn: Conn, tenant: str, rows: list[Described]) -> set[str]:
+        """Keep the sets and links of entities; the Things that stand in their own place."""
         members: list[tuple[str, int]] = []
         links: list[tuple[str, int, str]] = []
+        standing: set[str] = set()
         known = await things_among(conn, tenant, rows)
         rows = [row for row in rows if row.no in known or any(t in BY_TYPE for t in row.types)]
         for row in rows:
@@ -291,6 +306,7 @@ class Streams:
                 if "location" in row.doc and "locations" not in row.doc:
                     members += [(letter, row.no) for letter in "lfh"]
                     links += [(letter, row.no, row.id) for letter in "lht"]
+                    standing.add(row.id)
             if "h" in letters:
                 links += [("h", row.no, to) for to in row.target("locations")]
                 links += [("t", row.no, to) for to in row.target("thing")]
@@ -319,6 +335,7 @@ class Streams:
         for row in rows:
             if "Datastream" in row.types:
                 await keep_own_stream(conn, tenant, row)
+        return standing
 
 
 def may_be_thing(context: Context, change: Change) -> bool:

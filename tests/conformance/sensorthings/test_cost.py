@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from conformance.sensorthings.test_create_update_delete import THING
-from nagara.context import Observe
+from nagara.context import DeleteAttribute, Observe, Patch
 from nagara.sensorthings import newest, read, settling
 
 STATIONS, HOURS = 6, 5
@@ -148,3 +148,28 @@ async def test_a_count_that_is_an_estimate_says_so(
     assert stream["Observations@nagara.countIsEstimate"] is True
     page = await sta.get("Observations", count="true")  # all of it is in the answer
     assert (page["@iot.count"], mark in page) == (30, False)
+
+
+async def test_a_thing_that_moves_is_where_it_stands(sta: Any) -> None:
+    bus, at = "urn:ngsi-ld:Vehicle:1", "2025-01-01T00:00:00Z"
+    speed = {"type": "Property", "value": 1, "observedAt": at}
+
+    def point(lon: float) -> dict[str, Any]:
+        return {"type": "GeoProperty", "value": {"type": "Point", "coordinates": [lon, 13]}}
+
+    async def places() -> list[float]:
+        page = await sta.get("Things", expand="Locations,HistoricalLocations")
+        [thing] = page["value"]
+        assert len(thing["HistoricalLocations"]) == len(thing["Locations"])
+        return [one["location"]["coordinates"][0] for one in thing["Locations"]]
+
+    op = Observe(bus, ("Vehicle",), {"speed": speed}, base={"location": point(100)})
+    await sta.context.write(op, actor="device:test")
+    for lon in (101, 102, 103, 104):
+        await sta.context.write(Patch(bus, {"location": point(lon)}), actor="device:test")
+        assert await places() == [lon]
+    await sta.context.write(DeleteAttribute(bus, "location", everything=True), actor="test")
+    assert await places() == []
+    for lon in (105, 106):
+        await sta.context.write(Patch(bus, {"location": point(lon)}), actor="device:test")
+        assert await places() == [lon]

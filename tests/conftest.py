@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -30,6 +31,16 @@ ARCHIVES = (
     if os.environ.get("NAGARA_KIT_DATA")
     else (Path(__file__).parents[2] / "shared" / "data")
 )
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """With `--dist loadfile`, the order is ours."""
+    if config.getvalue("dist") != "loadfile":
+        return None
+    from longest_first import LongestFirst
+
+    return LongestFirst(config, log)
 
 
 @pytest.fixture(scope="session")

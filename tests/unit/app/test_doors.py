@@ -143,7 +143,8 @@ async def test_no_door_breaks_at_a_nul_in_its_address(
         assert answer.status_code < 500, f"{path}: {answer.text[:200]}"
         asked += 1
     assert asked > 30
-    told = await browser.get("/api/v1/alerts/a%00b", headers=headers)
+    code = application.city.code
+    told = await browser.get(f"/api/v1/alerts/urn:ngsi-ld:Alert:{code}:a%00b", headers=headers)
     assert (told.status_code, told.json()["code"]) == (400, "request-malformed")
     assert "อักขระ NUL" in told.json()["detail"]
 

@@ -23,7 +23,7 @@ async def purge(context: Context, request: Asked, terms: TermMap, tenant: str) -
     """Purge what the parameters of a request name; how many entities were changed.
 
     What the city's rooms keep, and what the caller does not see, stays. Raises `QueryInvalid` for
-    a query that is too wide.
+    a query that is too wide, `KeptByRooms` for types of which there is nothing but what rooms keep.
     """
     params = request.query_params
     keep, drop = words(params.get("keep")), words(params.get("drop"))
@@ -42,17 +42,18 @@ async def purge(context: Context, request: Asked, terms: TermMap, tenant: str) -
     dropped = {terms.expand(word) for word in drop}
     key = ask.key_of(request)
     changed = number = 0
+    spared: str | None = None
     after: str | None = None
     while True:
         page = await context.query(
             msgspec.structs.replace(wanted, limit=PAGE, offset=0, after=after), terms.expand
         )
-        ops = [
-            op
-            for entity in page.entities
-            if not context.keeping.holds(tenant, entity.id)
-            and (op := _purged(entity, kept, dropped)) is not None
-        ]
+        ops = []
+        for entity in page.entities:
+            if context.keeping.holds(tenant, entity.id):
+                spared = spared or entity.id
+            elif (op := _purged(entity, kept, dropped)) is not None:
+                ops.append(op)
         if ops:
             await context.write(
                 *ops,
@@ -64,6 +65,9 @@ async def purge(context: Context, request: Asked, terms: TermMap, tenant: str) -
         number += 1
         after = page.next_cursor
         if after is None:
+            if spared is not None and not changed and wanted.types:
+                # Whoever named a type and hit nothing but what rooms keep is told so.
+                context.keeping.demand_free(tenant, spared)
             return changed
 
 

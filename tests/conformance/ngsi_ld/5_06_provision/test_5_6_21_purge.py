@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import httpx
+import pytest
 
 from nagara.context import Context, Create, Entity
+from nagara.guard.policy import Keeping
 
 BASE = "/ngsi-ld/v1/entities"
 Client = httpx.AsyncClient
@@ -59,7 +61,10 @@ async def test_what_is_too_wide_is_refused(ngsi: Client, make: Any) -> None:
     assert (await ngsi.get(at)).status_code == 200
 
 
-async def test_what_rooms_keep_stays(ngsi: Client, make: Any, context: Context) -> None:
+async def test_what_rooms_keep_stays(
+    ngsi: Client, make: Any, context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(context, "keeping", Keeping("th-bkk"))
     case = Entity("urn:ngsi-ld:Case:th-bkk:2025-000009", ("Case",), {})
     await context.write(Create(case), actor="room:cases")
     at = await make("Tower")

@@ -13,6 +13,7 @@ from nagara.features.cql_sql import TIME, Queryables
 from nagara.features.crs import CRS84, SYSTEMS, Crs, to_crs
 from nagara.features.extents import Extent
 from nagara.features.words import title_of, words
+from nagara.values.geo import GEOMETRY_TYPES
 from nagara.values.time import format_instant, parse_instant
 
 ROOT = "/ogc/features/v1"
@@ -26,10 +27,6 @@ SCHEMA_REL = "http://www.opengis.net/def/rel/ogc/1.0/schema"
 #: By it alone clients (QGIS 3.44) know a geometry among the queryables.
 _GEOMETRY = "https://geojson.org/schema/Geometry.json"
 GREGORIAN = "http://www.opengis.net/def/uom/ISO-8601/0/Gregorian"
-_GEOMETRIES = frozenset(
-    {"Point", "MultiPoint", "LineString", "MultiLineString", "Polygon", "MultiPolygon",
-     "GeometryCollection"}
-)  # fmt: skip
 
 _F1 = "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/"
 _F2 = "http://www.opengis.net/spec/ogcapi-features-2/1.0/conf/"
@@ -239,7 +236,7 @@ def feature(entity: Entity, crs: Crs, geom: str, language: str) -> dict[str, Any
         properties.setdefault(TIME, format_instant(newest))
     place = entity.instance(geom)
     said = place.get("value") if place is not None else None
-    is_geometry = isinstance(said, dict) and said.get("type") in _GEOMETRIES
+    is_geometry = isinstance(said, dict) and said.get("type") in GEOMETRY_TYPES
     return {
         "type": "Feature",
         "id": entity.id,

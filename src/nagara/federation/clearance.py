@@ -55,7 +55,7 @@ RAISED: Mapping[str, frozenset[str]] = {
 TEXT_CHARACTERS_MAX = 200
 _INSTANCE = ("type", "value", "languageMap", "unitCode", "observedAt")
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}|@none")
-_GEOMETRIES = frozenset(("Point", "LineString", "Polygon", "MultiPolygon", "MultiLineString"))
+_GEOMETRIES = ("Point", "LineString", "Polygon", "MultiPolygon", "MultiLineString")
 _SUB = {"provenance", "quality"}
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from nagara.context.geometry import demand_geometry
 from nagara.sensorthings.errors import BodyInvalid, BodyTooMuch
 from nagara.sensorthings.model import EntitySet
-from nagara.values.geo import GeometryInvalid
+from nagara.values.geo import GEOMETRY_TYPES, GeometryInvalid
 from nagara.values.time import InstantUnreadable, format_instant, parse_instant
 from nagara.values.units import UNITS
 from nagara.vocab.attribute import property_of
@@ -21,10 +21,6 @@ Attrs = dict[str, Any]
 #: Entities of one request: a network of a thousand stations with its sensors.
 MADE_MAX = 5_000
 TEXT_CHARS_MAX = 20_000
-_GEOMETRIES = frozenset(
-    {"Point", "MultiPoint", "LineString", "MultiLineString", "Polygon", "MultiPolygon",
-     "GeometryCollection"}
-)  # fmt: skip
 #: How clients write units that we know by another sign: QUDT and UCUM.
 _UNIT_WORDS = {
     "degc": "CEL", "celsius": "CEL", "cel": "CEL", "degreecelsius": "CEL", "degree celsius": "CEL",
@@ -93,7 +89,7 @@ def _property(of: EntitySet, name: str, value: Any) -> Attrs:
 
 def place_of(of: EntitySet, name: str, value: Any) -> Attrs:
     """A location or feature: a geometry is what others see; anything else is kept as it is."""
-    if isinstance(value, dict) and value.get("type") in _GEOMETRIES:
+    if isinstance(value, dict) and value.get("type") in GEOMETRY_TYPES:
         return {"location": geo_of(of, name, value), "body": None}
     if isinstance(value, dict) and value.get("type") == "Feature":
         geometry = value.get("geometry")

@@ -13,6 +13,12 @@ from nagara.values.errors import Problem
 
 #: A city's coastline has tens of thousands of points; beyond this a geometry is a whole country.
 POINTS_MAX = 200_000
+#: A tuple: what is looked for in it comes from outside and may be anything of JSON, lists too,
+#: which a set would have to hash.
+GEOMETRY_TYPES = (
+    "Point", "MultiPoint", "LineString", "MultiLineString", "Polygon", "MultiPolygon",
+    "GeometryCollection",
+)  # fmt: skip
 EARTH_RADIUS_M = 6_371_008.8  # mean radius, IUGG 1980
 
 

@@ -9,20 +9,10 @@ from nagara.context.model import NGSI_NULL, Gone
 from nagara.context.ngsi.held import BY_HOLDER, HELD, HOLDERS, Nulls, is_null
 from nagara.context.ngsi.names import is_name, is_uri, read_instant, read_types
 from nagara.context.ngsi.terms import TermMap
+from nagara.values.geo import GEOMETRY_TYPES
 
 DEPTH_MAX = 10  # sub-attributes of sub-attributes
 INSTANCES_MAX = 500  # of one attribute, told apart by datasetId
-_GEOMETRIES = frozenset(
-    {
-        "Point",
-        "MultiPoint",
-        "LineString",
-        "MultiLineString",
-        "Polygon",
-        "MultiPolygon",
-        "GeometryCollection",
-    }
-)
 SYSTEM_MEMBERS = frozenset({"createdAt", "modifiedAt", "deletedAt", "instanceId"})
 _PLAIN = frozenset({"unitCode", "datasetId", "objectType", "lang", "valueType", "expiresAt"})
 _SEALED = frozenset({"entityIdSealed", "entityTypeSealed"})
@@ -76,9 +66,10 @@ def _are_instances(said: list[Any]) -> bool:
 
 
 def _is_instance(said: Any) -> bool:
-    return isinstance(said, dict) and (
-        said.get("type") in HOLDERS or not BY_HOLDER.keys().isdisjoint(said)
-    )
+    if not isinstance(said, dict):
+        return False
+    kind = said.get("type")
+    return (isinstance(kind, str) and kind in HOLDERS) or not BY_HOLDER.keys().isdisjoint(said)
 
 
 def _instance(
@@ -89,7 +80,7 @@ def _instance(
     if type(said) is not dict:
         said = {"type": "Property", "value": said}
     kind = said.get("type", said.get("@type"))
-    if kind is None or (kind in _GEOMETRIES and _is_geometry(said)):
+    if kind is None or (kind in GEOMETRY_TYPES and _is_geometry(said)):
         said, kind = _inferred(said, word, entity_id, nulls)
     made: dict[str, Any] = {}
     holder = None
@@ -143,7 +134,7 @@ def _inferred(
         raise EntityInvalid(id=entity_id, reason=f"{word} has both {' and '.join(holders[:2])}")
     if holders:
         value = said["value"] if holders[0] == "value" else None
-        if isinstance(value, dict) and value.get("type") in _GEOMETRIES and _is_geometry(value):
+        if isinstance(value, dict) and value.get("type") in GEOMETRY_TYPES and _is_geometry(value):
             return said, "GeoProperty"
         return said, BY_HOLDER[holders[0]]
     if "@value" in said:
@@ -274,7 +265,7 @@ def simplified(said: Any, kind: str | None, lang: str | None) -> Any:
 
 
 def _simple_instance(said: Any, kind: str | None, lang: str | None) -> dict[str, Any]:
-    if isinstance(said, dict) and said.get("type") in _GEOMETRIES and _is_geometry(said):
+    if isinstance(said, dict) and said.get("type") in GEOMETRY_TYPES and _is_geometry(said):
         return {"type": "GeoProperty", "value": said}
     if kind == "LanguageProperty" and isinstance(said, str | list):
         return {"type": kind, "languageMap": {lang or "@none": said}}

@@ -12,12 +12,9 @@ from nagara.context.errors import QueryInvalid
 from nagara.context.geometry import shape_of
 from nagara.context.model import GeoQuery
 from nagara.context.ngsi.terms import TermMap
+from nagara.values.geo import GEOMETRY_TYPES
 
 _GEORELS = ("near", "within", "contains", "intersects", "equals", "disjoint", "overlaps")
-_GEOMETRIES = frozenset(
-    {"Point", "MultiPoint", "LineString", "MultiLineString", "Polygon", "MultiPolygon",
-     "GeometryCollection"}
-)  # fmt: skip
 _DISTANCE = re.compile(r"(max|min)Distance==?(\d{1,12}(?:\.\d{1,12})?(?:[eE][+-]?\d{1,3})?)")
 
 
@@ -38,7 +35,7 @@ def read_geo(params: Mapping[str, Any], terms: TermMap) -> GeoQuery | None:
     if relation not in _GEORELS:
         raise wrong(georel, f"no georel “{relation[:40]}”")
     most, least = _distances(str(georel), relation, modifiers)
-    if geometry not in _GEOMETRIES:
+    if geometry not in GEOMETRY_TYPES:
         raise wrong(geometry, "geometry is the type of a GeoJSON geometry")
     held = "geometries" if geometry == "GeometryCollection" else "coordinates"
     name = params.get("geoproperty")

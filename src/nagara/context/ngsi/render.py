@@ -13,6 +13,7 @@ from nagara.context.ngsi.projection import Projection
 from nagara.context.ngsi.read import HOLDERS
 from nagara.context.ngsi.terms import TermMap
 from nagara.context.state import instance_times
+from nagara.values.geo import GEOMETRY_TYPES
 from nagara.values.time import format_instant
 
 Form = Literal["normalized", "concise", "simplified"]
@@ -44,10 +45,6 @@ _KEEP = frozenset(
 _TERMS = frozenset({"objectType", "valueType", "entityTypeSealed"})
 #: A value that has one of these is not shown bare: it would be read as something else.
 _TELLING = frozenset({"type", "dataset", "datasetId", "observedAt", "unitCode", *HOLDERS.values()})
-_GEOMETRIES = frozenset(
-    {"Point", "MultiPoint", "LineString", "MultiLineString", "Polygon", "MultiPolygon",
-     "GeometryCollection"}
-)  # fmt: skip
 
 
 class View(Struct, frozen=True):
@@ -309,7 +306,7 @@ def render_feature(
     payload = render(entity, terms, view, inline)
     instance = default_instance(entity.attrs.get(geometry_property))
     value = instance.get("value") if instance else None
-    is_geometry = isinstance(value, dict) and value.get("type") in _GEOMETRIES
+    is_geometry = isinstance(value, dict) and value.get("type") in GEOMETRY_TYPES
     feature: dict[str, Any] = {
         "id": entity.id,
         "type": "Feature",

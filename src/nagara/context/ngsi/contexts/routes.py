@@ -81,7 +81,7 @@ def context_routes(db: Database, contexts: Contexts, shelf: Shelf) -> type[Contr
             tenant = await tenants.writable(request)
             ask.media_type_of(request)
             body = ask.read_json(await request.body())
-            if not isinstance(body, dict) or "@context" not in body:
+            if not isinstance(body, dict) or body.get("@context") is None:
                 raise ContextMissing(reason="The body is an object with an @context in it")
             with suppress(ContextUnavailable):  # what it names may be there when it is used
                 await contexts.terms(body["@context"], tenant)

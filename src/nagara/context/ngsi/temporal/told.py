@@ -76,7 +76,8 @@ def _are_instances(said: list[Any]) -> bool:
 
 
 def _is_instance(said: dict[str, Any]) -> bool:
-    return said.get("type") in HOLDERS or not BY_HOLDER.keys().isdisjoint(said)
+    kind = said.get("type")
+    return (isinstance(kind, str) and kind in HOLDERS) or not BY_HOLDER.keys().isdisjoint(said)
 
 
 def _instance(said: Any, word: str, name: str, terms: TermMap, entity_id: str) -> dict[str, Any]:

@@ -12,9 +12,8 @@ KIT_DATA ?=
 
 BIN := .venv/bin
 SCREENS := src/nagara/http/static/index.html
-# As many as there are cores, at least two: one drives the browser first (tests/longest_first.py),
-# beside engines that work while a test waits.
-WORKERS := $(shell n=$$(nproc 2>/dev/null || echo 2); [ $$n -gt 8 ] && n=8; [ $$n -lt 2 ] && n=2; echo $$n)
+# One more than there are cores: tests wait for engines as often as they reckon.
+WORKERS := $(shell n=$$(nproc 2>/dev/null || echo 2); [ $$n -gt 7 ] && echo 8 || echo $$((n + 1)))
 WEB := $(shell find web -path web/node_modules -prune -o -path web/test-results -prune -o -type f -print)
 
 # uv builds nothing from another place than the package index, and takes the Python that is here.
@@ -53,7 +52,8 @@ demo: setup
 test: setup
 	@sh scripts/chromium.sh
 	@cd web && npm test --silent
-	@$(BIN)/pytest -n $(WORKERS) --dist loadfile
+	@$(BIN)/pytest -n $(WORKERS) --dist loadfile --ignore tests/e2e
+	@$(BIN)/pytest tests/e2e
 
 check: setup
 	@$(BIN)/ruff check .

@@ -1,9 +1,9 @@
 """Which worker runs what: whole files, the longest first, and what is heavy one after the other.
 
-A file that takes a minute and is begun last leaves the other cores idle for that minute. All that
-drives a browser is run by one worker, beside the rest: two browsers at once, each drawing maps
-without a graphics card, leave no time for anything else. What starts and kills whole cities is run
-by one worker, too.
+A file that takes a minute and is begun last leaves the other cores idle for that minute. What
+starts and kills whole cities is run by one worker. What drives a browser is not among these: it
+comes afterwards, alone, for a map that is drawn without a graphics card costs as long as it is
+looked at, whether the test gets on or not.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from xdist.scheduler import LoadFileScheduling
 from xdist.workermanage import WorkerController
 
 #: What is run by one worker, in the order in which it is begun.
-TOGETHER = ("tests/e2e/", "tests/sim/")
+TOGETHER = ("tests/sim/",)
 
 #: Seconds of a processor where they are many for so few tests. Only the order rests on them.
 LONG_S = {

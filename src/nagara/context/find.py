@@ -58,9 +58,7 @@ async def query_held(
     elif query.geo is not None:
         rows = await in_area(conn, query, expand, limit + 1)
     else:
-        rows = await _looked_up(
-            conn, query, expand, COLUMNS, query.after, limit + 1, query.offset, lookups
-        )
+        rows = await _looked_up(conn, query, expand, COLUMNS, limit + 1, lookups)
     held = [held_from(row) for row in rows[:limit]]
     if len(rows) <= limit or not held:
         return held, None
@@ -87,7 +85,7 @@ async def query_plain(
         made = await read_plain(conn, page, query.at, lookups)
         if made is not None:
             return made.body, None if made.more_after is None else encode_cursor([made.more_after])
-    rows = await _looked_up(conn, query, expand, _PLAIN, query.after, limit + 1, 0, lookups)
+    rows = await _looked_up(conn, query, expand, _PLAIN, limit + 1, lookups)
     told = ",".join(row["plain"] for row in rows[:limit])
     if '"expiresAt"' in told:  # of an attribute: told with sysAttrs alone
         return None
@@ -117,22 +115,15 @@ async def read_plain(
 
 
 async def _looked_up(
-    conn: Conn,
-    query: Query,
-    expand: Expand,
-    columns: str,
-    after: str | None,
-    batch: int,
-    skip: int,
-    lookups: Lookups,
+    conn: Conn, query: Query, expand: Expand, columns: str, batch: int, lookups: Lookups
 ) -> list[Record]:
     """Rows in the order of the ids, or of the times: of the few that a lookup finds, else along
     the types."""
     sought = sought_in(query, expand)
     numbers = await lookups.find(conn, query.tenant, query.types, sought)
     began = time.monotonic()
-    rows = await read_rows(conn, query, expand, columns, after, batch, skip, numbers)
-    if numbers is None and sought and after is None and not skip:
+    rows = await read_rows(conn, query, expand, columns, query.after, batch, query.offset, numbers)
+    if numbers is None and sought and query.after is None and not query.offset:
         took_s = time.monotonic() - began
         lookups.walked(query.tenant, query.types, sought, len(rows) >= batch, took_s)
     return rows

@@ -17,7 +17,7 @@ import structlog
 from asyncpg import Record
 from msgspec import Struct
 
-from nagara.context.sought import ANY, Place, Range, Sought
+from nagara.context.sought import Place, Range, Sought
 from nagara.context.store import Conn
 from nagara.engines.database import Database
 from nagara.engines.errors import is_connection_loss
@@ -260,9 +260,8 @@ async def _candidates(conn: Conn, ids: list[int], sought: Sought) -> list[int] |
                 where c.seq > (select min(seq) from used) limit {BEHIND_MAX + 1}
             ), moved as materialized (
                 select b.no from behind b
-                where b.op in ('c', 'r', 'd') or b.attrs ? $2::text or b.attrs = '{{}}'
-                    or $2 = '{ANY}' or exists (
-                        select from context.entity e where e.no = b.no and e.types is not null)
+                where context.may_move(b.op, b.attrs, $2) or exists (
+                    select from context.entity e where e.no = b.no and e.types is not null)
             ), near as materialized ({near})
             select (select count(*) from used) as used, (select count(*) from behind) as behind,
                 (select count(*) from near) as near,

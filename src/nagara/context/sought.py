@@ -8,7 +8,7 @@ narrower.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -75,9 +75,9 @@ def sought_of(node: Node | None, expand: Expand) -> tuple[Sought, ...]:
     return () if one is None else (one,)
 
 
-def having(names: Iterable[str]) -> tuple[Sought, ...]:
-    """For each attribute: that it is there. Names are canonical."""
-    return tuple(Sought(_place((name,), None, (), as_it_is, is_there=True)) for name in names)
+def having(name: str) -> Sought:
+    """The attribute is there. The name is canonical."""
+    return Sought(_place((name,), None, (), as_it_is, is_there=True))
 
 
 def as_it_is(name: str) -> str:

@@ -97,7 +97,7 @@ def sought_in(query: Query, expand: Expand) -> tuple[Sought, ...]:
         return ()
     found = (*sought_of(tree_of(query, expand), expand), *query.also_sought)
     if len(query.attrs) == 1:
-        found += having([expand(query.attrs[0])])
+        found += (having(expand(query.attrs[0])),)
     return found
 
 

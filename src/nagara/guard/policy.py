@@ -15,6 +15,7 @@ from msgspec import Struct
 from nagara.guard.errors import KeptByRooms
 from nagara.guard.identity import Actor
 from nagara.guard.permission import PERMISSIONS
+from nagara.values.ids import is_given
 
 #: Roles with a sentence each, in the order of the table.
 ROLES: Mapping[str, str] = {
@@ -302,13 +303,10 @@ class Keeping(Struct, frozen=True):
         """Whether an id is one that a room gave, or could give."""
         if not self.city or tenant:
             return False
-        parts = entity_id.split(":", 4)
-        return len(parts) == 5 and self._is_given(parts)
-
-    def _is_given(self, parts: list[str]) -> bool:
-        if parts[:2] != ["urn", "ngsi-ld"] or parts[2] not in KEPT_BY_ROOMS:
-            return False
-        return parts[2] in KEPT_OF_ANY_CITY or parts[3] == self.city
+        kind = entity_id.removeprefix("urn:ngsi-ld:").partition(":")[0]
+        return kind in KEPT_BY_ROOMS and is_given(
+            entity_id, kind, None if kind in KEPT_OF_ANY_CITY else self.city
+        )
 
     def demand_free(self, tenant: str, entity_id: str) -> None:
         """Raises `KeptByRooms` where an entity is not written by the standard APIs."""

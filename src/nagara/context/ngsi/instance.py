@@ -59,13 +59,14 @@ def read_instances(
 def _are_instances(said: list[Any]) -> bool:
     """Whether a list is instances of one attribute. Concise, the default one may be a bare value
     among those that say their datasetId."""
-    alike = [_is_instance(i) for i in said]
+    alike = [is_instance(i) for i in said]
     return any(alike) and (
         all(alike) or any(a and "datasetId" in i for a, i in zip(alike, said, strict=True))
     )
 
 
-def _is_instance(said: Any) -> bool:
+def is_instance(said: Any) -> bool:
+    """Whether something said of an attribute is an instance of it, normalized or concise."""
     if not isinstance(said, dict):
         return False
     kind = said.get("type")

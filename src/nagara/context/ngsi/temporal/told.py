@@ -8,8 +8,8 @@ from msgspec import Struct
 
 from nagara.context.errors import EntityInvalid, EntityOverLimit
 from nagara.context.model import NGSI_NULL, Gone
-from nagara.context.ngsi.held import BY_HOLDER, HOLDERS, is_null
-from nagara.context.ngsi.instance import read_instances
+from nagara.context.ngsi.held import HOLDERS, is_null
+from nagara.context.ngsi.instance import is_instance, read_instances
 from nagara.context.ngsi.names import is_uri, read_instant, read_scopes, read_types
 from nagara.context.ngsi.read import read_attribute_name
 from nagara.context.ngsi.terms import TermMap
@@ -72,12 +72,7 @@ def read_told_attrs(
 
 
 def _are_instances(said: list[Any]) -> bool:
-    return all(isinstance(i, dict) and _is_instance(i) for i in said)
-
-
-def _is_instance(said: dict[str, Any]) -> bool:
-    kind = said.get("type")
-    return (isinstance(kind, str) and kind in HOLDERS) or not BY_HOLDER.keys().isdisjoint(said)
+    return all(is_instance(i) for i in said)
 
 
 def _instance(said: Any, word: str, name: str, terms: TermMap, entity_id: str) -> dict[str, Any]:
@@ -128,7 +123,7 @@ def read_told_instance(
 ) -> dict[str, Any]:
     """An instance after a partial update (clause 5.6.14): members that are sent replace those that
     are there. The body is the instance, or an object that has it under its name."""
-    if isinstance(body, dict) and word in body and not _is_instance(body):
+    if isinstance(body, dict) and word in body and not is_instance(body):
         body = body[word]
     if isinstance(body, list) and len(body) == 1:
         body = body[0]

@@ -93,6 +93,13 @@ begin
     return made + more;
 end $$;
 
+-- Whether a row of the log may move what a lookup about `attr` knows of an entity of one type. A row
+-- without attributes may say anything; one that makes, replaces or deletes says all.
+create function context.may_move(op "char", attrs jsonb, attr text) returns boolean
+language sql immutable parallel safe as $$
+    select op in ('c', 'r', 'd') or attr = '*' or attrs ? attr or attrs = '{}'
+$$;
+
 -- Follows the log by at most `most` rows; whether more lie there. Null: another does it just now.
 create function context.follow_lookups(most int) returns boolean language plpgsql as $$
 declare
@@ -106,10 +113,10 @@ begin
     select max(s.seq), count(*) into upto, n
     from (select seq from context.change where seq > since order by seq limit most) s;
     if upto is null then return false; end if;
-    -- A row without attributes may say anything of an entity; one that is replaced may be of other
-    -- types than before, and one of several types may have got one of them.
+    -- One that is replaced may be of other types than before, and one of several types may have got
+    -- one of them.
     with moved as materialized (
-        select c.no, c.op in ('c', 'r', 'd') as anew, c.attrs
+        select c.no, c.op, c.attrs
         from context.change c where c.seq > since and c.seq <= upto
     ), touched as materialized (
         select l.id as lookup, e.no
@@ -117,9 +124,10 @@ begin
         join context.entity e on e.no = m.no
         join context.lookup l on l.tenant = e.tenant and l.built_at is not null
             and l.type = any(coalesce(e.types, array[e.type]))
-        where m.anew or l.attr = '*' or m.attrs ? l.attr or m.attrs = '{}' or e.types is not null
+        where context.may_move(m.op, m.attrs, l.attr) or e.types is not null
         union
-        select p.lookup, p.no from moved m join context.posting p on p.no = m.no where m.anew
+        select p.lookup, p.no from moved m join context.posting p on p.no = m.no
+        where m.op in ('c', 'r', 'd')
     ), posted as materialized (
         select distinct t.lookup, p.num, p.txt, t.no
         from touched t
